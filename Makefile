@@ -1,0 +1,66 @@
+# Everything a person needs: `make run`, `make test`. `make help` lists the rest.
+PY ?= python3
+export UV_PYTHON_DOWNLOADS := never
+BIN := .venv/bin
+UV := $(BIN)/uv --quiet
+HASHED := pip install --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format lock benchmark docs clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/.bootstrap: requirements/bootstrap.txt
+	@echo "· creating .venv with $$($(PY) --version)"
+	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gtm-assistant needs Python 3.11 or newer: make PY=python3.12 ...")'
+	@test -x $(BIN)/python || $(PY) -m venv .venv
+	@$(BIN)/python -m $(HASHED) -q --disable-pip-version-check -r $<
+	@touch $@
+
+.venv/.run: requirements/run.txt pyproject.toml .venv/.bootstrap
+	@echo "· installing the locked packages"
+	@$(UV) $(HASHED) -r $<
+	@$(UV) pip install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.run
+	@echo "· installing the locked development packages"
+	@$(UV) $(HASHED) -r $<
+	@touch $@
+
+setup: .venv/.run ## prepare the environment; leaves .venv/bin/gtm
+	@$(BIN)/gtm nlu train
+
+run: setup ## prepare, fill an empty database, serve on 127.0.0.1:8000 and print a sign-in link
+	@$(BIN)/gtm serve --fill
+
+test: .venv/.dev ## prepare and run the tests
+	@$(BIN)/gtm nlu train
+	@$(BIN)/python -m pytest -n 2 $(TESTS)
+
+check: .venv/.dev ## format, lint, strict types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@! grep -noE 'https?://|file:' requirements/*.txt || (echo "the lock must name no host" && false)
+
+format: .venv/.dev ## rewrite the code in the house format
+	@$(BIN)/ruff check --fix-only -q .
+	@$(BIN)/ruff format -q .
+
+docs: .venv/.dev ## write the generated pages of docs/ again
+	@$(BIN)/python -m assistant.documents
+
+lock: .venv/.bootstrap ## resolve the dependencies again, without hosts
+	@for part in bootstrap run dev; do \
+		case $$part in bootstrap) from="requirements/bootstrap.in";; run) from="pyproject.toml";; dev) from="--extra dev pyproject.toml";; esac; \
+		$(UV) pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-emit-find-links --no-header --no-annotate $$from -o requirements/$$part.txt; done
+
+benchmark: .venv/.dev ## measure the figures of docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.run
+
+clean: ## remove the environment (the database in var/ stays)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,159 @@
+"""Connections, column types and transactions, alike on SQLite and PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    TypeDecorator,
+    create_engine,
+    event,
+    make_url,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+BUSY_SECONDS = 10
+"""How long a SQLite writer waits for another before it gives up."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+"""A JSON document."""
+
+Key = BigInteger().with_variant(Integer(), "sqlite")
+"""A generated row number (SQLite numbers only its own INTEGER by itself)."""
+
+
+class Scaled(TypeDecorator[Decimal]):
+    """An exact decimal kept as a whole number of 10^-places, so that sums in SQL are exact on every database.
+
+    Binding a value with more decimals raises `ValueError`: nothing is rounded on the way in.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self.places = places
+
+    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> int | None:
+        """Decimal to whole units."""
+        if value is None:
+            return None
+        scaled = Decimal(value).scaleb(self.places)
+        whole = int(scaled)
+        if whole != scaled:
+            raise ValueError(f"{value} has more than {self.places} decimals")
+        return whole
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> Decimal | None:
+        """Whole units to Decimal; PostgreSQL gives sums of big integers as Decimal already."""
+        return None if value is None else Decimal(int(value)).scaleb(-self.places)
+
+
+def Amount() -> Scaled:  # noqa: N802 - reads as a column type
+    """A money amount to a millionth of its currency's unit, as ad platforms bill it."""
+    return Scaled(6)
+
+
+def Rate() -> Scaled:  # noqa: N802 - reads as a column type
+    """An exchange rate to eight decimals."""
+    return Scaled(8)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: aware going in, UTC in the database, aware (UTC) coming out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times; SQLite stores the UTC wall clock."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Always aware, always UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """One database: `read` for snapshots, `write` for short transactions."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(url) if self.is_sqlite else _server_engine(url)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without its password, fit for logs."""
+        return self.url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection whose queries all see one snapshot; nothing written through it is kept."""
+        level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self.engine.connect().execution_options(**level) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A short transaction, committed at the end of the block and rolled back on any exception."""
+        with self.engine.connect().execution_options(gtm_write=True) as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: str) -> Engine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(raw: Any, _record: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32000"):
+            raw.execute(f"PRAGMA {pragma}")
+        raw.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # Writers take their lock at once: a reader that turns writer would fail without waiting.
+        immediate = connection.get_execution_options().get("gtm_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _server_engine(url: str) -> Engine:
+    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)

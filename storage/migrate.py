@@ -1,0 +1,39 @@
+"""Bring a database's schema up to date, and tell whether it is."""
+
+from pathlib import Path
+
+from sqlalchemy import inspect, text
+
+from storage.database import Database
+from storage.migrations import HEAD
+
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def revision(database: Database) -> str | None:
+    """The revision the database stands at; None when it has no schema yet."""
+    with database.read() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.execute(text("select version_num from alembic_version")).scalar()
+
+
+def is_current(database: Database) -> bool:
+    """Whether the schema is the one this version of the code works on."""
+    return revision(database) == HEAD
+
+
+def upgrade(database: Database) -> None:
+    """Run every missing revision; nothing happens on a current schema."""
+    if is_current(database):
+        return
+    # Imported here: a current database, the usual case, does not pay for it at start.
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS))
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
