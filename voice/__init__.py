@@ -1,1 +1,1 @@
-"""TODO."""
+"""Audio to text and text to audio; knows no command."""

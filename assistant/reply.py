@@ -1,0 +1,163 @@
+"""The one shape of an answer, on every channel."""
+
+from collections.abc import Sequence
+from datetime import date
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+
+from engines.terms import Period
+
+SCHEMA_VERSION = "1"
+
+R = TypeVar("R", bound=BaseModel)
+
+
+class Problem(Exception):
+    """A request that cannot be carried out, told so that the person can go on.
+
+    Handlers and the dialogue raise it; the bus turns it into a reply of ``status``.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        cure: str = "",
+        *,
+        choices: Sequence[str] = (),
+        status: "Status | None" = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.cure = cure
+        self.choices = tuple(choices)
+        self.status = status or Status.REFUSED
+
+
+class Status(StrEnum):
+    """What became of an utterance."""
+
+    DONE = "done"
+    QUESTION = "question"
+    CONFIRM = "confirm"
+    APPROVAL = "approval"
+    RUNNING = "running"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Column(_Part):
+    """A column of a table."""
+
+    key: str
+    label: str
+    numeric: bool = False
+
+
+class Table(_Part):
+    """Rows as people read them; the exact values stand in ``result``."""
+
+    title: str = ""
+    columns: list[Column]
+    rows: list[list[str]]
+
+
+class Series(_Part):
+    """One line or group of bars of a chart; None where there is no value."""
+
+    name: str
+    values: list[float | None]
+
+
+class Threshold(_Part):
+    """A level drawn as a line across a chart."""
+
+    label: str
+    value: float
+
+
+class Chart(_Part):
+    """A chart as data; each channel draws it its own way."""
+
+    kind: str = Field(description="line or bar")
+    title: str
+    unit: str = Field(description="unit of the values: a currency, %, ×, or empty for counts")
+    labels: list[str]
+    series: list[Series]
+    thresholds: list[Threshold] = []
+
+
+class Button(_Part):
+    """Something to say next, offered as a button."""
+
+    label: str
+    say: str
+
+
+class Evidence(_Part):
+    """Where a number comes from: which data, which period, which formula."""
+
+    claim: str = Field(description="the figure as told")
+    formula: str = Field(description="how it is computed")
+    calculation: str = Field("", description="the formula with its numbers")
+    data: str = Field(description="the records it rests on")
+    rows: int | None = Field(None, description="how many records")
+    period: Period | None = None
+    fresh_until: date | None = Field(None, description="latest day that has data")
+    assumptions: list[str] = []
+
+
+class Telling(_Part):
+    """What a person reads and hears."""
+
+    text: str
+    speech: str = ""
+    table: Table | None = None
+    chart: Chart | None = None
+    buttons: list[Button] = []
+    choices: list[str] = []
+    evidence: list[Evidence] = []
+
+
+class Error(_Part):
+    """Why not, and what would help."""
+
+    code: str
+    message: str
+    cure: str = ""
+
+
+class Answer(BaseModel, Generic[R]):
+    """What a handler gives back: the engine's result and how to tell it."""
+
+    result: R
+    telling: Telling
+
+
+class Reply(BaseModel):
+    """The answer to one utterance."""
+
+    schema_version: str = SCHEMA_VERSION
+    conversation_id: str | None = None
+    turn_id: str
+    text: str = Field(description="what was said")
+    command: str | None = None
+    slots: dict[str, Any] = {}
+    reader: str | None = None
+    confidence: float | None = None
+    status: Status
+    steps: list["Reply"] = []
+    reply: Telling
+    result: SerializeAsAny[BaseModel] | dict[str, Any] | None = None
+    error: Error | None = None
+    job_id: str | None = None
+    audit_id: int | None = None
+    took_ms: float = 0

@@ -1,0 +1,175 @@
+"""Every setting of the product, from ``config.yml`` and the environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+from yaml import YAMLError
+
+PREFIX = "GTM_"
+
+
+class ConfigurationError(Exception):
+    """A setting is wrong; the message names key, value and cure, a line each."""
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("must be a time zone name such as Europe/Berlin or UTC") from error
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Server(_Section):
+    """Where the service listens."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    public_url: str | None = Field(
+        None, description="How people reach the service, for links; by default its address and port."
+    )
+    session_hours: float = Field(12, gt=0, description="How long a web sign-in lasts.")
+    max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body taken, in bytes.")
+
+
+class Understanding(_Section):
+    """How sure a reader must be."""
+
+    min_confidence: float = Field(
+        0.45, ge=0, le=1, description="Below this probability the assistant asks instead of acting."
+    )
+
+
+class Dialogue(_Section):
+    """How long a conversation is remembered."""
+
+    question_minutes: float = Field(10, gt=0, description="How long a question waits for its answer.")
+    context_minutes: float = Field(
+        60, gt=0, description='How long "and last month?" still refers to what was asked before.'
+    )
+
+
+class Reports(_Section):
+    """What the answers assume when nobody says otherwise."""
+
+    default_days: int = Field(30, ge=1, le=3650, description="Days of a report when no period is said.")
+    min_spend_share: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="Channels below this share of all spend are left out of rankings by a ratio of spend.",
+    )
+
+
+class Settings(BaseSettings):
+    """The settings, each from the environment, else from ``config.yml``, else its default."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid")
+
+    data_dir: Path = Field(Path("var"), description="Folder of the embedded database, caches and secrets.")
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy URL of the database; by default SQLite in the data folder. "
+        "PostgreSQL: postgresql://user:password@host/name.",
+    )
+    currency: str = Field(
+        "USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 currency of reports over several ventures."
+    )
+    time_zone: TimeZone = Field("UTC", description="Time zone of people who have not set their own.")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much the log tells."
+    )
+    server: Server = Field(default_factory=Server, description="Where the service listens.")
+    understanding: Understanding = Field(
+        default_factory=Understanding, description="How sure a reader must be."
+    )
+    dialogue: Dialogue = Field(
+        default_factory=Dialogue, description="How long a conversation is remembered."
+    )
+    reports: Reports = Field(
+        default_factory=Reports, description="What the answers assume when nobody says otherwise."
+    )
+
+    recipe: str | None = Field(None, description="Rasa's: graph recipe.")
+    assistant_id: str | None = Field(None, description="Rasa's: name of the assistant in its events.")
+    language: str = Field("en", pattern="^en$", description="Rasa's: language of the training data.")
+    pipeline: list[dict[str, Any]] | None = Field(None, description="Rasa's: components of its reader.")
+    policies: list[dict[str, Any]] | None = Field(None, description="Rasa's: dialogue policies.")
+
+    @model_validator(mode="after")
+    def _default_database(self) -> Self:
+        if not self.database_url:
+            self.database_url = f"sqlite:///{self.data_dir / 'gtm.db'}"
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file."""
+        file = YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
+        return init_settings, env_settings, file
+
+
+def config_file() -> Path:
+    """``GTM_CONFIG``, else ``config.yml`` here, else the one the product came with."""
+    named = os.environ.get(PREFIX + "CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise ConfigurationError(f"GTM_CONFIG: there is no file {named}. Name an existing YAML file.")
+        return Path(named)
+    package = Path(__file__).parent
+    candidates = (Path("config.yml"), package.parent / "config.yml", package / "config.yml")
+    return next((path for path in candidates if path.is_file()), candidates[0])
+
+
+def load_settings() -> Settings:
+    """Read the settings. Raises `ConfigurationError` naming every wrong key, its value and the cure."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise ConfigurationError("\n".join(_told(one) for one in error.errors())) from error
+    except YAMLError as error:
+        raise ConfigurationError(f"{config_file()} is not valid YAML: {error}") from error
+    _refuse_unknown_variables()
+    return settings
+
+
+def _told(error: Any) -> str:
+    path = ".".join(str(part) for part in error["loc"]) or "config.yml"
+    if error["type"] == "extra_forbidden":
+        return f"{path}: there is no such setting. Remove it, or see docs/configuration.md for the names."
+    value = "" if error["type"] == "missing" or "url" in path else f" is {error['input']!r}:"
+    variable = PREFIX + path.upper().replace(".", "__")
+    return f"{path}{value} {error['msg']}. Correct it in {config_file()} or the variable {variable}."
+
+
+def _refuse_unknown_variables() -> None:
+    """A misspelt variable would be silently without effect."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | {PREFIX + "CONFIG"}
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable.split("__")[0] not in known:
+            raise ConfigurationError(
+                f"{variable}: there is no such setting. Remove it, or see docs/configuration.md for the names."
+            )

@@ -1,0 +1,69 @@
+"""What a reader makes of an utterance."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+from intents.names import Names
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the meaning of words depends on besides the words: live names, the asker's day, the fiscal year."""
+
+    names: Names
+    today: date
+    """The asker's calendar day."""
+    fiscal_year_start: int = 1
+    """Month, 1 to 12."""
+
+
+@dataclass(frozen=True)
+class EntityMatch:
+    """A piece of an utterance that means something."""
+
+    entity: str
+    """Kind: venture, campaign, channel, period, count …"""
+    value: Any
+    """Canonical name, or the typed value (`Period`, `int`, `Decimal`, a range …)."""
+    text: str
+    start: int
+    end: int
+    confidence: float = 1.0
+    """Names: similarity, 1 when spelled exactly. Values: 1."""
+    extractor: str = "values"
+    alternatives: tuple[str, ...] = ()
+    """Other canonical names that fit as well; not empty means ambiguous."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An utterance understood: the intent, how sure, and the entities found in it."""
+
+    text: str
+    intent: str | None
+    """A command's name; None when the utterance is out of scope."""
+    confidence: float
+    """Calibrated probability that ``intent`` is what was meant, given that something in scope was."""
+    entities: tuple[EntityMatch, ...] = ()
+    ranking: tuple[tuple[str, float], ...] = ()
+    """Every intent considered, the likeliest first."""
+    in_scope: float = 1.0
+    """Probability that the utterance is something we do at all."""
+    unknown: tuple[str, ...] = ()
+    """Words standing where a name belongs that name nothing we know."""
+    is_fragment: bool = False
+    """Only values and joining words ("and last month?"): a follow-up rather than a request of its own."""
+    reader: str = "embedded"
+    notes: tuple[str, ...] = field(default=())
+    """Why other readers did not answer."""
+
+
+class Reader(Protocol):
+    """Turns text into a `Reading`. Readers never act and never raise on any text."""
+
+    name: str
+
+    def read(self, text: str, scene: Scene) -> Reading:
+        """Understand ``text`` as said by somebody in ``scene``."""
+        ...
