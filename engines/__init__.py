@@ -1,1 +1,1 @@
-"""Pure go-to-market engines: typed data in, typed results out; no SQL, no HTTP, no clock but one passed in."""
+"""Pure go-to-market engines: typed data in, typed results out; no SQL, no HTTP, no clock."""

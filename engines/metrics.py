@@ -309,6 +309,7 @@ _ALL = (
         "share of all conversions / share of all spend",
         _efficiency,
         needs=frozenset({Need.WHOLE}),
+        inputs=("conversions", "spend"),
     ),
     Metric(
         "synergy",
@@ -332,3 +333,12 @@ def compute(names: tuple[str, ...], facts: Facts) -> dict[str, Decimal | None]:
 def needs(names: tuple[str, ...]) -> frozenset[Need]:
     """What must be loaded besides totals to compute the named metrics."""
     return frozenset[Need]().union(*(METRICS[name].needs for name in names))
+
+
+def is_ratio_of_spend(name: str) -> bool:
+    """Whether a metric divides by or into spend, so that next to no spend makes it erratic."""
+    return name != "profit" and _rests_on_spend(name)
+
+
+def _rests_on_spend(name: str) -> bool:
+    return any(one == "spend" or _rests_on_spend(one) for one in METRICS[name].inputs)

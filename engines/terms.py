@@ -74,7 +74,7 @@ def minor_units(currency: str) -> int:
 
 
 def to_minor(amount: Decimal, currency: str) -> Decimal:
-    """``amount`` rounded half-even to the smallest unit of ``currency``: for showing, never before summing."""
+    """``amount`` rounded half-even to ``currency``'s smallest unit: for showing, never before summing."""
     return amount.quantize(Decimal(1).scaleb(-minor_units(currency)), rounding=ROUND_HALF_EVEN)
 
 

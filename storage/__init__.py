@@ -1,1 +1,1 @@
-"""The only SQL of the product: tables and queries, a file an area; queries return the engines' input types."""
+"""The only SQL of the product: tables and queries, a file an area, giving the engines' input types."""

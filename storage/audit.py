@@ -1,6 +1,23 @@
 """The audit trail: an entry an utterance."""
 
-from sqlalchemy import Column, Float, ForeignKey, Index, String, Table, Text, UniqueConstraint
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Index,
+    Select,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+)
+from sqlalchemy.exc import IntegrityError
 
 from storage.database import Json, Key, UtcDateTime, metadata
 
@@ -29,3 +46,64 @@ audit = Table(
     Index(None, "at"),
     Index(None, "conversation_id", "id"),
 )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is written down about one utterance."""
+
+    at: datetime
+    turn_id: str
+    conversation_id: str | None
+    user_id: int | None
+    person: str
+    role: str
+    channel: str
+    text: str
+    command: str | None
+    slots: dict[str, Any]
+    reading: dict[str, Any] | None
+    status: str
+    error_code: str | None
+    approval: dict[str, Any] | None
+    reply: dict[str, Any]
+    took_ms: float
+    idempotency_key: str | None
+
+
+class KeyTakenError(Exception):
+    """The person's idempotency key belongs to an earlier utterance."""
+
+
+def record(connection: Connection, entry: Entry) -> int:
+    """Write an entry and give its number. Raises `KeyTakenError`."""
+    try:
+        written = connection.execute(audit.insert().values(**asdict(entry)).returning(audit.c.id))
+        return written.scalar_one()
+    except IntegrityError as error:
+        if entry.idempotency_key is None:
+            raise
+        raise KeyTakenError(entry.idempotency_key) from error
+
+
+def reply_to_key(connection: Connection, user_id: int, key: str) -> tuple[int, dict[str, Any]] | None:
+    """The entry number and reply an idempotency key already led to."""
+    query = select(audit.c.id, audit.c.reply).where(
+        audit.c.user_id == user_id, audit.c.idempotency_key == key
+    )
+    return _reply(connection, query)
+
+
+def reply_of_turn(connection: Connection, turn_id: str) -> tuple[int, dict[str, Any]] | None:
+    """The entry number and reply of a turn."""
+    return _reply(connection, select(audit.c.id, audit.c.reply).where(audit.c.turn_id == turn_id))
+
+
+def _reply(connection: Connection, query: Select[int, Any]) -> tuple[int, dict[str, Any]] | None:
+    row = connection.execute(query).first()
+    return None if row is None else (row[0], row[1])
+
+
+def last_at(connection: Connection) -> datetime | None:
+    """When the latest entry was written."""
+    return connection.scalar(select(audit.c.at).order_by(audit.c.id.desc()).limit(1))

@@ -1,6 +1,22 @@
 """Campaigns and their channel lines."""
 
-from sqlalchemy import Column, Date, ForeignKey, Index, Integer, String, Table, UniqueConstraint
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    select,
+)
 
 from storage.database import Amount, Key, UtcDateTime, metadata
 
@@ -36,3 +52,96 @@ channel_lines = Table(
     Column("version", Integer, nullable=False),
     UniqueConstraint("campaign_id", "channel"),
 )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One channel of a campaign and its money a month."""
+
+    id: int
+    channel: str
+    status: str
+    planned: Decimal
+    allocated: Decimal
+    version: int
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign with its lines, in the order of their allocated money."""
+
+    id: int
+    venture_id: int
+    name: str
+    objective: str
+    status: str
+    currency: str
+    target_cpa: Decimal | None
+    start_on: date
+    end_on: date | None
+    version: int
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def allocated(self) -> Decimal:
+        """Money all lines together may spend a month."""
+        return sum((line.allocated for line in self.lines), Decimal(0))
+
+    @property
+    def planned(self) -> Decimal:
+        """Money of the plan, a month."""
+        return sum((line.planned for line in self.lines), Decimal(0))
+
+
+_CAMPAIGN = (
+    campaigns.c.id,
+    campaigns.c.venture_id,
+    campaigns.c.name,
+    campaigns.c.objective,
+    campaigns.c.status,
+    campaigns.c.currency,
+    campaigns.c.target_cpa,
+    campaigns.c.start_on,
+    campaigns.c.end_on,
+    campaigns.c.version,
+)
+
+
+def campaign(connection: Connection, campaign_id: int) -> Campaign | None:
+    """One campaign with its lines, None when it is gone."""
+    return next(iter(_with_lines(connection, [campaigns.c.id == campaign_id])), None)
+
+
+def campaigns_of(
+    connection: Connection, *, venture_id: int | None = None, status: str | None = None
+) -> list[Campaign]:
+    """Campaigns with their lines, by name; of one venture or status if given."""
+    conditions: list[ColumnElement[bool]] = []
+    if venture_id is not None:
+        conditions.append(campaigns.c.venture_id == venture_id)
+    if status is not None:
+        conditions.append(campaigns.c.status == status)
+    return _with_lines(connection, conditions)
+
+
+def _with_lines(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[Campaign]:
+    found = connection.execute(select(*_CAMPAIGN).where(*conditions).order_by(campaigns.c.name)).all()
+    table = channel_lines.c
+    lines = connection.execute(
+        select(
+            table.campaign_id,
+            table.id,
+            table.channel,
+            table.status,
+            table.planned,
+            table.allocated,
+            table.version,
+        )
+        .join(campaigns, campaigns.c.id == table.campaign_id)
+        .where(*conditions)
+        .order_by(table.allocated.desc(), table.channel)
+    )
+    by_campaign: dict[int, list[Line]] = {}
+    for campaign_id, *line in lines:
+        by_campaign.setdefault(campaign_id, []).append(Line(*line))
+    return [Campaign(*row, tuple(by_campaign.get(row.id, ()))) for row in found]

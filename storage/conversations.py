@@ -1,6 +1,10 @@
 """Conversations and what they remember."""
 
-from sqlalchemy import Column, ForeignKey, Integer, String, Table
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, ForeignKey, Integer, String, Table, select, update
 
 from storage.database import Json, UtcDateTime, metadata
 
@@ -15,3 +19,43 @@ conversations = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A conversation as it was last saved."""
+
+    user_id: int
+    memory: dict[str, Any]
+    turns: int
+    updated_at: datetime
+
+
+def load(connection: Connection, conversation_id: str) -> Stored | None:
+    """A conversation, None when it is new."""
+    table = conversations.c
+    row = connection.execute(
+        select(table.user_id, table.memory, table.turns, table.updated_at).where(table.id == conversation_id)
+    ).first()
+    return None if row is None else Stored(*row)
+
+
+def save(
+    connection: Connection,
+    conversation_id: str,
+    *,
+    user_id: int,
+    channel: str,
+    memory: dict[str, Any],
+    now: datetime,
+) -> None:
+    """Keep what a conversation remembers after a turn."""
+    table = conversations
+    saved = connection.execute(
+        update(table)
+        .where(table.c.id == conversation_id, table.c.user_id == user_id)
+        .values(memory=memory, turns=table.c.turns + 1, updated_at=now)
+    )
+    if not saved.rowcount:
+        values = {"id": conversation_id, "user_id": user_id, "channel": channel, "memory": memory}
+        connection.execute(table.insert().values(**values, turns=1, created_at=now, updated_at=now))

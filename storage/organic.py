@@ -1,4 +1,4 @@
-"""What organic growth works on: keywords, trends, backlinks, link queries, and the memory of past campaigns."""
+"""What organic growth works on: keywords, trends, backlinks, link queries; and past campaigns."""
 
 from sqlalchemy import (
     Boolean,

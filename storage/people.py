@@ -1,7 +1,26 @@
 """Users, their roles and the tokens that prove who they are."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    String,
+    Table,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from intents.command import Role
 from storage.database import Key, UtcDateTime, metadata
 
 users = Table(
@@ -32,3 +51,121 @@ tokens = Table(
     Column("revoked_at", UtcDateTime),
     Index(None, "user_id"),
 )
+
+API = "api"
+SIGN_IN = "sign_in"
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody, or a service, who may give commands."""
+
+    id: int
+    name: str
+    role: Role
+    time_zone: str
+    is_service: bool = False
+
+
+_PERSON = (users.c.id, users.c.name, users.c.role, users.c.time_zone, users.c.is_service)
+
+
+def _person(row: tuple[int, str, str, str, bool]) -> Person:
+    key, name, role, time_zone, is_service = row
+    return Person(key, name, Role(role), time_zone, is_service)
+
+
+def person_named(connection: Connection, name: str) -> Person | None:
+    """The active user of that name."""
+    query = select(*_PERSON).where(users.c.name == name, users.c.active)
+    row = connection.execute(query).tuples().first()
+    return None if row is None else _person(row)
+
+
+def person(connection: Connection, user_id: int) -> Person | None:
+    """The active user of that number."""
+    row = connection.execute(select(*_PERSON).where(users.c.id == user_id, users.c.active)).tuples().first()
+    return None if row is None else _person(row)
+
+
+def people(connection: Connection) -> list[Person]:
+    """Every active user, by name."""
+    query = select(*_PERSON).where(users.c.active).order_by(users.c.name)
+    return [_person(row) for row in connection.execute(query).tuples()]
+
+
+def chairman(connection: Connection) -> Person | None:
+    """The first chairman there is."""
+    query = select(*_PERSON).where(users.c.role == Role.CHAIRMAN, users.c.active).order_by(users.c.id)
+    row = connection.execute(query).tuples().first()
+    return None if row is None else _person(row)
+
+
+def add_person(connection: Connection, name: str, role: Role, time_zone: str, now: datetime) -> Person:
+    """A new user. Raises `sqlalchemy.exc.IntegrityError` when the name is taken."""
+    values = {"name": name, "role": role.value, "is_service": False, "time_zone": time_zone, "active": True}
+    insert = users.insert().values(**values, created_at=now).returning(users.c.id)
+    return Person(connection.execute(insert).scalar_one(), name, role, time_zone)
+
+
+def issue_token(
+    connection: Connection,
+    user_id: int,
+    kind: str,
+    label: str,
+    now: datetime,
+    lifetime: timedelta | None = None,
+) -> str:
+    """A new token, told once: only its digest is kept."""
+    token = f"gtm_{secrets.token_urlsafe(32)}"
+    connection.execute(
+        tokens.insert().values(
+            user_id=user_id,
+            kind=kind,
+            label=label,
+            digest=_digest(token),
+            created_at=now,
+            expires_at=None if lifetime is None else now + lifetime,
+        )
+    )
+    return token
+
+
+def bearer(connection: Connection, token: str, now: datetime) -> Person | None:
+    """Whom an API token belongs to; None when it is unknown, expired or revoked."""
+    query = (
+        select(*_PERSON)
+        .join(tokens, tokens.c.user_id == users.c.id)
+        .where(tokens.c.digest == _digest(token), tokens.c.kind == API, users.c.active, _valid(now))
+    )
+    row = connection.execute(query).tuples().first()
+    return None if row is None else _person(row)
+
+
+def redeem_sign_in(connection: Connection, token: str, now: datetime) -> Person | None:
+    """Whom a sign-in token belongs to, the first time it is shown; None afterwards. Needs a write."""
+    used = connection.execute(
+        update(tokens)
+        .where(tokens.c.digest == _digest(token), tokens.c.kind == SIGN_IN, tokens.c.used_at.is_(None))
+        .where(_valid(now))
+        .values(used_at=now)
+    )
+    if not used.rowcount:
+        return None
+    user_id = connection.scalar(select(tokens.c.user_id).where(tokens.c.digest == _digest(token)))
+    return None if user_id is None else person(connection, user_id)
+
+
+def count_people(connection: Connection) -> int:
+    """How many users there are, active or not."""
+    return connection.scalar(select(func.count()).select_from(users)) or 0
+
+
+def _valid(now: datetime) -> ColumnElement[bool]:
+    alive = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)
+    return alive & tokens.c.revoked_at.is_(None)
+
+
+def _digest(token: str) -> str:
+    # Tokens are 256 random bits: a fast hash is as good as a slow one.
+    return hashlib.sha256(token.encode()).hexdigest()

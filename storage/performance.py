@@ -1,8 +1,33 @@
 """Daily performance of channel lines: what was spent and what came of it."""
 
-from sqlalchemy import BigInteger, Column, Date, ForeignKey, Index, Table
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    ForeignKey,
+    Index,
+    Select,
+    Table,
+    and_,
+    func,
+    or_,
+    select,
+)
+
+from engines.metrics import Totals
+from engines.terms import Period
+from storage.campaigns import campaigns, channel_lines
+from storage.customers import customers
 from storage.database import Amount, metadata
+from storage.ventures import Rates, ventures
 
 daily_performance = Table(
     "daily_performance",
@@ -19,3 +44,193 @@ daily_performance = Table(
     Index(None, "day"),
     sqlite_with_rowid=False,
 )
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which lines a question is about; everything when empty."""
+
+    venture_id: int | None = None
+    campaign_id: int | None = None
+    channel: str | None = None
+
+    def lines(self) -> list[ColumnElement[bool]]:
+        """Conditions on the joined campaigns and channel lines."""
+        conditions: list[ColumnElement[bool]] = []
+        if self.venture_id is not None:
+            conditions.append(campaigns.c.venture_id == self.venture_id)
+        if self.campaign_id is not None:
+            conditions.append(campaigns.c.id == self.campaign_id)
+        if self.channel is not None:
+            conditions.append(channel_lines.c.channel == self.channel)
+        return conditions
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Totals of a question's parts, and what they rest on."""
+
+    parts: dict[Any, Totals]
+    """By the key asked for."""
+    currency: str
+    rows: int
+    """Daily records summed."""
+    fresh_until: date | None
+    """Latest day with data in the period."""
+    converted_from: tuple[str, ...] = ()
+    """Currencies that were converted at each day's stored rate."""
+
+    @property
+    def whole(self) -> Totals:
+        """The sum of the parts."""
+        return sum(self.parts.values(), Totals())
+
+
+GROUPS: dict[str, ColumnElement[Any]] = {
+    "venture": campaigns.c.venture_id,
+    "campaign": campaigns.c.id,
+    "channel": channel_lines.c.channel,
+    "line": channel_lines.c.id,
+    "day": daily_performance.c.day,
+}
+"""What totals can be asked by."""
+
+_COUNTS = ("reach", "impressions", "clicks", "leads", "conversions")
+_LINES = channel_lines.join(campaigns, campaigns.c.id == channel_lines.c.campaign_id)
+
+
+def measure(
+    connection: Connection,
+    scope: Scope,
+    period: Period,
+    *,
+    by: str,
+    currency: str,
+    rates: Rates,
+) -> Measured:
+    """Exact totals in ``currency`` by one of `GROUPS`, money of other currencies converted day by day.
+
+    Raises `storage.ventures.RateMissingError` when a needed rate was never stored.
+    """
+    key = GROUPS[by]
+    table = daily_performance.c
+    sums = [func.sum(table[name]) for name in (*_COUNTS, "revenue", "spend")]
+    base = (
+        select(key, campaigns.c.currency, func.count(), func.max(table.day), *sums)
+        .select_from(_LINES.join(daily_performance, table.line_id == channel_lines.c.id))
+        .where(table.day.between(period.start, period.end), *scope.lines())
+        .group_by(key, campaigns.c.currency)
+    )
+    own = base.where(campaigns.c.currency == currency)
+    foreign = base.add_columns(table.day).where(campaigns.c.currency != currency).group_by(table.day)
+
+    parts: dict[Any, Totals] = {}
+    rows, fresh, converted = 0, None, set()
+    for part, _, count, latest, *values in connection.execute(own):
+        parts[part] = parts.get(part, Totals()) + _totals(values)
+        rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
+    for part, of, count, latest, *values, day in connection.execute(foreign):
+        *counts, revenue, spend = values
+        money = (rates.convert(revenue, of, day), rates.convert(spend, of, day))
+        parts[part] = parts.get(part, Totals()) + _totals([*counts, *money])
+        rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
+        converted.add(of)
+
+    for part, won in _new_customers(connection, scope, period, by).items():
+        parts[part] = parts.get(part, Totals()) + Totals(new_customers=won)
+    return Measured(parts, currency, rows, fresh, tuple(sorted(converted)))
+
+
+def _totals(values: Sequence[Any]) -> Totals:
+    *counts, revenue, spend = values
+    reach, impressions, clicks, leads, conversions = (int(count) for count in counts)
+    return Totals(
+        spend=spend,
+        revenue=revenue,
+        reach=reach,
+        impressions=impressions,
+        clicks=clicks,
+        leads=leads,
+        conversions=conversions,
+    )
+
+
+def within_days(moment: ColumnElement[Any], period: Period, zones: Iterable[str]) -> ColumnElement[bool]:
+    """Whether a moment lies on the period's days in its venture's time zone (ventures must be joined)."""
+    return or_(
+        *(
+            and_(ventures.c.time_zone == zone, moment >= start, moment < end)
+            for zone in zones
+            for start, end in [day_bounds(period, zone)]
+        )
+    )
+
+
+def day_bounds(period: Period, zone: str) -> tuple[datetime, datetime]:
+    """The moments a period starts and is over in a time zone."""
+    info = ZoneInfo(zone)
+    start = datetime.combine(period.start, time(), info)
+    end = datetime.combine(period.end + timedelta(days=1), time(), info)
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def zones(connection: Connection) -> list[str]:
+    """The time zones ventures live in."""
+    return list(connection.scalars(select(ventures.c.time_zone).distinct().order_by(ventures.c.time_zone)))
+
+
+def _new_customers(connection: Connection, scope: Scope, period: Period, by: str) -> dict[Any, int]:
+    """Customers whose first order falls into the period, by the line that won them."""
+    known = zones(connection)
+    if not known:
+        return {}
+    conditions = [within_days(customers.c.acquired_at, period, known), *scope.lines()]
+    if by == "day":
+        return _new_customers_by_day(connection, conditions)
+    query = (
+        select(GROUPS[by], func.count()).select_from(_won_through()).where(*conditions).group_by(GROUPS[by])
+    )
+    return dict(connection.execute(query).tuples())
+
+
+def _new_customers_by_day(connection: Connection, conditions: list[ColumnElement[bool]]) -> dict[Any, int]:
+    query = (
+        select(customers.c.acquired_at, ventures.c.time_zone).select_from(_won_through()).where(*conditions)
+    )
+    days: dict[date, int] = {}
+    for moment, zone in connection.execute(query):
+        day = moment.astimezone(ZoneInfo(zone)).date()
+        days[day] = days.get(day, 0) + 1
+    return days
+
+
+def _won_through() -> Any:
+    return (
+        customers.join(channel_lines, channel_lines.c.id == customers.c.line_id)
+        .join(campaigns, campaigns.c.id == channel_lines.c.campaign_id)
+        .join(ventures, ventures.c.id == customers.c.venture_id)
+    )
+
+
+def latest_day(connection: Connection, scope: Scope, until: date) -> date | None:
+    """The latest day with data up to ``until``."""
+    per_line = (
+        select(func.max(daily_performance.c.day))
+        .where(daily_performance.c.line_id == channel_lines.c.id, daily_performance.c.day <= until)
+        .correlate(channel_lines)
+        .scalar_subquery()
+    )
+    query: Select[tuple[date | None]] = select(func.max(per_line)).select_from(_LINES).where(*scope.lines())
+    return connection.scalar(query)
+
+
+def first_day(connection: Connection, scope: Scope) -> date | None:
+    """The earliest day with data."""
+    per_line = (
+        select(func.min(daily_performance.c.day))
+        .where(daily_performance.c.line_id == channel_lines.c.id)
+        .correlate(channel_lines)
+        .scalar_subquery()
+    )
+    query: Select[tuple[date | None]] = select(func.min(per_line)).select_from(_LINES).where(*scope.lines())
+    return connection.scalar(query)

@@ -1,9 +1,14 @@
 """Ventures with their segments and competitors, and the exchange rates their reports convert at."""
 
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
 from sqlalchemy import (
     Boolean,
     Column,
+    Connection,
     Date,
     ForeignKey,
     Index,
@@ -11,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    select,
 )
 
 from storage.database import Amount, Json, Key, Rate, Scaled, UtcDateTime, metadata
@@ -72,3 +78,86 @@ exchange_rates = Table(
     Column("quote", String(3), primary_key=True),
     Column("rate", Rate(), nullable=False, comment="quote units for one base unit"),
 )
+
+
+@dataclass(frozen=True)
+class Venture:
+    """A venture as handlers see it."""
+
+    id: int
+    name: str
+    stage: str
+    category: str
+    kind: str
+    currency: str
+    time_zone: str
+    monthly_budget: Decimal | None
+    gross_margin: Decimal
+    fiscal_year_start: int
+    version: int
+
+
+_VENTURE = (
+    ventures.c.id,
+    ventures.c.name,
+    ventures.c.stage,
+    ventures.c.category,
+    ventures.c.kind,
+    ventures.c.currency,
+    ventures.c.time_zone,
+    ventures.c.monthly_budget,
+    ventures.c.gross_margin,
+    ventures.c.fiscal_year_start,
+    ventures.c.version,
+)
+
+
+def venture(connection: Connection, venture_id: int) -> Venture | None:
+    """One venture, None when it is gone."""
+    row = connection.execute(select(*_VENTURE).where(ventures.c.id == venture_id)).first()
+    return None if row is None else Venture(*row)
+
+
+def all_ventures(connection: Connection) -> list[Venture]:
+    """Every venture, by name."""
+    return [Venture(*row) for row in connection.execute(select(*_VENTURE).order_by(ventures.c.name))]
+
+
+class RateMissingError(LookupError):
+    """No stored exchange rate is old enough to convert a day's money."""
+
+    def __init__(self, base: str, quote: str, day: date) -> None:
+        super().__init__(f"no exchange rate from {base} to {quote} on or before {day}")
+        self.base, self.quote, self.day = base, quote, day
+
+
+class Rates:
+    """Stored rates into one currency; a day without a rate takes the latest one before it."""
+
+    def __init__(self, quote: str, dated: dict[str, list[tuple[date, Decimal]]]) -> None:
+        self.quote = quote
+        self._days = {base: [day for day, _ in rates] for base, rates in dated.items()}
+        self._rates = {base: [rate for _, rate in rates] for base, rates in dated.items()}
+
+    def convert(self, amount: Decimal, base: str, day: date) -> Decimal:
+        """``amount`` of ``day`` in the quote currency, not rounded. Raises `RateMissingError`."""
+        if base == self.quote:
+            return amount
+        at = bisect_right(self._days.get(base, []), day)
+        if not at:
+            raise RateMissingError(base, self.quote, day)
+        return amount * self._rates[base][at - 1]
+
+
+def rates_into(connection: Connection, quote: str, until: date) -> Rates:
+    """Every stored rate into ``quote`` up to a day."""
+    table = exchange_rates.c
+    query = (
+        select(table.base, table.day, table.rate)
+        .where(table.quote == quote, table.day <= until)
+        .order_by(table.base, table.day)
+    )
+    dated: dict[str, list[tuple[date, Decimal]]] = {}
+    for base, day, rate in connection.execute(query):
+        dated.setdefault(base, []).append((day, rate))
+    return Rates(quote, dated)

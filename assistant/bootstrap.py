@@ -1,0 +1,65 @@
+"""Builds the parts of the assistant from the settings: the only module that knows them all."""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+# One thread for numeric libraries: many turns at once do better than one fast one.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+from assistant import commands
+from assistant.bus import Bus, Clock
+from assistant.dialogue import Dialogue
+from assistant.handling import find_handlers
+from assistant.journal import Journal
+from assistant.names import LiveNames
+from assistant.settings import Settings
+from intents.command import Role
+from intents.readers.embedded import EmbeddedReader
+from storage import migrate, people
+from storage.database import Database
+
+LOCAL_CHAIRMAN = "chairman"
+
+
+@dataclass(frozen=True)
+class Assistant:
+    """The wired parts."""
+
+    settings: Settings
+    database: Database
+    bus: Bus
+    dialogue: Dialogue
+    clock: Clock
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.database.close()
+
+
+def utc_now() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
+    """Wire everything: schema up to date, a chairman there, reader loaded, kept audit entries replayed."""
+    database = Database(settings.database_url)
+    migrate.upgrade(database)
+    ensure_chairman(database, settings, clock())
+    reader = EmbeddedReader.load(settings.data_dir / "models")
+    journal = Journal(settings.data_dir / "audit-journal.jsonl")
+    journal.replay(database)
+    bus = Bus(database, find_handlers(commands), settings, clock, LiveNames(), journal)
+    return Assistant(settings, database, bus, Dialogue(bus, reader), clock)
+
+
+def ensure_chairman(database: Database, settings: Settings, now: datetime) -> None:
+    """A database without users gets its chairman."""
+    with database.read() as connection:
+        if people.count_people(connection):
+            return
+    with database.write() as connection:
+        if not people.count_people(connection):
+            people.add_person(connection, LOCAL_CHAIRMAN, Role.CHAIRMAN, settings.time_zone, now)

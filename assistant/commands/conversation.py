@@ -1,0 +1,142 @@
+"""Talking about the talk: help, repeat, cancel."""
+
+from pydantic import BaseModel, Field
+
+from assistant.handling import Context, handles
+from assistant.reply import Answer, Button, Column, Problem, Table, Telling
+from intents.command import Catalogue, Command, slots_of
+from intents.slots import TopicName
+
+
+class HelpEntry(BaseModel):
+    """One command as help shows it."""
+
+    command: str
+    summary: str
+    examples: tuple[str, ...]
+    slots: dict[str, str]
+    """Slot by name: what it is asked for with."""
+    role: str
+    effect: str
+
+
+class HelpPage(BaseModel):
+    """The commands help was asked about."""
+
+    topic: str | None
+    commands: list[HelpEntry]
+
+
+class Help(Command):
+    """Tells what can be asked, or how to ask one thing."""
+
+    examples = ("help", "what can you do", "help with campaigns")
+
+    topic: TopicName | None = Field(None, description="Help with what?")
+
+
+@handles
+def show_help(asked: Help, context: Context) -> Answer[HelpPage]:
+    """List the commands of a topic, or all of them that the asker's role may use."""
+    entries = [
+        _entry(command)
+        for name, command in context.catalogue.items()
+        if _about(name, command, asked.topic) and context.person.role.includes(command.role)
+    ]
+    if not entries:
+        raise Problem("no_help", f"There is no help on {asked.topic}.", 'Say "help" for everything.')
+    spoken = [entry.examples[0] for entry in entries if entry.examples]
+    lead = f"About {asked.topic}:" if asked.topic else "You can say:"
+    text = "\n".join([lead, *(f"• {entry.summary} {_quoted(entry.examples)}" for entry in entries)])
+    return Answer(
+        result=HelpPage(topic=asked.topic, commands=entries),
+        telling=Telling(
+            text=text,
+            speech=f"You can say, for example: {'; or: '.join(spoken[:3])}.",
+            table=Table(
+                title="Commands",
+                columns=[Column(key="say", label="Say"), Column(key="does", label="What it does")],
+                rows=[[entry.examples[0] if entry.examples else entry.command, entry.summary] for entry in entries],
+            ),
+            buttons=[Button(label=phrase, say=phrase) for phrase in spoken[:4]],
+        ),
+    )
+
+
+def _about(name: str, command: type[Command], topic: str | None) -> bool:
+    if topic is None:
+        return True
+    module = command.__module__.rsplit(".", 1)[-1]
+    return topic in (name, module)
+
+
+def _entry(command: type[Command]) -> HelpEntry:
+    return HelpEntry(
+        command=command.command_name(),
+        summary=command.summary(),
+        examples=command.examples,
+        slots={slot.name: slot.question for slot in slots_of(command)},
+        role=command.role.value,
+        effect=command.effect.value,
+    )
+
+
+def _quoted(examples: tuple[str, ...]) -> str:
+    return f"“{examples[0]}”" if examples else ""
+
+
+def help_entries(catalogue: Catalogue) -> list[HelpEntry]:
+    """Every command as help shows it, for documentation and listings."""
+    return [_entry(command) for command in catalogue.values()]
+
+
+class Repeated(BaseModel):
+    """The answer given again."""
+
+    turn_id: str
+    command: str | None
+
+
+class Repeat(Command):
+    """Gives the last answer again."""
+
+    examples = ("repeat that", "say that again")
+
+
+@handles
+def repeat(asked: Repeat, context: Context) -> Answer[Repeated]:
+    """Tell the conversation's last answer again; nothing is computed anew."""
+    del asked
+    earlier = context.previous()
+    if earlier is None:
+        raise Problem("nothing_to_repeat", "There is nothing to repeat yet.", "Ask me something first.")
+    return Answer(
+        result=Repeated(turn_id=earlier.turn_id, command=earlier.command),
+        telling=earlier.reply,
+    )
+
+
+class Cancelled(BaseModel):
+    """What was waiting and is dropped."""
+
+    question: str | None
+
+
+class Cancel(Command):
+    """Drops the question that waits for an answer."""
+
+    examples = ("cancel", "never mind")
+
+
+@handles
+def cancel(asked: Cancel, context: Context) -> Answer[Cancelled]:
+    """Say what was dropped; the dialogue has dropped it."""
+    del asked
+    pending = context.memory.pending
+    if pending is None:
+        text = "There is nothing to cancel."
+        return Answer(result=Cancelled(question=None), telling=Telling(text=text, speech=text))
+    text = f"Dropped: {pending.question}"
+    return Answer(result=Cancelled(question=pending.question), telling=Telling(text=text, speech="Dropped."))
+
+

@@ -1,0 +1,321 @@
+"""Runs a turn: what was said, in the light of what was said before, becomes a command for the bus."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic_core import to_jsonable_python
+from sqlalchemy.exc import SQLAlchemyError
+
+from assistant import wording
+from assistant.bus import Bus, database_problem, refusal
+from assistant.memory import Memory, Pending
+from assistant.reply import Problem, Reply, Status, Telling
+from assistant.turn import Turn
+from intents.command import Command, slots_of
+from intents.filling import SlotErrors, SlotProblem, slots_from, validated
+from intents.names import Names
+from intents.reading import Reader, Reading, Scene
+from storage import conversations, ventures
+
+AFFIRM, DENY = "affirm", "deny"
+NEAREST = 3
+"""Commands offered when something is out of scope."""
+
+
+class Dialogue:
+    """Understands turns with a reader and carries them out through the bus."""
+
+    def __init__(self, bus: Bus, reader: Reader) -> None:
+        self.bus = bus
+        self.reader = reader
+        self._locks = _Locks()
+
+    def turn(self, turn: Turn) -> Reply:
+        """Answer one utterance. Turns of one conversation wait for each other; nothing is raised."""
+        with self._locks.hold(turn.conversation_id):
+            try:
+                earlier = self.bus.earlier(turn)
+                if earlier is not None:
+                    return earlier
+                return self._answer(turn)
+            except Problem as problem:
+                return self.bus.conclude(turn, refusal(turn, problem))
+            except SQLAlchemyError as error:
+                return self.bus.conclude(turn, refusal(turn, database_problem(error)))
+
+    def run(self, name: str, slots: dict[str, Any], turn: Turn) -> Reply:
+        """Carry out a command named outright, as HTTP routes and tools do, by the same rules."""
+        with self._locks.hold(turn.conversation_id):
+            try:
+                earlier = self.bus.earlier(turn)
+                if earlier is not None:
+                    return earlier
+                self._remember(turn)
+                command = self._command(name)
+                scene = self.scene(turn)
+                return self.bus.dispatch(validated(command, slots, scene), turn)
+            except SlotErrors as errors:
+                reply = refusal(turn, _slot_problem(errors.problems[0]))
+                return self.bus.conclude(turn, reply.model_copy(update={"command": name}))
+            except Problem as problem:
+                return self.bus.conclude(turn, refusal(turn, problem))
+            except SQLAlchemyError as error:
+                return self.bus.conclude(turn, refusal(turn, database_problem(error)))
+
+    def scene(self, turn: Turn, fiscal_year_start: int = 1) -> Scene:
+        """What words mean for this person now."""
+        with self.bus.database.read() as connection:
+            names = self.bus.names.current(connection)
+        return Scene(names, self._today(turn), fiscal_year_start)
+
+    def _today(self, turn: Turn) -> date:
+        return self.bus.clock().astimezone(ZoneInfo(turn.person.time_zone)).date()
+
+    def _remember(self, turn: Turn) -> None:
+        if turn.conversation_id is None:
+            return
+        with self.bus.database.read() as connection:
+            stored = conversations.load(connection, turn.conversation_id)
+        if stored is None:
+            return
+        if stored.user_id != turn.person.id:
+            turn.conversation_id = None
+            raise Problem(
+                "foreign_conversation",
+                "That conversation belongs to somebody else.",
+                "Start one of your own.",
+            )
+        turn.memory = Memory.model_validate(stored.memory).at(self.bus.clock(), self.bus.settings.dialogue)
+
+    def _command(self, name: str) -> type[Command]:
+        command = self.bus.catalogue.get(name)
+        if command is None:
+            raise Problem("unknown_command", f"There is no command {name[:60]!r}.", "See help for the commands.")
+        return command
+
+    def _answer(self, turn: Turn) -> Reply:
+        if not turn.text.strip():
+            raise Problem("empty", "I heard nothing.", 'Try "help".', status=Status.UNKNOWN)
+        self._remember(turn)
+        scene = self.scene(turn)
+        turn.reading = self.reader.read(turn.text, scene)
+        scene, turn.reading = self._fiscal(turn, scene, turn.reading)
+        if turn.memory.pending is not None:
+            reply = self._answered(turn, turn.memory.pending, scene)
+            if reply is not None:
+                return reply
+        return self._fresh(turn, turn.reading, scene)
+
+    def _fiscal(self, turn: Turn, scene: Scene, reading: Reading) -> tuple[Scene, Reading]:
+        """Read again in the fiscal calendar of the venture that is meant, when one is spoken of."""
+        if not any(m.entity == "period" and _is_fiscal(m.text) for m in reading.entities):
+            return scene, reading
+        said = [m.value for m in reading.entities if m.entity == "venture"]
+        venture = next(iter(said), turn.memory.slots.get("venture"))
+        key = None if venture is None else scene.names.id("venture", str(venture))
+        if key is None:
+            return scene, reading
+        with self.bus.database.read() as connection:
+            found = ventures.venture(connection, key)
+        if found is None or found.fiscal_year_start == 1:
+            return scene, reading
+        fiscal = Scene(scene.names, scene.today, found.fiscal_year_start)
+        return fiscal, self.reader.read(turn.text, fiscal)
+
+    def _answered(self, turn: Turn, pending: Pending, scene: Scene) -> Reply | None:
+        """What the answer to a pending question leads to; None when the turn is about something else."""
+        reading = turn.reading
+        assert reading is not None
+        if reading.intent == DENY or reading.intent == "cancel":
+            turn.memory = turn.memory.model_copy(update={"pending": None})
+            return self.bus.conclude(turn, _said(turn, "Dropped."))
+        command = self._command(pending.command)
+        value = self._chosen(reading, pending, command)
+        if value is None:
+            return None
+        turn.memory = turn.memory.model_copy(update={"pending": None})
+        return self._carry_out(turn, command, {**pending.slots, pending.missing: value}, scene)
+
+    def _chosen(
+        self, reading: Reading, pending: Pending, command: type[Command]
+    ) -> Any | None:
+        text = reading.text.strip().rstrip(".!").casefold()
+        for choice in pending.choices:
+            if text == choice.casefold():
+                return choice
+        slot = next(slot for slot in slots_of(command) if slot.name == pending.missing)
+        fitting = [match.value for match in reading.entities if match.entity == slot.entity]
+        if fitting and (reading.is_fragment or reading.intent in (None, pending.command)):
+            return tuple(fitting) if slot.many else fitting[0]
+        return _among(text, pending.choices)
+
+    def _fresh(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
+        if reading.is_fragment and turn.memory.command is not None and not reading.unknown:
+            return self._follow_up(turn, reading, scene)
+        if reading.intent in (AFFIRM, DENY):
+            return self.bus.conclude(turn, _said(turn, "There is nothing waiting for a yes or no."))
+        if reading.intent is None or reading.intent not in self.bus.catalogue:
+            raise self._out_of_scope(reading)
+        if reading.confidence < self.bus.settings.understanding.min_confidence:
+            raise self._unsure(reading)
+        command = self._command(reading.intent)
+        if reading.unknown:
+            raise _unknown_name(reading, command, scene.names)
+        try:
+            slots = slots_from(command, reading.entities)
+        except SlotErrors as errors:
+            return self._ask_or_refuse(turn, command, {}, errors, scene)
+        return self._carry_out(turn, command, slots, scene)
+
+    def _follow_up(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
+        """The last command again, with what was said now in place of what was said then."""
+        assert turn.memory.command is not None
+        command = self._command(turn.memory.command)
+        slots = slots_from(command, reading.entities)
+        if not slots:
+            raise self._out_of_scope(reading)
+        kept = dict(turn.memory.slots)
+        if "venture" in slots and "campaign" in kept:
+            del kept["campaign"]
+        return self._carry_out(turn, command, {**kept, **slots}, scene)
+
+    def _carry_out(self, turn: Turn, command: type[Command], slots: dict[str, Any], scene: Scene) -> Reply:
+        try:
+            ready = validated(command, slots, scene)
+        except SlotErrors as errors:
+            return self._ask_or_refuse(turn, command, slots, errors, scene)
+        return self.bus.dispatch(ready, turn)
+
+    def _ask_or_refuse(
+        self,
+        turn: Turn,
+        command: type[Command],
+        slots: dict[str, Any],
+        errors: SlotErrors,
+        scene: Scene,
+    ) -> Reply:
+        """Ask for the first missing or ambiguous slot; anything else is refused with its reason."""
+        first = errors.problems[0]
+        if first.code not in ("missing", "ambiguous_name"):
+            raise _slot_problem(first)
+        slot = next(slot for slot in slots_of(command) if slot.name == first.slot)
+        choices = list(first.choices or scene.names.labels(slot.entity))
+        question = slot.question
+        if first.code == "ambiguous_name":
+            question = f"Did you mean {wording.listed(choices, 'or')}?"
+        known = {name: value for name, value in slots.items() if name != first.slot}
+        turn.memory = turn.memory.model_copy(
+            update={
+                "pending": Pending(
+                    command=command.command_name(),
+                    slots=_jsonable(known),
+                    missing=first.slot,
+                    question=question,
+                    choices=choices,
+                    asked_at=self.bus.clock(),
+                )
+            }
+        )
+        return self.bus.conclude(
+            turn,
+            Reply(
+                turn_id=turn.turn_id,
+                text=turn.text,
+                command=command.command_name(),
+                slots=_jsonable(known),
+                status=Status.QUESTION,
+                reply=Telling(text=question, speech=question, choices=choices[:20]),
+            ),
+        )
+
+    def _out_of_scope(self, reading: Reading) -> Problem:
+        nearest = [name for name, _ in reading.ranking if name in self.bus.catalogue][:NEAREST]
+        examples = [self.bus.catalogue[name].examples[0] for name in nearest if self.bus.catalogue[name].examples]
+        cure = f"Perhaps one of these: {'; '.join(examples)}." if examples else 'Say "help" for what I can do.'
+        return Problem(
+            "out_of_scope", "I can't do that.", cure, choices=examples, status=Status.UNKNOWN
+        )
+
+    def _unsure(self, reading: Reading) -> Problem:
+        problem = self._out_of_scope(reading)
+        return Problem(
+            "not_sure",
+            "I am not sure what you mean.",
+            problem.cure,
+            choices=problem.choices,
+            status=Status.UNKNOWN,
+        )
+
+
+class _Locks:
+    """A lock a conversation, forgotten when nobody holds or waits for it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._held: dict[str, tuple[threading.Lock, int]] = {}
+
+    @contextmanager
+    def hold(self, key: str | None) -> Iterator[None]:
+        """Wait for one's turn; without a key there is nothing to wait for."""
+        if key is None:
+            yield
+            return
+        with self._guard:
+            lock, waiting = self._held.get(key, (threading.Lock(), 0))
+            self._held[key] = (lock, waiting + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._guard:
+                lock, waiting = self._held[key]
+                if waiting == 1:
+                    del self._held[key]
+                else:
+                    self._held[key] = (lock, waiting - 1)
+
+
+def _is_fiscal(text: str) -> bool:
+    return "fiscal" in text.casefold() or text.casefold().startswith("fy")
+
+
+def _among(text: str, choices: list[str]) -> str | None:
+    """The choice that alone holds every word of a short answer."""
+    words = set(text.split())
+    fitting = [choice for choice in choices if words and words <= set(_plain(choice).split())]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _plain(choice: str) -> str:
+    return choice.casefold().replace("(", " ").replace(")", " ")
+
+
+def _jsonable(slots: dict[str, Any]) -> dict[str, Any]:
+    jsonable: dict[str, Any] = to_jsonable_python(slots)
+    return jsonable
+
+
+def _said(turn: Turn, text: str) -> Reply:
+    return Reply(
+        turn_id=turn.turn_id, text=turn.text, status=Status.DONE, reply=Telling(text=text, speech=text)
+    )
+
+
+def _slot_problem(first: SlotProblem) -> Problem:
+    cure = f"Try {wording.listed(list(first.choices[:5]), 'or')}." if first.choices else ""
+    return Problem(first.code, first.message, cure, choices=first.choices)
+
+
+def _unknown_name(reading: Reading, command: type[Command], names: Names) -> Problem:
+    """The refusal for a name nobody knows, with the nearest names of the kinds the command takes."""
+    said = reading.unknown[0]
+    kinds = [slot.entity for slot in slots_of(command) if names.labels(slot.entity)]
+    near = [label for kind in kinds for label in names.find(kind, said).suggestions]
+    kind = kinds[0] if kinds else "name"
+    known = near or [label for one in kinds for label in names.labels(one)]
+    cure = f"Did you mean {wording.listed(near[:3], 'or')}?" if near else ""
+    return Problem(f"unknown_{kind}", f"I know no {' or '.join(kinds) or 'name'} called {said!r}.", cure, choices=known[:10])

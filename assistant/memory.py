@@ -1,0 +1,43 @@
+"""What a conversation remembers between turns, and what it forgets."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel
+
+from assistant.settings import Dialogue
+
+
+class Pending(BaseModel):
+    """A question that waits for its answer."""
+
+    command: str
+    slots: dict[str, Any]
+    """What is known already."""
+    missing: str
+    """The slot asked for."""
+    question: str
+    choices: list[str] = []
+    asked_at: AwareDatetime
+
+
+class Memory(BaseModel):
+    """The context of a conversation."""
+
+    command: str | None = None
+    """What was done last."""
+    slots: dict[str, Any] = {}
+    """And with which slots: what "and last month?" builds on."""
+    turn_id: str | None = None
+    """The last turn that gave an answer: what "repeat" and "why" mean."""
+    answered_at: AwareDatetime | None = None
+    pending: Pending | None = None
+
+    def at(self, now: datetime, limits: Dialogue) -> "Memory":
+        """What is still remembered at a moment."""
+        kept = self
+        if self.pending and now - self.pending.asked_at > timedelta(minutes=limits.question_minutes):
+            kept = kept.model_copy(update={"pending": None})
+        if self.answered_at and now - self.answered_at > timedelta(minutes=limits.context_minutes):
+            kept = Memory(pending=kept.pending)
+        return kept
