@@ -1,12 +1,9 @@
 """Builds the parts of the assistant from the settings: the only module that knows them all."""
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-# One thread for numeric libraries: many turns at once do better than one fast one.
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")
+from intents.readers.embedded import EmbeddedReader
 
 from assistant import commands
 from assistant.bus import Bus, Clock
@@ -16,7 +13,6 @@ from assistant.journal import Journal
 from assistant.names import LiveNames
 from assistant.settings import Settings
 from intents.command import Role
-from intents.readers.embedded import EmbeddedReader
 from storage import migrate, people
 from storage.database import Database
 

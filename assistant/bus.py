@@ -49,14 +49,14 @@ class Bus:
         self.journal = journal
 
     def dispatch(self, command: Command, turn: Turn) -> Reply:
-        """Carry out a command for a turn; what goes wrong is in the reply. The reply is on record when it is given."""
+        """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given."""
         try:
             reply = self._carried_out(command, turn)
         except Problem as problem:
             reply = refusal(turn, problem)
         except SQLAlchemyError as error:
             reply = refusal(turn, database_problem(error))
-        except Exception:  # noqa: BLE001 - a defect in one command must neither stop the service nor escape the audit
+        except Exception:
             log.exception("%s failed in turn %s", command.command_name(), turn.turn_id)
             reply = refusal(turn, _defect(turn))
         reply.command = command.command_name()
@@ -139,7 +139,7 @@ class Bus:
             # Somebody sent the same key at the same time and was first.
             return self.earlier(turn) or reply
         except SQLAlchemyError as error:
-            log.error("turn %s goes to the journal: %s", turn.turn_id, type(error).__name__)
+            log.warning("turn %s goes to the journal: %s", turn.turn_id, type(error).__name__)
             self.journal.append(entry)
             if reply.status is Status.DONE:
                 return _as_failed(reply, database_problem(error))
@@ -182,9 +182,7 @@ def refusal(turn: Turn, problem: Problem) -> Reply:
 def _as_failed(reply: Reply, problem: Problem) -> Reply:
     error = Error(code=problem.code, message=problem.message, cure=problem.cure)
     told = Telling(text=f"{problem.message} {problem.cure}", speech=problem.message)
-    return reply.model_copy(
-        update={"status": Status.FAILED, "reply": told, "result": None, "error": error}
-    )
+    return reply.model_copy(update={"status": Status.FAILED, "reply": told, "result": None, "error": error})
 
 
 def _stored(audit_id: int, reply: dict[str, Any]) -> Reply:
@@ -241,5 +239,3 @@ def _defect(turn: Turn) -> Problem:
         f"Tell support the turn {turn.turn_id}.",
         status=Status.FAILED,
     )
-
-

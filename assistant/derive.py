@@ -50,6 +50,7 @@ def domain(catalogue: Catalogue) -> dict[str, Any]:
         "intents": [*catalogue, "affirm", "deny"],
         "entities": entities,
         "slots": {
-            entity: {"type": "any", "mappings": [{"type": "from_entity", "entity": entity}]} for entity in entities
+            entity: {"type": "any", "mappings": [{"type": "from_entity", "entity": entity}]}
+            for entity in entities
         },
     }

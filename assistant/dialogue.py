@@ -94,7 +94,9 @@ class Dialogue:
     def _command(self, name: str) -> type[Command]:
         command = self.bus.catalogue.get(name)
         if command is None:
-            raise Problem("unknown_command", f"There is no command {name[:60]!r}.", "See help for the commands.")
+            raise Problem(
+                "unknown_command", f"There is no command {name[:60]!r}.", "See help for the commands."
+            )
         return command
 
     def _answer(self, turn: Turn) -> Reply:
@@ -105,7 +107,7 @@ class Dialogue:
         turn.reading = self.reader.read(turn.text, scene)
         scene, turn.reading = self._fiscal(turn, scene, turn.reading)
         if turn.memory.pending is not None:
-            reply = self._answered(turn, turn.memory.pending, scene)
+            reply = self._answered(turn, turn.reading, turn.memory.pending, scene)
             if reply is not None:
                 return reply
         return self._fresh(turn, turn.reading, scene)
@@ -126,10 +128,8 @@ class Dialogue:
         fiscal = Scene(scene.names, scene.today, found.fiscal_year_start)
         return fiscal, self.reader.read(turn.text, fiscal)
 
-    def _answered(self, turn: Turn, pending: Pending, scene: Scene) -> Reply | None:
+    def _answered(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply | None:
         """What the answer to a pending question leads to; None when the turn is about something else."""
-        reading = turn.reading
-        assert reading is not None
         if reading.intent == DENY or reading.intent == "cancel":
             turn.memory = turn.memory.model_copy(update={"pending": None})
             return self.bus.conclude(turn, _said(turn, "Dropped."))
@@ -140,9 +140,7 @@ class Dialogue:
         turn.memory = turn.memory.model_copy(update={"pending": None})
         return self._carry_out(turn, command, {**pending.slots, pending.missing: value}, scene)
 
-    def _chosen(
-        self, reading: Reading, pending: Pending, command: type[Command]
-    ) -> Any | None:
+    def _chosen(self, reading: Reading, pending: Pending, command: type[Command]) -> Any | None:
         text = reading.text.strip().rstrip(".!").casefold()
         for choice in pending.choices:
             if text == choice.casefold():
@@ -155,7 +153,7 @@ class Dialogue:
 
     def _fresh(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
         if reading.is_fragment and turn.memory.command is not None and not reading.unknown:
-            return self._follow_up(turn, reading, scene)
+            return self._follow_up(turn, turn.memory.command, reading, scene)
         if reading.intent in (AFFIRM, DENY):
             return self.bus.conclude(turn, _said(turn, "There is nothing waiting for a yes or no."))
         if reading.intent is None or reading.intent not in self.bus.catalogue:
@@ -171,10 +169,9 @@ class Dialogue:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
         return self._carry_out(turn, command, slots, scene)
 
-    def _follow_up(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
+    def _follow_up(self, turn: Turn, last: str, reading: Reading, scene: Scene) -> Reply:
         """The last command again, with what was said now in place of what was said then."""
-        assert turn.memory.command is not None
-        command = self._command(turn.memory.command)
+        command = self._command(last)
         slots = slots_from(command, reading.entities)
         if not slots:
             raise self._out_of_scope(reading)
@@ -234,11 +231,13 @@ class Dialogue:
 
     def _out_of_scope(self, reading: Reading) -> Problem:
         nearest = [name for name, _ in reading.ranking if name in self.bus.catalogue][:NEAREST]
-        examples = [self.bus.catalogue[name].examples[0] for name in nearest if self.bus.catalogue[name].examples]
-        cure = f"Perhaps one of these: {'; '.join(examples)}." if examples else 'Say "help" for what I can do.'
-        return Problem(
-            "out_of_scope", "I can't do that.", cure, choices=examples, status=Status.UNKNOWN
+        examples = [
+            self.bus.catalogue[name].examples[0] for name in nearest if self.bus.catalogue[name].examples
+        ]
+        cure = (
+            f"Perhaps one of these: {'; '.join(examples)}." if examples else 'Say "help" for what I can do.'
         )
+        return Problem("out_of_scope", "I can't do that.", cure, choices=examples, status=Status.UNKNOWN)
 
     def _unsure(self, reading: Reading) -> Problem:
         problem = self._out_of_scope(reading)
@@ -318,4 +317,9 @@ def _unknown_name(reading: Reading, command: type[Command], names: Names) -> Pro
     kind = kinds[0] if kinds else "name"
     known = near or [label for one in kinds for label in names.labels(one)]
     cure = f"Did you mean {wording.listed(near[:3], 'or')}?" if near else ""
-    return Problem(f"unknown_{kind}", f"I know no {' or '.join(kinds) or 'name'} called {said!r}.", cure, choices=known[:10])
+    return Problem(
+        f"unknown_{kind}",
+        f"I know no {' or '.join(kinds) or 'name'} called {said!r}.",
+        cure,
+        choices=known[:10],
+    )

@@ -59,7 +59,9 @@ class Context:
         key = self.names.id("campaign", label)
         found = None if key is None else campaign(self.connection, key)
         if found is None:
-            raise Problem("unknown_campaign", f"There is no campaign {label} any more.", "List the campaigns.")
+            raise Problem(
+                "unknown_campaign", f"There is no campaign {label} any more.", "List the campaigns."
+            )
         return found
 
     def owner(self, campaign: Campaign) -> Venture:
@@ -85,7 +87,7 @@ _MARK = "__gtm_handler__"
 
 
 def handles(function: F) -> F:
-    """Mark ``function(asked: SomeCommand, context: Context) -> Answer[SomeResult]`` as that command's handler."""
+    """Mark ``function(asked: SomeCommand, context: Context) -> Answer[SomeResult]`` as its handler."""
     setattr(function, _MARK, True)
     return function
 

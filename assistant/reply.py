@@ -14,7 +14,7 @@ SCHEMA_VERSION = "1"
 R = TypeVar("R", bound=BaseModel)
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - a problem is told to a person, it is not a defect
     """A request that cannot be carried out, told so that the person can go on.
 
     Handlers and the dialogue raise it; the bus turns it into a reply of ``status``.

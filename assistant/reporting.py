@@ -14,7 +14,7 @@ from engines.metrics import METRICS, Facts, Metric, Need, Totals, Unit, compute,
 from engines.terms import Period
 from storage import facts as loading
 from storage.performance import Measured, Scope, latest_day, measure
-from storage.ventures import Rates, RateMissingError, Venture, all_ventures, rates_into
+from storage.ventures import RateMissingError, Rates, Venture, all_ventures, rates_into
 
 PLACES = Decimal("0.000001")
 """Results carry six decimals; sums of money are exact to them."""
@@ -155,9 +155,7 @@ def facts_of(
         raise _no_rate(missing) from missing
 
 
-def _when(
-    needed: bool, load: Any, context: Context, subject: Subject, period: Period, rates: Rates
-) -> Any:
+def _when(needed: bool, load: Any, context: Context, subject: Subject, period: Period, rates: Rates) -> Any:
     return load(context.connection, subject.scope, period, rates) if needed else None
 
 

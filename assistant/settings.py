@@ -21,7 +21,8 @@ class ConfigurationError(Exception):
     """A setting is wrong; the message names key, value and cure, a line each."""
 
 
-def _known_zone(name: str) -> str:
+def known_zone(name: str) -> str:
+    """``name`` when it is a time zone. Raises `ValueError`."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
@@ -29,7 +30,7 @@ def _known_zone(name: str) -> str:
     return name
 
 
-TimeZone = Annotated[str, AfterValidator(_known_zone)]
+TimeZone = Annotated[str, AfterValidator(known_zone)]
 
 
 class _Section(BaseModel):
@@ -46,6 +47,11 @@ class Server(_Section):
     )
     session_hours: float = Field(12, gt=0, description="How long a web sign-in lasts.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body taken, in bytes.")
+
+    @property
+    def url(self) -> str:
+        """How people reach the service."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
 class Understanding(_Section):
@@ -99,9 +105,7 @@ class Settings(BaseSettings):
     understanding: Understanding = Field(
         default_factory=Understanding, description="How sure a reader must be."
     )
-    dialogue: Dialogue = Field(
-        default_factory=Dialogue, description="How long a conversation is remembered."
-    )
+    dialogue: Dialogue = Field(default_factory=Dialogue, description="How long a conversation is remembered.")
     reports: Reports = Field(
         default_factory=Reports, description="What the answers assume when nobody says otherwise."
     )
@@ -171,5 +175,5 @@ def _refuse_unknown_variables() -> None:
     for variable in os.environ:
         if variable.startswith(PREFIX) and variable.split("__")[0] not in known:
             raise ConfigurationError(
-                f"{variable}: there is no such setting. Remove it, or see docs/configuration.md for the names."
+                f"{variable}: there is no such setting. Remove it; docs/configuration.md has the names."
             )

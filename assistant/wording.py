@@ -4,7 +4,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from engines.metrics import METRICS, Unit
-from engines.terms import Period, minor_units, to_minor
+from engines.terms import Period, to_minor
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 _SPOKEN = {"USD": "dollars", "EUR": "euros", "GBP": "pounds"}
@@ -74,7 +74,11 @@ def spoken(name: str, value: Decimal | None, currency: str) -> str:
 
 
 def _rounded(value: Decimal) -> str:
-    for limit, word in ((Decimal(10**9), "billion"), (Decimal(10**6), "million"), (Decimal(1000), "thousand")):
+    for limit, word in (
+        (Decimal(10**9), "billion"),
+        (Decimal(10**6), "million"),
+        (Decimal(1000), "thousand"),
+    ):
         if abs(value) >= limit:
             shown = number(value / limit, 1)
             return f"{shown.removesuffix('.0')} {word}"

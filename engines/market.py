@@ -131,7 +131,9 @@ class Season:
 
 def draw_season(rng: Generator, *, weekends: bool) -> Season:
     """A season; ``weekends`` says whether people buy more on them (consumers) or less (firms)."""
-    weekday = np.array([1.0, 1.05, 1.05, 1.0, 0.95, 1.1, 1.1] if weekends else [1.1, 1.2, 1.2, 1.15, 1.0, 0.6, 0.6])
+    weekday = np.array(
+        [1.0, 1.05, 1.05, 1.0, 0.95, 1.1, 1.1] if weekends else [1.1, 1.2, 1.2, 1.15, 1.0, 0.6, 0.6]
+    )
     weekday = weekday * rng.normal(1, 0.03, 7)
     return Season(
         weekday=tuple((weekday / weekday.mean()).tolist()),
@@ -197,7 +199,9 @@ def simulate(rng: Generator, brief: Brief) -> History:
     expected = revenue / order_value
     new_orders = _spread(rng, brief.new_customers, expected * new_share[:, None])
     repeat_orders = rng.poisson(expected * (1 - new_share[:, None]))
-    clicks, impressions, reach = _draw_traffic(rng, brief, money * (roas / order_value)[:, None], new_orders + repeat_orders)
+    clicks, impressions, reach = _draw_traffic(
+        rng, brief, money * (roas / order_value)[:, None], new_orders + repeat_orders
+    )
     return History(
         response=worth.scaled(1 / order_value),
         new_share=new_share,

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Behavior through the public doors, on real databases, servers and browsers."""

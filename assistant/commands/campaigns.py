@@ -85,7 +85,8 @@ def show_campaign(asked: ShowCampaign, context: Context) -> Answer[CampaignRepor
     result = _campaign_report(context, campaign, asked.campaign, found, shown)
     told = "; ".join(f"{one.label} {one.shown}" for one in shown.values())
     notes = [freshness(found, context.today), *assumptions(found)]
-    text = f"{_headline(campaign, asked.campaign, result.venture)} {wording.named(found.window.period).capitalize()}: "
+    when = wording.named(found.window.period).capitalize()
+    text = f"{_headline(campaign, asked.campaign, result.venture)} {when}: "
     parts = [Part(name=line.channel, figures=line.figures) for line in result.lines]
     return Answer(
         result=result,
@@ -234,9 +235,10 @@ def list_campaigns(asked: ListCampaigns, context: Context) -> Answer[CampaignLis
     )
     columns = tuple(dict.fromkeys((*LIST_COLUMNS, asked.metric)))
     owners = {one.id: one.name for one in all_ventures(context.connection)}
+    labels = {context.names.id("campaign", label): label for label in context.names.labels("campaign")}
     rows = [
         CampaignRow(
-            campaign=context.names.label("campaign", one.id) or one.name,
+            campaign=labels.get(one.id, one.name),
             venture=owners[one.venture_id],
             status=one.status,
             channels=len(one.lines),

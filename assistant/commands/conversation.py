@@ -56,7 +56,10 @@ def show_help(asked: Help, context: Context) -> Answer[HelpPage]:
             table=Table(
                 title="Commands",
                 columns=[Column(key="say", label="Say"), Column(key="does", label="What it does")],
-                rows=[[entry.examples[0] if entry.examples else entry.command, entry.summary] for entry in entries],
+                rows=[
+                    [entry.examples[0] if entry.examples else entry.command, entry.summary]
+                    for entry in entries
+                ],
             ),
             buttons=[Button(label=phrase, say=phrase) for phrase in spoken[:4]],
         ),
@@ -138,5 +141,3 @@ def cancel(asked: Cancel, context: Context) -> Answer[Cancelled]:
         return Answer(result=Cancelled(question=None), telling=Telling(text=text, speech=text))
     text = f"Dropped: {pending.question}"
     return Answer(result=Cancelled(question=pending.question), telling=Telling(text=text, speech="Dropped."))
-
-

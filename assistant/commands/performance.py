@@ -54,7 +54,7 @@ class PerformanceReport(BaseModel):
 
 
 class ShowPerformance(Command):
-    """Shows how a venture, or the whole portfolio, is doing: spend, revenue, ROAS and more, by channel and day."""
+    """Shows how a venture or the whole portfolio is doing: spend, revenue, ROAS and more, by channel."""
 
     examples = (
         "show gtm performance for Acme",
@@ -206,7 +206,9 @@ def top_channels(asked: TopChannels, context: Context) -> Answer[ChannelRanking]
         (totals, _channel_part(context, found, channel, totals, columns))
         for channel, totals in sorted(found.measured.parts.items())
     ]
-    ranked = [part for totals, part in parts if totals.spend >= least and _value(part, asked.metric) is not None]
+    ranked = [
+        part for totals, part in parts if totals.spend >= least and _value(part, asked.metric) is not None
+    ]
     left_out = [part for _, part in parts if part not in ranked]
     best_first = METRICS[asked.metric].higher_is_better is not False
     ranked.sort(key=lambda part: _value(part, asked.metric) or Decimal(0), reverse=best_first)
@@ -237,13 +239,21 @@ def _ranking_answer(
     columns: tuple[str, ...],
 ) -> Answer[ChannelRanking]:
     about, currency = METRICS[asked.metric], found.subject.currency
-    notes = [freshness(found, context.today), *assumptions(found), _ranking_note(about.label, least, left_out, currency)]
+    notes = [
+        freshness(found, context.today),
+        *assumptions(found),
+        _ranking_note(about.label, least, left_out, currency),
+    ]
     lead = f"{found.subject.name}, {wording.named(found.window.period)}, by {about.label}: "
-    told = "; ".join(
+    order = "; ".join(
         f"{place}. {_label(part.name)} {part.figures[asked.metric].shown}"
         for place, part in enumerate(ranked, start=1)
     )
-    best = f"{_label(ranked[0].name)} leads with {ranked[0].figures[asked.metric].shown}" if ranked else "no channel"
+    best = (
+        f"{_label(ranked[0].name)} leads with {ranked[0].figures[asked.metric].shown}"
+        if ranked
+        else "no channel"
+    )
     return Answer(
         result=ChannelRanking(
             subject=found.subject.name,
@@ -258,7 +268,7 @@ def _ranking_answer(
             assumptions=assumptions(found),
         ),
         telling=Telling(
-            text=f"{lead}{told or 'no channel qualifies'}. {' '.join(note for note in notes if note)}".strip(),
+            text=" ".join([f"{lead}{order or 'no channel qualifies'}.", *(note for note in notes if note)]),
             speech=f"By {about.label}, {found.window.period.label}: {best}.",
             table=channel_table(ranked, columns, title=f"Channels by {about.label}"),
             chart=_ranking_chart(asked.metric, ranked, currency),
@@ -276,7 +286,7 @@ def _ranking_note(label: str, least: Decimal, left_out: list[Part], currency: st
 
 
 def _ranking_chart(metric: str, ranked: list[Part], currency: str) -> Chart:
-    unit = {Unit.MONEY: currency, Unit.PERCENT: "%", Unit.RATIO: "×"}.get(METRICS[metric].unit, "")
+    unit = {Unit.MONEY: currency, Unit.PERCENT: "%", Unit.RATIO: "x"}.get(METRICS[metric].unit, "")
     scale = 100 if METRICS[metric].unit is Unit.PERCENT else 1
     return Chart(
         kind="bar",
@@ -284,7 +294,10 @@ def _ranking_chart(metric: str, ranked: list[Part], currency: str) -> Chart:
         unit=unit,
         labels=[_label(part.name) for part in ranked],
         series=[
-            Series(name=METRICS[metric].label, values=[float(_value(part, metric) or 0) * scale for part in ranked])
+            Series(
+                name=METRICS[metric].label,
+                values=[float(_value(part, metric) or 0) * scale for part in ranked],
+            )
         ],
     )
 
@@ -304,7 +317,7 @@ class MetricReport(BaseModel):
 
 
 class ShowMetric(Command):
-    """Tells one metric (CAC, LTV, ROAS, payback, NRR …) of a venture, campaign or channel, and how it moved."""
+    """Tells one metric (CAC, LTV, ROAS, NRR …) of a venture, campaign or channel, and how it moved."""
 
     examples = ("what is our CAC for Acme", "roas of email in Spring Launch last month", "LTV of Northwind")
 
@@ -329,6 +342,7 @@ def show_metric(asked: ShowMetric, context: Context) -> Answer[MetricReport]:
         text = f"{about.label} of {subject.name}, {wording.named(found.window.period)}: {shown.shown}"
         text += f", {_moved(shown, subject.currency)}."
     notes = [freshness(found, context.today), *assumptions(found)]
+    said = wording.spoken(asked.metric, shown.value, subject.currency)
     return Answer(
         result=MetricReport(
             subject=subject.name,
@@ -343,7 +357,7 @@ def show_metric(asked: ShowMetric, context: Context) -> Answer[MetricReport]:
         ),
         telling=Telling(
             text=" ".join(part for part in (text, *notes) if part),
-            speech=f"{about.label} of {subject.name} is {wording.spoken(asked.metric, shown.value, subject.currency)}.",
+            speech=f"{about.label} of {subject.name} is {said}.",
             evidence=evidence(found, (asked.metric, *about.inputs)),
         ),
     )
@@ -374,10 +388,12 @@ def _subject(context: Context, asked: ShowMetric) -> Subject:
 
 
 def campaign_subject(context: Context, campaign: Campaign, label: str, channel: str | None = None) -> Subject:
-    """A campaign, or one channel of it, in the campaign's currency. Raises `Problem` for a channel it lacks."""
+    """A campaign, or a channel of it, in the campaign's currency. Raises `Problem` for one it lacks."""
     if channel is not None and channel not in {line.channel for line in campaign.lines}:
         has = wording.listed([_label(line.channel) for line in campaign.lines])
         raise Problem("no_such_line", f"{label} has no {_label(channel)} line.", f"It has {has}.")
     name = label if channel is None else f"{_label(channel)} in {label}"
     owner = context.owner(campaign)
-    return Subject(name, Scope(campaign_id=campaign.id, channel=channel), campaign.currency, owner.gross_margin)
+    return Subject(
+        name, Scope(campaign_id=campaign.id, channel=channel), campaign.currency, owner.gross_margin
+    )

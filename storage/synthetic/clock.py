@@ -32,7 +32,10 @@ def moment_texts(seconds: Ints) -> list[str]:
     """Seconds since 1970 as the UTC wall clock, in the form SQLite keeps."""
     clock = _clock_times()
     days, rest = np.divmod(seconds, _DAY)
-    return [day_text(day) + clock[second] for day, second in zip((days + _EPOCH).tolist(), rest.tolist(), strict=True)]
+    return [
+        day_text(day) + clock[second]
+        for day, second in zip((days + _EPOCH).tolist(), rest.tolist(), strict=True)
+    ]
 
 
 def moment_text(moment: datetime) -> str:

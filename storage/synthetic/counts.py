@@ -19,9 +19,7 @@ class TooFewRecords(ValueError):  # noqa: N818 - says what is wrong
     """Fewer records than a portfolio can be made of."""
 
     def __init__(self, records: int) -> None:
-        super().__init__(
-            f"{records:,} records are too few for a portfolio; ask for at least {MIN_RECORDS:,}"
-        )
+        super().__init__(f"{records:,} records are too few for a portfolio; ask for at least {MIN_RECORDS:,}")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ RATES = {
     "memories_with_wrong_shares": 0.025,
     "trends_peaking_before_seen": 0.025,
 }
-"""Share of a table's rows each fault is put into; the names are those of the quality checks that find them."""
+"""Share of a table's rows each fault is put into; each is named as the quality check that finds it."""
 
 
 class Faults:
@@ -32,12 +32,12 @@ class Faults:
         self.rows: dict[str, int] = defaultdict(int)
         self.injected: dict[str, int] = defaultdict(int)
 
-    def pick(self, name: str, rows: int, rng: Generator) -> Ints:
-        """Sorted indices, among the next ``rows`` rows, of those to spoil."""
+    def pick(self, name: str, rows: int, rng: Generator, after: int = 0) -> Ints:
+        """Which of the next ``rows`` rows to spoil, sorted; the first ``after`` of them are left alone."""
         self.rows[name] += rows
-        due = min(rows, int(self.rows[name] * RATES[name] + 0.5) - self.injected[name])
+        due = min(rows - after, int(self.rows[name] * RATES[name] + 0.5) - self.injected[name])
         self.injected[name] += due
-        return np.sort(rng.choice(rows, size=due, replace=False))
+        return np.sort(after + rng.choice(rows - after, size=due, replace=False))
 
     def report(self) -> dict[str, dict[str, float]]:
         """For each fault its rate, the rows it was drawn over and how many got it."""

@@ -16,7 +16,7 @@ HISTORY_DAYS = 365
 CURRENCIES = {"USD": 1.0, "EUR": 0.92, "GBP": 0.79}
 """Currencies of the portfolio, in units for one US dollar."""
 
-_ZONES = {
+_PLACES = {
     "America/New_York": ("USD", "US"),
     "America/Chicago": ("USD", "US"),
     "Europe/Berlin": ("EUR", "DE"),
@@ -25,9 +25,15 @@ _ZONES = {
     "Europe/London": ("GBP", "GB"),
     "Asia/Singapore": ("USD", "SG"),
 }
+ZONES = tuple(_PLACES)
+"""Time zones of the portfolio."""
+
 _KINDS = ("b2b_smb", "b2b_enterprise", "b2c_premium", "b2c_mass")
 _STAGES = (VentureStage.GROWTH, VentureStage.SCALE, VentureStage.EARLY_REVENUE, VentureStage.GROWTH)
-_CATEGORY_ORDER = ("fitness", "logistics", "beauty", "technology", "food", "finance", "travel", "education", "home", "fashion", "pets", "gaming")  # fmt: skip
+_CATEGORY_ORDER = (
+    "fitness", "logistics", "beauty", "technology", "food", "finance", "travel", "education", "home", "fashion",
+    "pets", "gaming",
+)  # fmt: skip
 
 _LINES_OF_CAMPAIGNS = {4: (5, 4, 4, 3), 5: (5, 5, 4, 3, 3)}
 _STATUSES = (
@@ -54,7 +60,13 @@ _SPRING_LAUNCH = {
 }
 _SPRING_LAUNCH_DAYS = 150
 _MAIN = (Channel.EMAIL, Channel.PAID_SEARCH, Channel.SEO, Channel.PAID_SOCIAL, Channel.CONTENT)
-_CONSUMER_MORE = (Channel.DISPLAY, Channel.VIDEO, Channel.INFLUENCER, Channel.ORGANIC_SOCIAL, Channel.AFFILIATE)
+_CONSUMER_MORE = (
+    Channel.DISPLAY,
+    Channel.VIDEO,
+    Channel.INFLUENCER,
+    Channel.ORGANIC_SOCIAL,
+    Channel.AFFILIATE,
+)
 _BUSINESS_MORE = (Channel.PARTNERSHIPS, Channel.EVENTS, Channel.COMMUNITY, Channel.DISPLAY, Channel.AFFILIATE)
 
 
@@ -161,8 +173,8 @@ class Quotas:
 
 def plan_venture(rng: Generator, index: int, quotas: Quotas, as_of: date) -> VenturePlan:
     """Venture ``index`` (from 0); the first is always Acme with its Spring Launch."""
-    zone = tuple(_ZONES)[index % len(_ZONES)]
-    currency, country = _ZONES[zone]
+    zone = ZONES[index % len(ZONES)]
+    currency, country = _PLACES[zone]
     kind = _KINDS[index % len(_KINDS)]
     cost = float(rng.uniform(280, 420)) * CURRENCIES[currency]
     fresh = quotas.customers[index] - quotas.customers[index] // 5
@@ -216,7 +228,7 @@ def _outline(rng: Generator, index: int, place: int, count: int, serial: int, as
         name, status = _SHARED_NAMES[index % 12], CampaignStatus.COMPLETED
         start, end = _last_season(name, as_of)
     else:
-        name, status = campaign_name(serial), _STATUSES[(serial + index) % len(_STATUSES)]
+        name, status = campaign_name(serial), _STATUSES[serial % len(_STATUSES)]
         start, end = _dates(rng, status, as_of)
     return _Outline(name, status, start, end, _OBJECTIVES[(index + place) % len(_OBJECTIVES)], lines)
 
@@ -302,9 +314,7 @@ def _line_drafts(rng: Generator, outline: _Outline, consumer: bool, as_of: date)
     return drafts
 
 
-def _line_end(
-    rng: Generator, outline: _Outline, first: int, end: timedelta
-) -> tuple[CampaignStatus, int]:
+def _line_end(rng: Generator, outline: _Outline, first: int, end: timedelta) -> tuple[CampaignStatus, int]:
     """A line's state and last day; some lines of running campaigns rest."""
     today = HISTORY_DAYS - 1
     rests = rng.random() < 0.1 and outline.end_on is not None and outline.name != "Spring Launch"

@@ -6,73 +6,125 @@ import numpy as np
 
 from engines.market import Ints
 
+# fmt: off
 CATEGORIES = {
-    "fitness": ("home gym", "kettlebell", "yoga mat", "protein", "running shoes", "mobility", "strength plan", "smartwatch", "pilates", "recovery", "cycling", "marathon training"),
-    "beauty": ("serum", "sunscreen", "skincare routine", "lip balm", "hair oil", "retinol", "foundation", "face mask", "nail care", "perfume", "cleanser", "eye cream"),
-    "travel": ("city break", "hostel", "carry-on", "train pass", "beach resort", "travel insurance", "road trip", "backpack", "cabin", "airport lounge", "hiking trail", "ferry"),
-    "food": ("meal kit", "espresso", "olive oil", "sourdough", "hot sauce", "matcha", "granola", "vegan snack", "cheese board", "air fryer", "spice rub", "lunch box"),
-    "technology": ("note app", "password manager", "help desk", "invoice tool", "time tracker", "cloud backup", "site builder", "chat bot", "crm", "form builder", "data pipeline", "api gateway"),
-    "finance": ("budget app", "index fund", "payroll", "expense card", "credit score", "savings account", "mortgage", "invoice financing", "tax filing", "pension", "treasury", "bookkeeping"),
-    "fashion": ("linen shirt", "sneakers", "raincoat", "denim", "handbag", "wool sweater", "sunglasses", "capsule wardrobe", "swimwear", "watch strap", "silk scarf", "boots"),
-    "education": ("language course", "coding bootcamp", "flash cards", "tutor", "exam prep", "online degree", "piano lessons", "math practice", "study planner", "reading app", "certificate", "workshop"),
-    "home": ("standing desk", "air purifier", "sofa bed", "led lamp", "robot vacuum", "storage box", "mattress", "garden hose", "paint", "cordless drill", "bookshelf", "thermostat"),
-    "pets": ("dog food", "cat litter", "pet insurance", "leash", "aquarium", "puppy training", "chew toy", "bird cage", "grooming kit", "pet camera", "cat tree", "flea treatment"),
-    "gaming": ("headset", "gaming chair", "mechanical keyboard", "indie game", "controller", "game server", "capture card", "board game", "esports team", "graphics card", "speedrun", "arcade stick"),
-    "logistics": ("route planner", "warehouse scanner", "freight quote", "fleet tracker", "pallet rack", "customs form", "cold chain", "parcel locker", "dock schedule", "load board", "forklift", "packing station"),
+    "fitness": (
+        "home gym", "kettlebell", "yoga mat", "protein", "running shoes", "mobility", "strength plan",
+        "smartwatch", "pilates", "recovery", "cycling", "marathon training",
+    ),
+    "beauty": (
+        "serum", "sunscreen", "skincare routine", "lip balm", "hair oil", "retinol", "foundation",
+        "face mask", "nail care", "perfume", "cleanser", "eye cream",
+    ),
+    "travel": (
+        "city break", "hostel", "carry-on", "train pass", "beach resort", "travel insurance", "road trip",
+        "backpack", "cabin", "airport lounge", "hiking trail", "ferry",
+    ),
+    "food": (
+        "meal kit", "espresso", "olive oil", "sourdough", "hot sauce", "matcha", "granola", "vegan snack",
+        "cheese board", "air fryer", "spice rub", "lunch box",
+    ),
+    "technology": (
+        "note app", "password manager", "help desk", "invoice tool", "time tracker", "cloud backup",
+        "site builder", "chat bot", "crm", "form builder", "data pipeline", "api gateway",
+    ),
+    "finance": (
+        "budget app", "index fund", "payroll", "expense card", "credit score", "savings account",
+        "mortgage", "invoice financing", "tax filing", "pension", "treasury", "bookkeeping",
+    ),
+    "fashion": (
+        "linen shirt", "sneakers", "raincoat", "denim", "handbag", "wool sweater", "sunglasses",
+        "capsule wardrobe", "swimwear", "watch strap", "silk scarf", "boots",
+    ),
+    "education": (
+        "language course", "coding bootcamp", "flash cards", "tutor", "exam prep", "online degree",
+        "piano lessons", "math practice", "study planner", "reading app", "certificate", "workshop",
+    ),
+    "home": (
+        "standing desk", "air purifier", "sofa bed", "led lamp", "robot vacuum", "storage box",
+        "mattress", "garden hose", "paint", "cordless drill", "bookshelf", "thermostat",
+    ),
+    "pets": (
+        "dog food", "cat litter", "pet insurance", "leash", "aquarium", "puppy training", "chew toy",
+        "bird cage", "grooming kit", "pet camera", "cat tree", "flea treatment",
+    ),
+    "gaming": (
+        "headset", "gaming chair", "mechanical keyboard", "indie game", "controller", "game server",
+        "capture card", "board game", "esports team", "graphics card", "speedrun", "arcade stick",
+    ),
+    "logistics": (
+        "route planner", "warehouse scanner", "freight quote", "fleet tracker", "pallet rack",
+        "customs form", "cold chain", "parcel locker", "dock schedule", "load board", "forklift",
+        "packing station",
+    ),
 }
+# fmt: on
 """Categories of ventures, influencers and trends, each with what people search for in it."""
 
 CATEGORY_NAMES = tuple(CATEGORIES)
 
 _LEADING = (
-    "best", "cheap", "compare", "affordable", "top rated", "new", "simple", "professional", "local", "premium",
-    "how to choose", "what is", "buy", "free", "custom", "lightweight", "smart", "eco friendly", "small", "reliable",
-    "modern", "recommended", "easy", "certified",
+    "best", "cheap", "compare", "affordable", "top rated", "new", "simple", "professional", "local",
+    "premium", "how to choose", "what is", "buy", "free", "custom", "lightweight", "smart",
+    "eco friendly", "small", "reliable", "modern", "recommended", "easy", "certified",
 )  # fmt: skip
 _TRAILING = (
-    "for beginners", "for small business", "for teams", "near me", "reviews", "alternatives", "pricing", "2026 guide",
-    "for families", "for women", "for men", "for seniors", "checklist", "online", "deals", "vs competitors", "at home",
-    "for startups", "with free trial", "for students", "setup", "benefits", "ideas", "tips", "comparison",
+    "for beginners", "for small business", "for teams", "near me", "reviews", "alternatives", "pricing",
+    "2026 guide", "for families", "for women", "for men", "for seniors", "checklist", "online", "deals",
+    "vs competitors", "at home", "for startups", "with free trial", "for students", "setup", "benefits",
+    "ideas", "tips", "comparison",
 )  # fmt: skip
 _TREND_LEADING = (
-    "slow", "micro", "midnight", "zero waste", "ai", "retro", "silent", "cozy", "hybrid", "solo", "budget", "tiny",
-    "raw", "extreme", "winter", "desk", "family", "weekend", "cold", "rooftop",
+    "slow", "micro", "midnight", "zero waste", "ai", "retro", "silent", "cozy", "hybrid", "solo",
+    "budget", "tiny", "raw", "extreme", "winter", "desk", "family", "weekend", "cold", "rooftop",
 )  # fmt: skip
 _TREND_TRAILING = (
-    "challenge", "hack", "routine", "haul", "swap", "diary", "makeover", "reset", "stack", "test", "tour", "club",
+    "challenge", "hack", "routine", "haul", "swap", "diary", "makeover", "reset", "stack", "test", "tour",
+    "club",
 )  # fmt: skip
 
 _VENTURES = (
-    "Acme", "Northwind", "Lumenta", "Corvida", "Zephrio", "Fenwara", "Ostravel", "Kelvano", "Marundi", "Quillora",
-    "Bexidyne", "Tulomi",
+    "Acme", "Northwind", "Lumenta", "Corvida", "Zephrio", "Fenwara", "Ostravel", "Kelvano", "Marundi",
+    "Quillora", "Bexidyne", "Tulomi",
 )  # fmt: skip
 _CAMPAIGN_FIRST = (
-    "Amber", "Cobalt", "Crimson", "Golden", "Silver", "Velvet", "Quiet", "Hidden", "Emerald", "Scarlet", "Copper",
-    "Ivory", "Marble", "Saffron", "Indigo", "Wandering", "Electric", "Paper", "Polar", "Midnight", "Coral", "Rustic",
-    "Hollow", "Gentle",
+    "Amber", "Cobalt", "Crimson", "Golden", "Silver", "Velvet", "Quiet", "Hidden", "Emerald", "Scarlet",
+    "Copper", "Ivory", "Marble", "Saffron", "Indigo", "Wandering", "Electric", "Paper", "Polar",
+    "Midnight", "Coral", "Rustic", "Hollow", "Gentle",
 )  # fmt: skip
 _CAMPAIGN_SECOND = (
-    "Lantern", "Harbor", "Compass", "Meadow", "Falcon", "Orchid", "Canyon", "Comet", "Garden", "River", "Willow",
-    "Sparrow", "Glacier", "Anchor", "Pebble", "Cascade", "Thicket", "Juniper", "Maple", "Otter", "Heron", "Lagoon",
-    "Prairie", "Tundra", "Badger", "Kettle", "Bridge", "Violin", "Walnut", "Marigold", "Tiger", "Castle", "Feather",
-    "Island", "Rocket", "Teapot",
+    "Lantern", "Harbor", "Compass", "Meadow", "Falcon", "Orchid", "Canyon", "Comet", "Garden", "River",
+    "Willow", "Sparrow", "Glacier", "Anchor", "Pebble", "Cascade", "Thicket", "Juniper", "Maple", "Otter",
+    "Heron", "Lagoon", "Prairie", "Tundra", "Badger", "Kettle", "Bridge", "Violin", "Walnut", "Marigold",
+    "Tiger", "Castle", "Feather", "Island", "Rocket", "Teapot",
 )  # fmt: skip
-_ONSETS = ("b", "br", "c", "d", "dr", "f", "g", "gl", "h", "k", "l", "m", "n", "p", "pr", "r", "s", "st", "t", "tr", "v", "w", "z")
-_VOWELS = ("a", "e", "i", "o", "u", "ia", "eo")
-_CODAS = ("n", "r", "l", "x", "ndo", "vra", "mi", "ta", "sso", "rik", "lla", "dyne")
+_ONSETS = (
+    "b", "br", "c", "d", "dr", "f", "g", "gl", "h", "k", "l", "m", "n", "p", "pr", "r", "s", "st", "t",
+    "tr", "v", "w", "z",
+)  # fmt: skip
+_VOWELS = (
+    "a", "e", "i", "o", "u", "ia", "eo",
+)  # fmt: skip
+_CODAS = (
+    "n", "r", "l", "x", "ndo", "vra", "mi", "ta", "sso", "rik", "lla", "dyne",
+)  # fmt: skip
 
 GIVEN = (
-    "Ada", "Ben", "Carla", "Dario", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kira", "Liam", "Mara", "Nils",
-    "Olga", "Pablo", "Quinn", "Rosa", "Samir", "Tessa", "Umar", "Vera", "Wanda", "Xenia", "Yusuf", "Zoe", "Amina",
-    "Bruno", "Chloe", "Diego", "Emma", "Finn", "Gina", "Hana", "Ivan", "Julia", "Kofi", "Lena", "Mateo", "Nora",
+    "Ada", "Ben", "Carla", "Dario", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kira", "Liam",
+    "Mara", "Nils", "Olga", "Pablo", "Quinn", "Rosa", "Samir", "Tessa", "Umar", "Vera", "Wanda", "Xenia",
+    "Yusuf", "Zoe", "Amina", "Bruno", "Chloe", "Diego", "Emma", "Finn", "Gina", "Hana", "Ivan", "Julia",
+    "Kofi", "Lena", "Mateo", "Nora",
 )  # fmt: skip
 FAMILY = (
-    "Abel", "Brandt", "Castro", "Duarte", "Eriksen", "Fontaine", "Garcia", "Hoffman", "Ito", "Jansen", "Khan", "Lopez",
-    "Moreau", "Novak", "Okafor", "Petrov", "Quist", "Rossi", "Silva", "Tanaka", "Ueda", "Varga", "Weber", "Xu", "Yilmaz",
-    "Zhang", "Archer", "Bishop", "Cole", "Dunn", "Ellis", "Frost", "Grant", "Hayes", "Iqbal", "Joshi", "Kelly", "Lund",
-    "Mensah", "Nunez",
+    "Abel", "Brandt", "Castro", "Duarte", "Eriksen", "Fontaine", "Garcia", "Hoffman", "Ito", "Jansen",
+    "Khan", "Lopez", "Moreau", "Novak", "Okafor", "Petrov", "Quist", "Rossi", "Silva", "Tanaka", "Ueda",
+    "Varga", "Weber", "Xu", "Yilmaz", "Zhang", "Archer", "Bishop", "Cole", "Dunn", "Ellis", "Frost",
+    "Grant", "Hayes", "Iqbal", "Joshi", "Kelly", "Lund", "Mensah", "Nunez",
 )  # fmt: skip
-OUTLETS = ("Daily Ledger", "The Corner Post", "Maker Weekly", "Open Almanac", "Harbor Review", "City Courier", "Field Notes", "The Long Read")
+OUTLETS = (
+    "Daily Ledger", "The Corner Post", "Maker Weekly", "Open Almanac", "Harbor Review", "City Courier",
+    "Field Notes", "The Long Read",
+)  # fmt: skip
 
 
 def venture_name(index: int) -> str:
@@ -122,7 +174,11 @@ def topics(first: int, count: int) -> tuple[list[str], list[str]]:
 
 
 def _combined(
-    leading: tuple[str, ...], things: "tuple[str, ...] | list[str]", trailing: tuple[str, ...], first: int, count: int
+    leading: tuple[str, ...],
+    things: "tuple[str, ...] | list[str]",
+    trailing: tuple[str, ...],
+    first: int,
+    count: int,
 ) -> tuple[list[str], list[str]]:
     size = len(leading) * len(things) * len(trailing)
     places = np.arange(first, first + count)

@@ -23,7 +23,7 @@ from storage.synthetic.clock import moment_text
 from storage.ventures import competitors, exchange_rates, segments, ventures
 
 Cell: TypeAlias = int | str | None
-"""A value as the database keeps it: scaled whole numbers, text of days, moments and canonical JSON, 0 or 1."""
+"""A value as the database keeps it: a scaled whole number, a day, a moment, canonical JSON, 0 or 1."""
 
 COUNTED: tuple[Table, ...] = (
     ventures,
@@ -89,7 +89,9 @@ class Writer:
         self.counts[table.name] += count
         cells = {"id": list(range(first, first + count))} | dict(columns)
         rows = list(_rows(cells, table.columns, count))
-        self._digest.add(table, _rows(cells, _lasting(table), count) if _MOMENT_OF_FILL & set(table.columns) else rows)
+        self._digest.add(
+            table, _rows(cells, _lasting(table), count) if _MOMENT_OF_FILL & set(table.columns) else rows
+        )
         if self._is_sqlite:
             self._insert(table, rows)
         else:

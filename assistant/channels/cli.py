@@ -1,0 +1,368 @@
+"""The command line: every part of it translates words into calls and results into print."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from uuid import uuid4
+
+import typer
+from rich.console import Console
+
+from assistant.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from assistant.bootstrap import Assistant
+    from storage.database import Database
+    from storage.people import Person
+
+# Parts are imported where they are used: `gtm say` shall answer within two seconds of a cold start.
+
+cli = typer.Typer(
+    name="gtm",
+    help="The assistant for go-to-market work across a portfolio of ventures.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+nlu = typer.Typer(help="Train the embedded reader.", no_args_is_help=True)
+user = typer.Typer(help="People and their tokens.", no_args_is_help=True)
+cli.add_typer(nlu, name="nlu")
+cli.add_typer(user, name="user")
+
+SIGN_IN_HOURS = 1
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+As = Annotated[str | None, typer.Option("--as", metavar="USER", help="Speak as this user.")]
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def _fail(message: str) -> NoReturn:
+    errors.print(f"gtm: {message}", style="red", soft_wrap=True, markup=False)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def _assistant() -> Iterator["Assistant"]:
+    from assistant.bootstrap import build
+
+    assistant = build(load_settings())
+    try:
+        yield assistant
+    finally:
+        assistant.close()
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator["Database"]:
+    from storage import migrate
+    from storage.database import Database
+
+    database = Database(settings.database_url)
+    try:
+        migrate.upgrade(database)
+        yield database
+    finally:
+        database.close()
+
+
+def _speaker(assistant: "Assistant", name: str | None) -> "Person":
+    from storage import people
+
+    with assistant.database.read() as connection:
+        found = people.person_named(connection, name) if name else people.chairman(connection)
+    if found is None:
+        _fail(f"there is no active user {name!r}; `gtm user list` shows who there is")
+    return found
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+@cli.command()
+def say(
+    text: Annotated[str, typer.Argument(help="What you would say.")],
+    as_json: Json = False,
+    speaker: As = None,
+    conversation: Annotated[
+        str | None, typer.Option(metavar="ID", help="Go on with this conversation.")
+    ] = None,
+    why: Annotated[bool, typer.Option("--why", help="Show where the numbers come from.")] = False,
+) -> None:
+    """Say one thing and read the answer. Status 1 when it was refused, not understood or failed."""
+    from assistant.channels import terminal
+    from assistant.turn import Turn
+
+    with _assistant() as assistant:
+        turn = Turn(
+            person=_speaker(assistant, speaker),
+            channel="terminal",
+            text=text,
+            conversation_id=conversation or str(uuid4()),
+        )
+        reply = assistant.dialogue.turn(turn)
+    if as_json:
+        _print_json(reply.model_dump(mode="json"))
+    else:
+        terminal.show(reply, console)
+        if why:
+            terminal.show_evidence(reply, console)
+    raise typer.Exit(terminal.exit_status(reply))
+
+
+@cli.command()
+def chat(speaker: As = None) -> None:
+    """Talk: history with the arrow keys, names and phrases with Tab, Ctrl-D to leave."""
+    from assistant.channels.chat import converse
+
+    with _assistant() as assistant:
+        converse(assistant, _speaker(assistant, speaker), console)
+
+
+@cli.command()
+def understand(
+    text: Annotated[str | None, typer.Argument(help="What somebody might say.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="A file of utterances, a line each.", exists=True, dir_okay=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show how an utterance is understood, without doing anything."""
+    from assistant.understanding import parse
+
+    if (text is None) == (file is None):
+        _fail("say either a text or --file")
+    with _assistant() as assistant:
+        person = _speaker(assistant, None)
+        for line in [text or ""] if file is None else _lines(file):
+            parsed = parse(assistant.dialogue, person, line)
+            if as_json or file is not None:
+                _print_json(parsed)
+            else:
+                console.print_json(json.dumps(parsed))
+
+
+def _lines(file: Path) -> Iterator[str]:
+    with file.open(encoding="utf-8", errors="replace") as opened:
+        for line in opened:
+            yield line.rstrip("\n")
+
+
+@cli.command("commands")
+def list_commands(as_json: Json = False) -> None:
+    """List everything that can be asked for."""
+    from assistant import commands as package
+    from assistant.commands.conversation import help_entries
+    from assistant.derive import slot_schema
+    from assistant.handling import find_handlers
+    from intents.command import Catalogue
+
+    catalogue = Catalogue(handler.command for handler in find_handlers(package).values())
+    entries = help_entries(catalogue)
+    if as_json:
+        listed = [
+            {**entry.model_dump(mode="json"), "schema": slot_schema(catalogue[entry.command])}
+            for entry in entries
+        ]
+        _print_json(listed)
+        return
+    for entry in entries:
+        console.print(f"[bold]{entry.command}[/bold]  {entry.summary}")
+        for example in entry.examples:
+            console.print(f"    {example}", style="dim")
+
+
+@cli.command()
+def synth(
+    records: Annotated[int, typer.Option(help="How many records, the history on top.")] = 71_297,
+    seed: Annotated[int, typer.Option(help="The same seed and date give the same portfolio.")] = 1,
+    as_of: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The portfolio's last day; default today.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fill an empty database with a synthetic portfolio and score its quality."""
+    settings = load_settings()
+    with _database(settings) as database:
+        _fill(database, settings, records, seed, as_of.date() if as_of else None, as_json=as_json)
+
+
+def _fill(
+    database: "Database", settings: Settings, records: int, seed: int, as_of: date | None, *, as_json: bool
+) -> None:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from storage.quality import measure
+
+    from storage.synthetic import FillError, fill
+
+    now = datetime.now(UTC)
+    columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=errors) as bar:
+        stages: dict[str, Any] = {}
+
+        def progress(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                stages[stage] = bar.add_task(stage, total=total)
+            bar.update(stages[stage], completed=done, total=total)
+
+        try:
+            filled = fill(
+                database,
+                records=records,
+                seed=seed,
+                as_of=as_of or now.date(),
+                now=now,
+                truth_file=settings.data_dir / "truth.json.gz",
+                progress=progress,
+            )
+        except FillError as error:
+            _fail(str(error))
+    report = measure(database)
+    if as_json:
+        _print_json({"filled": _plain(filled), "quality": _plain(report)})
+        return
+    speed = filled.total / filled.seconds
+    console.print(f"{filled.total:,} records in {filled.seconds:.1f} s ({speed:,.0f} a second)")
+    console.print(f"Data quality {report.score}/100:")
+    for reason in report.reasons:
+        console.print(f"  • {reason}", soft_wrap=True, highlight=False)
+
+
+def _plain(value: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(type(value)).dump_python(value, mode="json")
+
+
+@cli.command()
+def serve(
+    fill: Annotated[bool, typer.Option("--fill", help="Fill an empty database first.")] = False,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Start the service and print a one-time sign-in link."""
+    import uvicorn
+
+    from assistant.app import create_app
+
+    settings = load_settings()
+    place = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update=place)})
+    if fill:
+        with _database(settings) as database:
+            if _is_empty(database):
+                errors.print("The database is empty: filling it with a synthetic portfolio.")
+                _fill(database, settings, 71_297, 1, None, as_json=False)
+    from assistant.bootstrap import build
+
+    assistant = build(settings)
+    link = _sign_in_link(assistant, None)
+    console.print(f"Sign in (once, within the hour): {link}", soft_wrap=True, highlight=False)
+    uvicorn.run(
+        create_app(assistant),
+        host=settings.server.host,
+        port=settings.server.port,
+        log_level=settings.log_level.lower(),
+        server_header=False,
+    )
+
+
+def _is_empty(database: "Database") -> bool:
+    from storage.ventures import all_ventures
+
+    with database.read() as connection:
+        return not all_ventures(connection)
+
+
+@cli.command("sign-in")
+def sign_in(speaker: As = None) -> None:
+    """Print a link that signs you in to the web page, once."""
+    with _assistant() as assistant:
+        console.print(_sign_in_link(assistant, speaker), soft_wrap=True, highlight=False)
+
+
+def _sign_in_link(assistant: "Assistant", speaker: str | None) -> str:
+    from storage import people
+
+    person = _speaker(assistant, speaker)
+    lifetime = timedelta(hours=SIGN_IN_HOURS)
+    with assistant.database.write() as connection:
+        token = people.issue_token(
+            connection, person.id, people.SIGN_IN, "sign-in link", assistant.clock(), lifetime
+        )
+    return f"{assistant.settings.server.url}/sign-in?token={token}"
+
+
+@user.command("add")
+def add_user(
+    name: str,
+    role: Annotated[str, typer.Option(help="viewer, operator, lead or chairman.")] = "viewer",
+    time_zone: Annotated[
+        str | None, typer.Option(help="As Europe/Berlin; default from the settings.")
+    ] = None,
+) -> None:
+    """Add a person."""
+    from sqlalchemy.exc import IntegrityError
+
+    from assistant.settings import known_zone
+    from intents.command import Role
+    from storage import people
+
+    settings = load_settings()
+    if role not in set(Role):
+        _fail(f"there is no role {role!r}; roles are {', '.join(Role)}")
+    try:
+        zone = known_zone(time_zone or settings.time_zone)
+    except ValueError as error:
+        _fail(f"time zone {time_zone!r} {error}")
+    with _database(settings) as database:
+        try:
+            with database.write() as connection:
+                people.add_person(connection, name, Role(role), zone, datetime.now(UTC))
+        except IntegrityError:
+            _fail(f"there is a user {name!r} already")
+    console.print(f"Added {name}, {role}.", highlight=False)
+
+
+@user.command("list")
+def list_users() -> None:
+    """List everybody."""
+    from storage import people
+
+    with _database(load_settings()) as database, database.read() as connection:
+        for one in people.people(connection):
+            console.print(f"{one.name:<24} {one.role:<10} {one.time_zone}", highlight=False)
+
+
+@user.command("token")
+def make_token(
+    name: str,
+    label: Annotated[str, typer.Option(help="What the token is for.")] = "api",
+    days: Annotated[int | None, typer.Option(help="Days it is valid; default for ever.")] = None,
+) -> None:
+    """Print a new API token of a person; it is shown only this once."""
+    from storage import people
+
+    with _database(load_settings()) as database, database.write() as connection:
+        found = people.person_named(connection, name)
+        if found is None:
+            _fail(f"there is no active user {name!r}; `gtm user list` shows who there is")
+        lifetime = None if days is None else timedelta(days=days)
+        token = people.issue_token(connection, found.id, people.API, label, datetime.now(UTC), lifetime)
+    sys.stdout.write(token + "\n")
+
+
+@nlu.command()
+def train() -> None:
+    """Train the embedded reader, if its sentences changed since the last time."""
+    from intents.readers.embedded import EmbeddedReader
+
+    settings = load_settings()
+    with errors.status("training the reader"):
+        EmbeddedReader.load(settings.data_dir / "models")

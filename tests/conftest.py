@@ -1,0 +1,264 @@
+"""Databases, assistants and servers for the tests."""
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from assistant.bootstrap import Assistant, build
+from assistant.reply import Reply
+from assistant.settings import Settings
+from assistant.turn import Turn
+from intents.command import Role
+from storage import migrate, people
+from storage.database import Database
+from storage.synthetic import fill
+
+AS_OF = date(2026, 3, 15)
+NOW = datetime(2026, 3, 15, 18, 0, tzinfo=UTC)
+IN_CI = bool(os.environ.get("CI"))
+
+
+def missing(what: str, cure: str) -> None:
+    """Skip aloud on a person's machine, fail where everything must be there."""
+    if IN_CI:
+        pytest.fail(f"{what} is missing: {cure}")
+    pytest.skip(f"{what} is missing: {cure}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """No test depends on, or touches, what the person who runs it has configured."""
+    kept = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("GTM_")}
+    yield
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained reader's folder: the repository's own where it is, so that it is trained once."""
+    kept = Path(__file__).parent.parent / "var" / "models"
+    return kept if kept.exists() else tmp_path_factory.mktemp("models")
+
+
+def _server_programs() -> Path | None:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if found:
+        return found[-1]
+    on_path = shutil.which("postgres")
+    return Path(on_path).parent if on_path else None
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own, without the database's name."""
+    named = os.environ.get("TEST_POSTGRESQL_URL")
+    if named:
+        yield named.rstrip("/")
+        return
+    programs = _server_programs()
+    if programs is None:
+        missing("PostgreSQL", "install it (apt-get install postgresql), or set TEST_POSTGRESQL_URL")
+        return
+    with tempfile.TemporaryDirectory(prefix="gtm-pg-") as folder:
+        yield from _own_server(programs, Path(folder))
+
+
+def _own_server(programs: Path, folder: Path) -> Iterator[str]:
+    # The server refuses to run as root.
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if user:
+        shutil.chown(folder, "postgres")
+    port = free_port()
+    data = folder / "data"
+    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200"
+    owner = ["-U", "postgres", "-A", "trust", "-N"]
+
+    def quietly(*words: str | Path) -> None:
+        subprocess.run([*user, *words], stdout=subprocess.DEVNULL, check=True, cwd=folder)
+
+    quietly(programs / "initdb", "-D", data, *owner)
+    control = (programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log")
+    quietly(*control, "-o", options, "start")
+    try:
+        yield f"postgresql://postgres@127.0.0.1:{port}"
+    finally:
+        quietly(*control, "-m", "immediate", "stop")
+
+
+@contextmanager
+def _postgresql_database(server: str) -> Iterator[str]:
+    name = f"gtm_{uuid4().hex}"
+    admin = Database(f"{server}/postgres")
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"create database {name}"))
+    try:
+        yield f"{server}/{name}"
+    finally:
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"drop database {name} with (force)"))
+        admin.close()
+
+
+BACKENDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'gtm.db'}"
+        return
+    with _postgresql_database(request.getfixturevalue("postgresql_server")) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty, migrated database of each kind."""
+    made = Database(database_url)
+    migrate.upgrade(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def portfolio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """The default synthetic portfolio on each kind of database; to be read only."""
+    folder = tmp_path_factory.mktemp("portfolio")
+    if request.param == "sqlite":
+        yield from _filled(f"sqlite:///{folder / 'gtm.db'}", folder)
+        return
+    with _postgresql_database(request.getfixturevalue("postgresql_server")) as url:
+        yield from _filled(url, folder)
+
+
+def _filled(url: str, folder: Path, records: int = 71_297) -> Iterator[Database]:
+    made = Database(url)
+    migrate.upgrade(made)
+    fill(made, records=records, seed=1, as_of=AS_OF, now=NOW, truth_file=folder / "truth.json.gz")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def small_portfolio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with a small synthetic portfolio, to be copied."""
+    folder = tmp_path_factory.mktemp("small")
+    for made in _filled(f"sqlite:///{folder / 'gtm.db'}", folder, records=3_000):
+        with made.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder / "gtm.db"
+
+
+def assistant_on(
+    url: str, data_dir: Path, models: Path, now: Callable[[], datetime] = lambda: NOW
+) -> Assistant:
+    """An assistant with a fixed clock, one user a role, and the reader that is trained already."""
+    (data_dir / "models").symlink_to(models)
+    assistant = build(Settings(data_dir=data_dir, database_url=url), now)
+    with assistant.database.read() as connection:
+        known = {one.name for one in people.people(connection)}
+    with assistant.database.write() as connection:
+        for role in Role:
+            if role.value not in known:
+                people.add_person(connection, role.value, role, "UTC", NOW)
+    return assistant
+
+
+@pytest.fixture
+def assistant(small_portfolio: Path, tmp_path: Path, models: Path) -> Iterator[Assistant]:
+    """An assistant on its own copy of the small portfolio (SQLite)."""
+    source, target = sqlite3.connect(small_portfolio), sqlite3.connect(tmp_path / "gtm.db")
+    with closing(source), closing(target):
+        source.backup(target)
+    made = assistant_on(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path, models)
+    yield made
+    made.close()
+
+
+@dataclass
+class Speaker:
+    """Somebody in a conversation of their own."""
+
+    assistant: Assistant
+    role: Role = Role.CHAIRMAN
+    conversation: str | None = None
+
+    def say(self, words: str, key: str | None = None) -> Reply:
+        """One turn."""
+        with self.assistant.database.read() as connection:
+            person = people.person_named(connection, self.role.value)
+        assert person is not None
+        self.conversation = self.conversation or uuid4().hex
+        turn = Turn(person, "test", words, conversation_id=self.conversation, key=key)
+        return self.assistant.dialogue.turn(turn)
+
+
+@pytest.fixture
+def chairman(assistant: Assistant) -> Speaker:
+    """The chairman, talking."""
+    return Speaker(assistant)
+
+
+@dataclass
+class Server:
+    """A running service."""
+
+    url: str
+    assistant: Assistant
+
+    def token(self, role: Role = Role.CHAIRMAN) -> str:
+        """A fresh API token of the user of a role."""
+        return self._issue(role, people.API)
+
+    def sign_in_link(self, role: Role = Role.CHAIRMAN) -> str:
+        """A fresh one-time link."""
+        return f"{self.url}/sign-in?token={self._issue(role, people.SIGN_IN)}"
+
+    def _issue(self, role: Role, kind: str) -> str:
+        with self.assistant.database.write() as connection:
+            person = people.person_named(connection, role.value)
+            assert person is not None
+            return people.issue_token(connection, person.id, kind, "test", NOW, timedelta(hours=1))
+
+
+@pytest.fixture
+def server(assistant: Assistant) -> Iterator[Server]:
+    """The service on a loopback port."""
+    import uvicorn
+    from assistant.app import create_app
+
+    port = free_port()
+    config = uvicorn.Config(create_app(assistant), host="127.0.0.1", port=port, log_level="warning")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not running.started:
+        assert time.monotonic() < deadline, "the service did not start"
+        time.sleep(0.02)
+    yield Server(f"http://127.0.0.1:{port}", assistant)
+    running.should_exit = True
+    thread.join(10)
