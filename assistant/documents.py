@@ -46,11 +46,8 @@ def _command(command: type[Command]) -> str:
     name = command.command_name()
     lines = [f"## {name}", "", command.summary(), ""]
     lines += [f"- “{example}”" for example in command.examples]
-    lines += [
-        "",
-        f"Effect: {command.effect}. Role: {command.role}. Over HTTP: `POST /api/v1/commands/{name}`.",
-        "",
-    ]
+    route = f"`POST /api/v1/commands/{name}`"
+    lines += ["", f"Effect: {command.effect}. Role: {command.role}. Over HTTP: {route}.", ""]
     slots = slots_of(command)
     if slots:
         lines += ["| slot | kind | needed | asked with |", "|---|---|---|---|"]
@@ -64,7 +61,7 @@ def _command(command: type[Command]) -> str:
 def configuration_page() -> str:
     """Every setting with its variable and default."""
     rows = "\n".join(
-        f"| `{path}` | `{PREFIX}{path.upper().replace('.', '__')}` | {_default(field)} | {field.description} |"
+        f"| `{path}` | `{_variable(path)}` | {_default(field)} | {field.description} |"
         for path, field in _settings(Settings, "")
     )
     return f"""# Configuration
@@ -90,8 +87,12 @@ def _settings(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldI
             yield f"{prefix}{name}", field
 
 
+def _variable(path: str) -> str:
+    return PREFIX + path.upper().replace(".", "__")
+
+
 def _default(field: FieldInfo) -> str:
-    value: Any = field.get_default(call_default_factory=True)  # type: ignore[call-overload]
+    value: Any = field.get_default(call_default_factory=True)
     return "–" if value in (None, "") else f"`{value}`"
 
 
@@ -102,8 +103,8 @@ def metrics_page() -> str:
 
 {GENERATED}
 
-One definition each, used everywhere. Sums are exact; a metric whose denominator is zero has no value. Days are
-those of the venture's time zone; money of other currencies is converted at each day's stored rate.
+One definition each, used everywhere. Sums are exact; a metric whose denominator is zero has no value. Days
+are those of the venture's time zone; money of other currencies is converted at each day's stored rate.
 
 | metric | name | unit | formula |
 |---|---|---|---|

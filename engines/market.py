@@ -272,7 +272,7 @@ def _draw_traffic(rng: Generator, brief: Brief, paced: Floats, orders: Ints) -> 
 def _draw_leads(rng: Generator, total: int, expected: Floats) -> Ints:
     recent = np.zeros_like(expected)
     recent[:, -LEAD_ROWS_DAYS:] = expected[:, -LEAD_ROWS_DAYS:]
-    leads = rng.poisson(expected * (total / recent.sum()))
+    leads: Ints = rng.poisson(expected * (total / recent.sum()))
     leads[:, -LEAD_ROWS_DAYS:] = _spread(rng, total, recent)[:, -LEAD_ROWS_DAYS:]
     return leads
 

@@ -53,12 +53,17 @@ def canonical(kind: str, said: str) -> str | None:
 
 
 def vocabulary(kind: str) -> tuple[str, ...]:
-    """The canonical values of ``kind`` in the order they are listed in. Raises `KeyError` for no such kind."""
+    """The canonical values of ``kind`` in the order listed. Raises `KeyError` for no such kind."""
     return _vocabularies()[kind].values
 
 
+def words_of(kind: str) -> frozenset[str]:
+    """Every single word in the phrases of ``kind``."""
+    return frozenset(word for phrase in _vocabularies()[kind].phrases for word in phrase.split())
+
+
 def listed(kind: str) -> frozenset[str]:
-    """The folded words of a ``lookup`` that is no entity kind: ``ordinary``, ``joining``, ``leading``."""
+    """The folded words of a ``lookup`` that is no entity kind: ``ordinary``, ``joining``."""
     return _word_lists()[kind]
 
 

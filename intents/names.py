@@ -156,6 +156,7 @@ class _Kind:
         self.kind = kind
         self.by_label = _labelled(names)
         self.spellings: dict[str, list[str]] = defaultdict(list)
+        self.with_parent: dict[str, list[str]] = defaultdict(list)
         self.beginnings: dict[str, list[str]] = defaultdict(list)
         self.most_words = 1
         for label, name in self.by_label.items():
@@ -164,11 +165,11 @@ class _Kind:
     def _index(self, label: str, name: Name) -> None:
         words = _folded(name.name)
         self.most_words = max(self.most_words, len(words))
-        spellings = {"".join(words), _compact(label)}
-        if name.parent:
-            spellings |= {_compact(f"{name.parent} {name.name}"), _compact(f"{name.name} {name.parent}")}
-        for spelling in spellings - {""}:
+        for spelling in {"".join(words), _compact(label)} - {""}:
             self.spellings[spelling].append(label)
+        if name.parent:
+            self.with_parent[_compact(f"{name.parent} {name.name}")].append(label)
+            self.with_parent[_compact(f"{name.name} {name.parent}")].append(label)
         for count in range(1, len(words)):
             self.beginnings["".join(words[:count])].append(label)
 
@@ -182,7 +183,8 @@ class _Kind:
             return Found(said, 1.0)
         words = _folded(said[:_LONGEST_SAID])
         for form in (words, _stripped(words, self.kind)):
-            labels = self.spellings.get("".join(form))
+            compact = "".join(form)
+            labels = self.spellings.get(compact) or self.with_parent.get(compact)
             if labels:
                 return Found(labels[0], 1.0, tuple(labels[1:]))
         return self._near(_stripped(words, self.kind))
@@ -219,7 +221,7 @@ class _Kind:
             labels = self.beginnings.get(compact, [])
             if not 0 < len(labels) <= _MOST_SHARING or len(compact) < _SHORTEST_BEGINNING:
                 continue
-            if words[last - 1].text in _FILLERS or all(word.text in ordinary for word in words[first:last]):
+            if words[last - 1].text in _FILLERS or (last - first == 1 and words[first].text in ordinary):
                 continue
             yield _Hit(self.kind, tuple(labels), 0.9, first, last)
 
@@ -286,7 +288,8 @@ class _Similar:
         pairs = _pairs(compact)
         shared = self._shared(pairs)
         candidates = np.flatnonzero(shared >= max(2, len(pairs) // 3))
-        return tuple(self.labels[index] for index in self._best(candidates, shared, len(pairs))[:count])
+        near = candidates[5 * shared[candidates] >= self.sizes[candidates] + len(pairs)]
+        return tuple(self.labels[index] for index in self._best(near, shared, len(pairs))[:count])
 
     def _shared(self, pairs: set[str]) -> NDArray[np.intp]:
         found = [self.places[pair] for pair in pairs if pair in self.places]

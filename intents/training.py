@@ -111,6 +111,7 @@ def _lines(examples: Any) -> list[str]:
         return [line.strip()[1:].strip() for line in examples.splitlines() if line.strip().startswith("-")]
     if isinstance(examples, list):
         texts = [item.get("text") if isinstance(item, dict) else item for item in examples]
-        if all(isinstance(text, str) for text in texts):
-            return [text.strip().removeprefix("- ").strip() for text in texts]
+        strings = [text.strip().removeprefix("- ").strip() for text in texts if isinstance(text, str)]
+        if len(strings) == len(texts):
+            return strings
     raise TrainingError("'examples' is neither a block of '- …' lines nor a list of sentences")

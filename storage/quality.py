@@ -62,7 +62,7 @@ def _is_bad_email(email: ColumnElement[Any]) -> ColumnElement[bool]:
 def _influencers_twice() -> Select[int, int]:
     """Rows beyond the first of the same name and followers on one platform."""
     same = (influencers.c.name, influencers.c.platform, influencers.c.followers)
-    groups = select(func.count().label("rows")).group_by(*same).subquery()
+    groups = select(func.count().label("rows")).select_from(influencers).group_by(*same).subquery()
     return select(func.coalesce(func.sum(groups.c.rows), 0), func.coalesce(func.sum(groups.c.rows - 1), 0))
 
 

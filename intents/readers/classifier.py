@@ -72,7 +72,7 @@ def best_temperature(scores: Floats, targets: Any) -> float:
 def _fit(matrix: Any, targets: Any) -> tuple[Floats, Floats]:
     from sklearn.svm import LinearSVC
 
-    model = LinearSVC(C=_PENALTY).fit(matrix, targets)
+    model = LinearSVC(C=_PENALTY, random_state=0).fit(matrix, targets)
     weights, intercepts = model.coef_.T, model.intercept_
     if weights.shape[1] == 1:
         weights, intercepts = np.hstack([-weights, weights]), np.concatenate([-intercepts, intercepts])

@@ -60,7 +60,7 @@ class Counts:
 def apportion(total: int, weights: Floats) -> Ints:
     """``total`` split into whole parts in proportion to ``weights``, by largest remainder."""
     exact = total * weights / weights.sum()
-    parts = np.floor(exact).astype(np.int64)
+    parts: Ints = np.floor(exact).astype(np.int64)
     largest = np.argsort(parts - exact, kind="stable")[: total - int(parts.sum())]
     parts[largest] += 1
     return parts

@@ -48,8 +48,8 @@ class NotEmpty(RuntimeError):  # noqa: N818 - says what is wrong
 
     def __init__(self, table: str) -> None:
         super().__init__(
-            f"the database already holds {table.replace('_', ' ')}; "
-            "a synthetic portfolio needs an empty one: name another database in the setting database.url, or remove this one first"
+            f"the database already holds {table.replace('_', ' ')}, and a synthetic portfolio needs "
+            "an empty one: name another database, or remove what is in this one"
         )
 
 

@@ -43,7 +43,8 @@ def write_influencers(
     ]
     _spoil(rng, columns, quality, faults)
     writer.add(influencers, columns | {"updated_at": moment_text(now), "version": 1})
-    return quality.tolist()
+    hidden: list[float] = quality.tolist()
+    return hidden
 
 
 def _columns(rng: Generator, quality: Floats, followers: Ints) -> dict[str, list[Any]]:

@@ -97,7 +97,8 @@ def _draw_lines(rng: Generator, chances: Floats, days: Ints) -> Ints:
     places = np.searchsorted(
         (chances + days_before).ravel(), days + rng.random(len(days)) * (1 - 1e-9), side="right"
     )
-    return np.clip(places - days * lines, 0, lines - 1).astype(np.int64)
+    found: Ints = np.clip(places - days * lines, 0, lines - 1).astype(np.int64)
+    return found
 
 
 def write_touches(

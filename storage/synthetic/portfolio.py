@@ -31,8 +31,8 @@ ZONES = tuple(_PLACES)
 _KINDS = ("b2b_smb", "b2b_enterprise", "b2c_premium", "b2c_mass")
 _STAGES = (VentureStage.GROWTH, VentureStage.SCALE, VentureStage.EARLY_REVENUE, VentureStage.GROWTH)
 _CATEGORY_ORDER = (
-    "fitness", "logistics", "beauty", "technology", "food", "finance", "travel", "education", "home", "fashion",
-    "pets", "gaming",
+    "fitness", "logistics", "beauty", "technology", "food", "finance", "travel", "education", "home",
+    "fashion", "pets", "gaming",
 )  # fmt: skip
 
 _LINES_OF_CAMPAIGNS = {4: (5, 4, 4, 3), 5: (5, 5, 4, 3, 3)}

@@ -1,0 +1,81 @@
+"""Keeps the trained model in a file, so that only the first start after a change pays for training."""
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from intents.readers.classifier import LinearClassifier
+from intents.readers.features import Block, Features
+from intents.readers.gate import Gate
+from intents.readers.model import Model
+
+_CODE = Path(__file__).parents[1]
+
+
+def fingerprint(data: Iterable[Path]) -> str:
+    """A hash of the data files and of the code that learns from them."""
+    digest = hashlib.sha256()
+    for path in (*sorted(_CODE.rglob("*.py")), *data, _CODE / "data" / "lexicon.yml"):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def store(model: Model, path: Path) -> None:
+    """Write the model so that a reader of the file sees all of it or none. Raises `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **_arrays(model))
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def restore(path: Path) -> Model | None:
+    """The model in the file; None when there is none or it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return _model({name: arrays[name] for name in arrays.files})
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def _arrays(model: Model) -> dict[str, Any]:
+    plain = {
+        "blocks": [[block.name, block.pieces] for block in model.features.blocks],
+        "classes": model.classifier.classes,
+        "temperature": model.classifier.temperature,
+        "kinds": model.kinds,
+        "gate": [model.gate.intercept, model.gate.temperature, model.gate.threshold],
+    }
+    return {
+        "plain": np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8),
+        "weights": model.classifier.weights,
+        "intercepts": model.classifier.intercepts,
+        "gate_weights": model.gate.weights,
+        **{f"idf_{block.name}": block.idf for block in model.features.blocks},
+    }
+
+
+def _model(arrays: dict[str, Any]) -> Model:
+    plain = json.loads(arrays["plain"].tobytes())
+    features = Features([Block(name, pieces, arrays[f"idf_{name}"]) for name, pieces in plain["blocks"]])
+    classifier = LinearClassifier(
+        tuple(plain["classes"]), arrays["weights"], arrays["intercepts"], plain["temperature"]
+    )
+    if len(classifier.weights) != features.size or len(arrays["gate_weights"]) != features.size:
+        raise ValueError("the parts of the model do not fit together")
+    gate = Gate(arrays["gate_weights"], *plain["gate"])
+    return Model(
+        features, classifier, gate, {intent: tuple(kinds) for intent, kinds in plain["kinds"].items()}
+    )

@@ -1,0 +1,28 @@
+"""An utterance with its entities replaced by their kinds, so that any name, number or date reads alike."""
+
+from intents.readers.entities import Explained
+
+UNKNOWN_NAME = "xname"
+"""Stands for a name that names nothing we know."""
+
+
+def placeholder(kind: str) -> str:
+    """The word that stands for an entity of a kind; no English word looks like it."""
+    return f"x{kind}"
+
+
+def delexicalize(explained: Explained) -> str:
+    """The text with placeholders. Where two kinds of name share a place, the kind said in words is taken."""
+    text = explained.words.text
+    said = {token.key for token in explained.words.tokens}
+    places: dict[tuple[int, int], str] = {}
+    for entity in explained.entities:
+        place = (entity.start, entity.end)
+        if place not in places or entity.entity in said:
+            places[place] = placeholder(entity.entity)
+    places |= dict.fromkeys(explained.unknown, UNKNOWN_NAME)
+    pieces, at = [], 0
+    for (start, end), word in sorted(places.items()):
+        pieces += [text[at:start], f" {word} "]
+        at = end
+    return " ".join("".join([*pieces, text[at:]]).split())

@@ -1,0 +1,105 @@
+"""The reader that needs nothing but this process: live names, listed words, values and a linear model."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from intents import lexicon
+from intents.reading import EntityMatch, Reading, Scene
+from intents.readers import cache
+from intents.readers.delexical import delexicalize
+from intents.readers.entities import NUMBERS, VALUES, Explained, explain
+from intents.readers.model import OUT_OF_SCOPE, Model, train
+from intents.training import files, load
+from intents.values import MoneySaid
+
+log = logging.getLogger(__name__)
+
+LONGEST_TEXT = 2000
+"""Characters of an utterance that are read; the rest is ignored."""
+DATA = Path(__file__).parents[1] / "data"
+"""The training sentences of every command."""
+
+
+class EmbeddedReader:
+    """Reads text with a trained model. Never raises on any text."""
+
+    name = "embedded"
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @classmethod
+    def load(cls, cache_dir: Path, *, data_dir: Path = DATA) -> "EmbeddedReader":
+        """The reader for the sentences in ``data_dir``, from ``cache_dir`` where it was trained before.
+
+        Trains when the cache is missing, damaged, or made from other data or code. A cache that cannot be
+        written costs a warning. Raises `TrainingError` for data that cannot be read.
+        """
+        path = cache_dir / f"embedded-{cache.fingerprint(files(data_dir))}.npz"
+        model = cache.restore(path)
+        if model is None:
+            model = train(load(data_dir))
+            try:
+                cache.store(model, path)
+            except OSError as error:
+                log.warning("the trained model cannot be kept in %s: %s", cache_dir, error)
+        return cls(model)
+
+    def read(self, text: str, scene: Scene) -> Reading:
+        """Understand ``text`` as said by somebody in ``scene``."""
+        heard = text[:LONGEST_TEXT]
+        explained = explain(heard, scene)
+        features = self.model.features.transform(delexicalize(explained))
+        probabilities = self.model.classifier.probabilities(features)
+        ranking = tuple(
+            (self.model.classifier.classes[index], float(probabilities[index]))
+            for index in (-probabilities).argsort(kind="stable")
+        )
+        in_scope = self.model.gate.in_scope(features)
+        is_fragment = explained.words.is_fragment()
+        is_inside = is_fragment or (in_scope >= self.model.gate.threshold and len(features.columns) > 0)
+        intent, confidence = ranking[0]
+        return Reading(
+            text=text,
+            intent=intent if is_inside else None,
+            confidence=confidence,
+            entities=self._entities(intent, explained, is_fragment),
+            ranking=ranking,
+            in_scope=max(in_scope, self.model.gate.threshold) if is_fragment else in_scope,
+            unknown=tuple(heard[start:end] for start, end in explained.unknown),
+            is_fragment=is_fragment,
+            reader=self.name,
+        )
+
+    def _entities(self, intent: str, explained: Explained, is_fragment: bool) -> tuple[EntityMatch, ...]:
+        """The entities the intent has a use for; all of them in a follow-up, and names in any case."""
+        if is_fragment:
+            return explained.entities
+        kinds = set(self.model.kinds.get(intent, ()))
+        if kinds.intersection(NUMBERS):
+            kinds.update(NUMBERS)
+        found = [_as_wanted(entity, self.model.kinds.get(intent, ())) for entity in explained.entities]
+        kept = [entity for entity in found if entity.entity in kinds or _is_name(entity)]
+        if "topic" in kinds:
+            kept += _free(lexicon.find_topics(explained.words.text), kept)
+        return tuple(sorted(kept, key=lambda entity: entity.start))
+
+
+def _is_name(entity: EntityMatch) -> bool:
+    return entity.entity not in lexicon.KINDS and entity.entity not in VALUES
+
+
+def _free(found: Iterable[EntityMatch], kept: list[EntityMatch]) -> list[EntityMatch]:
+    return [one for one in found if all(one.end <= other.start or one.start >= other.end for other in kept)]
+
+
+def _as_wanted(entity: EntityMatch, kinds: Iterable[str]) -> EntityMatch:
+    """A bare number as money where the intent takes money and no counts."""
+    if entity.entity == "count" and "money" in kinds and "count" not in kinds:
+        return replace(entity, entity="money", value=MoneySaid(entity.value))
+    return entity
+
+
+__all__ = ["DATA", "LONGEST_TEXT", "OUT_OF_SCOPE", "EmbeddedReader", "train"]

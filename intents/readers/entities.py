@@ -1,0 +1,76 @@
+"""What the words of an utterance stand for: live names, listed words and values, none overlapping.
+
+Every reader shares this layer; only the intent comes from elsewhere.
+"""
+
+from dataclasses import dataclass, replace
+
+from intents import lexicon, values
+from intents.names import Names
+from intents.reading import EntityMatch, Scene
+from intents.readers.words import Words, ordinary_words
+
+NUMBERS = ("count", "money", "percent", "range")
+"""The kinds a bare number may turn out to be."""
+VALUES = ("period", *NUMBERS)
+"""The kinds that are understood by grammar; what is neither here nor in the lexicon is a live name."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The entities of an utterance and the words they leave over."""
+
+    words: Words
+    entities: tuple[EntityMatch, ...]
+    unknown: tuple[tuple[int, int], ...] = ()
+    """Where words stand in place of a name that name nothing we know."""
+
+
+def explain(text: str, scene: Scene) -> Explained:
+    """Everything in ``text`` that means something by itself."""
+    ordinary = ordinary_words()
+    candidates = [
+        *scene.names.scan(text, ordinary),
+        *lexicon.find(text),
+        *values.find(text, scene.today, scene.fiscal_year_start),
+    ]
+    kept = _resolved(candidates)
+    entities = tuple(_told_apart(entity, scene.names, kept) for entity in kept)
+    words = Words.of(text, entities)
+    return Explained(words, entities, words.unknown_names(ordinary))
+
+
+def _resolved(candidates: list[EntityMatch]) -> list[EntityMatch]:
+    """The longest of overlapping candidates; equal ones by source. Two kinds of name may share a place."""
+    kept: list[EntityMatch] = []
+    for entity in sorted(candidates, key=_rank):
+        if all(_may_stand_beside(entity, other) for other in kept):
+            kept.append(entity)
+    return sorted(kept, key=lambda entity: (entity.start, entity.entity))
+
+
+def _rank(entity: EntityMatch) -> tuple[int, int]:
+    source = {"names": 0, "lexicon": 1}.get(entity.extractor, 2)
+    if entity.extractor == "names" and entity.confidence < 1:
+        source = 3
+    return entity.start - entity.end, source
+
+
+def _may_stand_beside(entity: EntityMatch, other: EntityMatch) -> bool:
+    if entity.end <= other.start or entity.start >= other.end:
+        return True
+    same_place = (entity.start, entity.end) == (other.start, other.end)
+    return same_place and entity.extractor == other.extractor == "names"
+
+
+def _told_apart(entity: EntityMatch, names: Names, entities: list[EntityMatch]) -> EntityMatch:
+    """An ambiguous name resolved by the venture that is named beside it: "black friday at acme"."""
+    if not entity.alternatives:
+        return entity
+    ventures = {other.value for other in entities if other.entity == "venture" and not other.alternatives}
+    fitting = [
+        label
+        for label in (entity.value, *entity.alternatives)
+        if (name := names.get(entity.entity, label)) is not None and name.parent in ventures
+    ]
+    return replace(entity, value=fitting[0], alternatives=()) if len(fitting) == 1 else entity

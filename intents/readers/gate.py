@@ -1,0 +1,67 @@
+"""Whether an utterance is something we do at all, decided apart from what it may be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from intents.readers.classifier import FOLDS, best_temperature
+from intents.readers.features import Features, Floats, Sparse
+
+KEPT = 0.97
+"""Share of held-out sentences in scope that must pass: the threshold follows from it."""
+_PENALTY = 1.0
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One line between inside and outside."""
+
+    weights: Floats
+    intercept: float
+    temperature: float
+    threshold: float
+
+    def in_scope(self, features: Sparse) -> float:
+        """The probability that the utterance is one of ours."""
+        return _sigmoid((float(features.scores(self.weights)) + self.intercept) / self.temperature)
+
+
+OPEN_THRESHOLD = 0.0
+
+
+def open_gate(size: int) -> Gate:
+    """A gate that lets everything in: for data without out-of-scope sentences."""
+    return Gate(np.zeros(size), 50.0, 1.0, OPEN_THRESHOLD)
+
+
+def train_gate(
+    features: Features, texts: Sequence[str], is_inside: Sequence[bool], groups: Sequence[int]
+) -> Gate:
+    """Learn the line, its calibration and its threshold by cross-validation."""
+    targets = np.array(is_inside, dtype=int)
+    if targets.min() == targets.max():
+        return open_gate(features.size)
+    matrix = features.matrix(texts)
+    folds = np.array(groups) % FOLDS
+    scores = np.zeros(len(texts))
+    for fold in range(FOLDS):
+        inside = folds != fold
+        weights, intercept = _fit(matrix[inside], targets[inside])
+        scores[~inside] = matrix[~inside] @ weights + intercept
+    temperature = best_temperature(np.stack([-scores / 2, scores / 2], axis=1), targets)
+    threshold = float(np.quantile(scores[targets == 1], 1 - KEPT))
+    weights, intercept = _fit(matrix, targets)
+    return Gate(weights, intercept, temperature, _sigmoid(threshold / temperature))
+
+
+def _fit(matrix: Any, targets: Any) -> tuple[Floats, float]:
+    from sklearn.svm import LinearSVC
+
+    model = LinearSVC(C=_PENALTY, class_weight="balanced", random_state=0).fit(matrix, targets)
+    return model.coef_[0], float(model.intercept_[0])
+
+
+def _sigmoid(score: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(score, -50, 50))))

@@ -1,0 +1,167 @@
+"""The words of an utterance between its entities: what they say about names and follow-ups."""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from intents import lexicon
+from intents.reading import EntityMatch
+
+_TOKEN = re.compile(
+    r"(?P<clitic>['’](?:s|re|m|ve|ll|d|t)\b)|[^\W_]+(?:['’](?:t|re|ve|ll|m|d)\b)?", re.IGNORECASE
+)  # noqa: RUF001
+_BEFORE_NAMES = frozenset(
+    {"for", "of", "at", "in", "on", "about", "from", "to", "with", "into", "within", "called", "named"}
+)
+_KIND_WORDS = frozenset(
+    {"campaign", "campaigns", "venture", "ventures", "company", "startup", "brand", "channel"}
+)
+_DETERMINERS = frozenset({"the", "our", "my", "your", "a", "an", "this", "that"})
+_LINKS = frozenset(
+    {
+        "and",
+        "or",
+        "but",
+        "for",
+        "only",
+        "just",
+        "then",
+        "instead",
+        "also",
+        "with",
+        "in",
+        "at",
+        "on",
+        "by",
+        "now",
+    }
+)
+_ASKING = frozenset({"is", "are", "was", "were", "did", "does", "do", "has", "have"})
+_DOING = frozenset(
+    {"doing", "going", "performing", "do", "perform", "performed", "stand", "standing", "faring"}
+)
+_NO_NAME_ENDINGS = (
+    "ing",
+    "ly",
+    "tion",
+    "sion",
+    "ment",
+    "ness",
+    "able",
+    "ible",
+    "ous",
+    "ive",
+    "ed",
+    "ally",
+    "ity",
+    "ism",
+)
+_SHORTEST_NAME = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word, and whether an entity holds it."""
+
+    text: str
+    start: int
+    end: int
+    is_covered: bool
+
+    @property
+    def key(self) -> str:
+        """Lower case, with one kind of apostrophe."""
+        return self.text.lower().replace("’", "'")  # noqa: RUF001
+
+
+@lru_cache(maxsize=1)
+def ordinary_words() -> frozenset[str]:
+    """Words of plain English, of our trade and of our grammar: never a name by mistake."""
+    listed = lexicon.listed("ordinary") | lexicon.listed("joining")
+    phrases = (word for kind in lexicon.KINDS for word in lexicon.words_of(kind))
+    return listed | frozenset(phrases)
+
+
+@dataclass(frozen=True)
+class Words:
+    """The tokens of an utterance with its entities marked."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    entities: tuple[EntityMatch, ...]
+
+    @classmethod
+    def of(cls, text: str, entities: Sequence[EntityMatch]) -> "Words":
+        """Cut ``text``; a token that touches an entity is covered by it."""
+        return cls(text, tuple(_tokens(text, entities)), tuple(entities))
+
+    def is_fragment(self) -> bool:
+        """Whether only entities and joining words were said.
+
+        A metric with more beside it ("revenue of Acme") is a question by itself unless a link leads it in.
+        """
+        joining = lexicon.listed("joining") | _KIND_WORDS
+        free = [token.key for token in self.tokens if not token.is_covered and token.key != "'s"]
+        if not self.entities or any(key not in joining for key in free):
+            return False
+        if any(key in _ASKING for key in free):
+            return False
+        has_metric = any(entity.entity == "metric" for entity in self.entities)
+        return len(self.entities) == 1 or not has_metric or self._is_led_in()
+
+    def _is_led_in(self) -> bool:
+        keys = [token.key for token in self.tokens[:2]]
+        return keys[0] in _LINKS or keys in (["what", "about"], ["how", "about"])
+
+    def unknown_names(self, known: Collection[str]) -> tuple[tuple[int, int], ...]:
+        """Places of words that stand where a name belongs but are neither ``known`` nor explained."""
+        runs = _runs(self.tokens, known)
+        shouted = sum(token.text[0].isupper() for token in self.tokens) * 2 > len(self.tokens) + 1
+        return tuple(
+            (self.tokens[first].start, self.tokens[last - 1].end)
+            for first, last in runs
+            if self._stands_as_name(first, last, shouted)
+        )
+
+    def _stands_as_name(self, first: int, last: int, shouted: bool) -> bool:
+        word = self.tokens[last - 1]
+        if word.end - self.tokens[first].start < _SHORTEST_NAME:
+            return False
+        before = self.tokens[first - 1].key if first else ""
+        after = self.tokens[last].key if last < len(self.tokens) else ""
+        if after in ("'s", "campaign", "campaigns"):
+            return True
+        if self.tokens[first].text[0].isupper() and first and not shouted:
+            return True
+        if word.key.endswith(_NO_NAME_ENDINGS):
+            return False
+        return before in _BEFORE_NAMES | _KIND_WORDS or (before in _ASKING and after in _DOING)
+
+
+def _tokens(text: str, entities: Sequence[EntityMatch]) -> Iterator[Token]:
+    places = sorted((entity.start, entity.end) for entity in entities)
+    at = 0
+    for match in _TOKEN.finditer(text):
+        while at < len(places) and places[at][1] <= match.start():
+            at += 1
+        covered = at < len(places) and places[at][0] < match.end()
+        yield Token(match.group(), match.start(), match.end(), covered)
+
+
+def _runs(tokens: Sequence[Token], known: Collection[str]) -> list[tuple[int, int]]:
+    """Neighboring words that nothing explains, as first and behind-last places."""
+    runs: list[tuple[int, int]] = []
+    for at, token in enumerate(tokens):
+        if token.is_covered or not token.text[0].isalpha() or _is_known(token.key, known):
+            continue
+        if runs and runs[-1][1] == at:
+            runs[-1] = (runs[-1][0], at + 1)
+        else:
+            runs.append((at, at + 1))
+    return runs
+
+
+def _is_known(key: str, known: Collection[str]) -> bool:
+    stem = key.split("'")[0]
+    return any(form in known for form in (key, stem, stem.removesuffix("s"), stem.removesuffix("es")))
