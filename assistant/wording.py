@@ -105,6 +105,11 @@ def named(period: Period) -> str:
     return plain if period.label == f"{period.start} to {period.end}" else f"{period.label} ({plain})"
 
 
+def sentence(words: str) -> str:
+    """With a capital first letter."""
+    return words[:1].upper() + words[1:]
+
+
 def listed(words: list[str], joint: str = "and") -> str:
     """``a, b and c``."""
     if len(words) < 2:

@@ -14,8 +14,8 @@ from rapidfuzz.distance import OSA
 if TYPE_CHECKING:
     from intents.reading import EntityMatch
 
-_POSSESSIVE = re.compile(r"['’]s\b", re.IGNORECASE)  # noqa: RUF001
-_WORD = re.compile(r"[^\W_]+(?:['’](?!s\b)[^\W_]+)*", re.IGNORECASE)  # noqa: RUF001
+_POSSESSIVE = re.compile(r"['’]s\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+(?:['’](?!s\b)[^\W_]+)*", re.IGNORECASE)
 
 MOST_WINDOWS = 200
 """Word windows of one utterance that are compared with misspelled names."""

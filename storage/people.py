@@ -78,26 +78,26 @@ def _person(row: tuple[int, str, str, str, bool]) -> Person:
 def person_named(connection: Connection, name: str) -> Person | None:
     """The active user of that name."""
     query = select(*_PERSON).where(users.c.name == name, users.c.active)
-    row = connection.execute(query).tuples().first()
+    row = connection.execute(query).first()
     return None if row is None else _person(row)
 
 
 def person(connection: Connection, user_id: int) -> Person | None:
     """The active user of that number."""
-    row = connection.execute(select(*_PERSON).where(users.c.id == user_id, users.c.active)).tuples().first()
+    row = connection.execute(select(*_PERSON).where(users.c.id == user_id, users.c.active)).first()
     return None if row is None else _person(row)
 
 
 def people(connection: Connection) -> list[Person]:
     """Every active user, by name."""
     query = select(*_PERSON).where(users.c.active).order_by(users.c.name)
-    return [_person(row) for row in connection.execute(query).tuples()]
+    return [_person(row) for row in connection.execute(query)]
 
 
 def chairman(connection: Connection) -> Person | None:
     """The first chairman there is."""
     query = select(*_PERSON).where(users.c.role == Role.CHAIRMAN, users.c.active).order_by(users.c.id)
-    row = connection.execute(query).tuples().first()
+    row = connection.execute(query).first()
     return None if row is None else _person(row)
 
 
@@ -138,7 +138,7 @@ def bearer(connection: Connection, token: str, now: datetime) -> Person | None:
         .join(tokens, tokens.c.user_id == users.c.id)
         .where(tokens.c.digest == _digest(token), tokens.c.kind == API, users.c.active, _valid(now))
     )
-    row = connection.execute(query).tuples().first()
+    row = connection.execute(query).first()
     return None if row is None else _person(row)
 
 

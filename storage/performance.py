@@ -190,7 +190,7 @@ def _new_customers(connection: Connection, scope: Scope, period: Period, by: str
     query = (
         select(GROUPS[by], func.count()).select_from(_won_through()).where(*conditions).group_by(GROUPS[by])
     )
-    return dict(connection.execute(query).tuples())
+    return dict(connection.execute(query).all())
 
 
 def _new_customers_by_day(connection: Connection, conditions: list[ColumnElement[bool]]) -> dict[Any, int]:

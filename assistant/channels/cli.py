@@ -199,7 +199,7 @@ def _fill(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from storage.quality import measure
 
-    from storage.synthetic import FillError, fill
+    from storage.synthetic import NotEmpty, TooFewRecords, fill
 
     now = datetime.now(UTC)
     columns = (TextColumn("{task.description:<24}"), BarColumn(), MofNCompleteColumn())
@@ -221,15 +221,18 @@ def _fill(
                 truth_file=settings.data_dir / "truth.json.gz",
                 progress=progress,
             )
-        except FillError as error:
+        except (NotEmpty, TooFewRecords) as error:
             _fail(str(error))
     report = measure(database)
     if as_json:
         _print_json({"filled": _plain(filled), "quality": _plain(report)})
         return
-    speed = filled.total / filled.seconds
-    console.print(f"{filled.total:,} records in {filled.seconds:.1f} s ({speed:,.0f} a second)")
-    console.print(f"Data quality {report.score}/100:")
+    console.print(
+        f"{filled.records:,} records and {filled.history:,} of history in {filled.seconds:.1f} s "
+        f"({filled.rows_per_second:,.0f} a second)",
+        highlight=False,
+    )
+    console.print(f"Data quality {report.score:.1f}/100", highlight=False)
     for reason in report.reasons:
         console.print(f"  • {reason}", soft_wrap=True, highlight=False)
 

@@ -85,7 +85,7 @@ def show_campaign(asked: ShowCampaign, context: Context) -> Answer[CampaignRepor
     result = _campaign_report(context, campaign, asked.campaign, found, shown)
     told = "; ".join(f"{one.label} {one.shown}" for one in shown.values())
     notes = [freshness(found, context.today), *assumptions(found)]
-    when = wording.named(found.window.period).capitalize()
+    when = wording.sentence(wording.named(found.window.period))
     text = f"{_headline(campaign, asked.campaign, result.venture)} {when}: "
     parts = [Part(name=line.channel, figures=line.figures) for line in result.lines]
     return Answer(

@@ -38,18 +38,19 @@ class Help(Command):
 @handles
 def show_help(asked: Help, context: Context) -> Answer[HelpPage]:
     """List the commands of a topic, or all of them that the asker's role may use."""
+    topic = None if asked.topic == "help" else asked.topic
     entries = [
         _entry(command)
         for name, command in context.catalogue.items()
-        if _about(name, command, asked.topic) and context.person.role.includes(command.role)
+        if _about(name, command, topic) and context.person.role.includes(command.role)
     ]
     if not entries:
         raise Problem("no_help", f"There is no help on {asked.topic}.", 'Say "help" for everything.')
     spoken = [entry.examples[0] for entry in entries if entry.examples]
-    lead = f"About {asked.topic}:" if asked.topic else "You can say:"
+    lead = f"About {topic}:" if topic else "You can say:"
     text = "\n".join([lead, *(f"• {entry.summary} {_quoted(entry.examples)}" for entry in entries)])
     return Answer(
-        result=HelpPage(topic=asked.topic, commands=entries),
+        result=HelpPage(topic=topic, commands=entries),
         telling=Telling(
             text=text,
             speech=f"You can say, for example: {'; or: '.join(spoken[:3])}.",

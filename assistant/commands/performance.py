@@ -103,7 +103,12 @@ def _answer(
     )
     lead = f"{found.subject.name}, {wording.named(found.window.period)}: "
     told = "; ".join(_with_change(one) for one in shown.values())
-    notes = " ".join(note for note in (freshness(found, context.today), *assumptions(found)) if note)
+    compared = f"Changes are against {wording.days(found.window.period.before())}."
+    if all(one.change is None for one in shown.values()):
+        compared = ""
+    notes = " ".join(
+        note for note in (compared, freshness(found, context.today), *assumptions(found)) if note
+    )
     return Answer(
         result=result,
         telling=Telling(

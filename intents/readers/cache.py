@@ -56,6 +56,7 @@ def _arrays(model: Model) -> dict[str, Any]:
         "classes": model.classifier.classes,
         "temperature": model.classifier.temperature,
         "kinds": model.kinds,
+        "known": sorted(model.known),
         "gate": [model.gate.intercept, model.gate.temperature, model.gate.threshold],
     }
     return {
@@ -63,6 +64,7 @@ def _arrays(model: Model) -> dict[str, Any]:
         "weights": model.classifier.weights,
         "intercepts": model.classifier.intercepts,
         "gate_weights": model.gate.weights,
+        "gate_extra": model.gate.extra,
         **{f"idf_{block.name}": block.idf for block in model.features.blocks},
     }
 
@@ -75,7 +77,6 @@ def _model(arrays: dict[str, Any]) -> Model:
     )
     if len(classifier.weights) != features.size or len(arrays["gate_weights"]) != features.size:
         raise ValueError("the parts of the model do not fit together")
-    gate = Gate(arrays["gate_weights"], *plain["gate"])
-    return Model(
-        features, classifier, gate, {intent: tuple(kinds) for intent, kinds in plain["kinds"].items()}
-    )
+    gate = Gate(arrays["gate_weights"], arrays["gate_extra"], *plain["gate"])
+    kinds = {intent: tuple(kinds) for intent, kinds in plain["kinds"].items()}
+    return Model(features, classifier, gate, kinds, frozenset(plain["known"]))

@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from intents import lexicon
-from intents.reading import EntityMatch, Reading, Scene
 from intents.readers import cache
 from intents.readers.delexical import delexicalize
 from intents.readers.entities import NUMBERS, VALUES, Explained, explain
 from intents.readers.model import OUT_OF_SCOPE, Model, train
+from intents.reading import EntityMatch, Reading, Scene
 from intents.training import files, load
 from intents.values import MoneySaid
 
@@ -51,13 +51,14 @@ class EmbeddedReader:
         """Understand ``text`` as said by somebody in ``scene``."""
         heard = text[:LONGEST_TEXT]
         explained = explain(heard, scene)
-        features = self.model.features.transform(delexicalize(explained))
+        delexical = delexicalize(explained)
+        features = self.model.features.transform(delexical)
         probabilities = self.model.classifier.probabilities(features)
         ranking = tuple(
             (self.model.classifier.classes[index], float(probabilities[index]))
             for index in (-probabilities).argsort(kind="stable")
         )
-        in_scope = self.model.gate.in_scope(features)
+        in_scope = self.model.in_scope(delexical, features)
         is_fragment = explained.words.is_fragment()
         is_inside = is_fragment or (in_scope >= self.model.gate.threshold and len(features.columns) > 0)
         intent, confidence = ranking[0]

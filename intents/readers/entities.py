@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from intents import lexicon, values
 from intents.names import Names
-from intents.reading import EntityMatch, Scene
 from intents.readers.words import Words, ordinary_words
+from intents.reading import EntityMatch, Scene
 
 NUMBERS = ("count", "money", "percent", "range")
 """The kinds a bare number may turn out to be."""

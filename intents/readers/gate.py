@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from intents.readers.classifier import FOLDS, best_temperature
-from intents.readers.features import Features, Floats, Sparse
+from intents.readers.features import Floats, Sparse
 
 KEPT = 0.97
 """Share of held-out sentences in scope that must pass: the threshold follows from it."""
@@ -19,33 +19,37 @@ class Gate:
     """One line between inside and outside."""
 
     weights: Floats
+    extra: Floats
+    """Weights of the measures that are no words: how much of the utterance is new to us."""
     intercept: float
     temperature: float
     threshold: float
 
-    def in_scope(self, features: Sparse) -> float:
+    def in_scope(self, features: Sparse, freshness: Sequence[float]) -> float:
         """The probability that the utterance is one of ours."""
-        return _sigmoid((float(features.scores(self.weights)) + self.intercept) / self.temperature)
-
-
-OPEN_THRESHOLD = 0.0
+        score = float(features.scores(self.weights)) + float(np.dot(self.extra, freshness)) + self.intercept
+        return _sigmoid(score / self.temperature)
 
 
 def open_gate(size: int) -> Gate:
     """A gate that lets everything in: for data without out-of-scope sentences."""
-    return Gate(np.zeros(size), 50.0, 1.0, OPEN_THRESHOLD)
+    return Gate(np.zeros(size), np.zeros(2), 50.0, 1.0, 0.0)
 
 
-def train_gate(
-    features: Features, texts: Sequence[str], is_inside: Sequence[bool], groups: Sequence[int]
-) -> Gate:
-    """Learn the line, its calibration and its threshold by cross-validation."""
+def train_gate(words: Any, extra: Floats, is_inside: Sequence[bool], groups: Sequence[int]) -> Gate:
+    """Learn the line, its calibration and its threshold by cross-validation.
+
+    ``words`` is the sparse matrix of the sentences, ``extra`` their other measures.
+    """
+    from scipy.sparse import csr_matrix, hstack
+
     targets = np.array(is_inside, dtype=int)
+    size = words.shape[1]
     if targets.min() == targets.max():
-        return open_gate(features.size)
-    matrix = features.matrix(texts)
+        return open_gate(size)
+    matrix = csr_matrix(hstack([words, csr_matrix(extra)]))
     folds = np.array(groups) % FOLDS
-    scores = np.zeros(len(texts))
+    scores = np.zeros(len(targets))
     for fold in range(FOLDS):
         inside = folds != fold
         weights, intercept = _fit(matrix[inside], targets[inside])
@@ -53,7 +57,7 @@ def train_gate(
     temperature = best_temperature(np.stack([-scores / 2, scores / 2], axis=1), targets)
     threshold = float(np.quantile(scores[targets == 1], 1 - KEPT))
     weights, intercept = _fit(matrix, targets)
-    return Gate(weights, intercept, temperature, _sigmoid(threshold / temperature))
+    return Gate(weights[:size], weights[size:], intercept, temperature, _sigmoid(threshold / temperature))
 
 
 def _fit(matrix: Any, targets: Any) -> tuple[Floats, float]:

@@ -1,18 +1,21 @@
 """The embedded reader's model: trained from sentences, used with NumPy alone."""
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
+
 from intents import lexicon
 from intents.names import Name, Names
-from intents.reading import Scene
 from intents.readers.classifier import LinearClassifier, train_classifier
 from intents.readers.delexical import UNKNOWN_NAME, delexicalize, placeholder
 from intents.readers.entities import VALUES, explain
-from intents.readers.features import Features
+from intents.readers.features import Features, Sparse
 from intents.readers.gate import Gate, train_gate
+from intents.reading import Scene
 from intents.training import Example
 
 OUT_OF_SCOPE = "out_of_scope"
@@ -29,6 +32,12 @@ class Model:
     gate: Gate
     kinds: dict[str, tuple[str, ...]]
     """The kinds of entity that were marked in the sentences of each intent."""
+    known: frozenset[str]
+    """The words of the sentences in scope."""
+
+    def in_scope(self, text: str, features: Sparse) -> float:
+        """The probability that the delexicalized text is one of ours."""
+        return self.gate.in_scope(features, freshness(text, self.known))
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ def train(examples: Iterable[Example]) -> Model:
     variants = prepared(all_examples, kinds)
     inside = [variant for variant in variants if variant.intent != OUT_OF_SCOPE]
     features = Features.fit([variant.text for variant in variants])
+    uses = word_uses(inside)
     classifier = train_classifier(
         features,
         [variant.text for variant in inside],
@@ -57,12 +67,37 @@ def train(examples: Iterable[Example]) -> Model:
         [variant.group for variant in inside],
     )
     gate = train_gate(
-        features,
-        [variant.text for variant in variants],
+        features.matrix([variant.text for variant in variants]),
+        np.array([freshness(variant.text, _known_elsewhere(variant, uses)) for variant in variants]),
         [variant.intent != OUT_OF_SCOPE for variant in variants],
         [variant.group for variant in variants],
     )
-    return Model(features, classifier, gate, kinds)
+    return Model(features, classifier, gate, kinds, frozenset(uses))
+
+
+def word_uses(variants: Sequence[_Variant]) -> dict[str, set[int]]:
+    """The sentences, by group, that each word occurs in."""
+    uses: dict[str, set[int]] = defaultdict(set)
+    for variant in variants:
+        for word in _words(variant.text):
+            uses[word].add(variant.group)
+    return uses
+
+
+def _known_elsewhere(variant: _Variant, uses: dict[str, set[int]]) -> frozenset[str]:
+    """The words of a variant that other sentences know too: no sentence vouches for itself."""
+    return frozenset(word for word in _words(variant.text) if uses.get(word, set()) - {variant.group})
+
+
+def freshness(text: str, known: Collection[str]) -> tuple[float, float]:
+    """How many words, as a share and as a number up to 4, none of our sentences knows."""
+    words = _words(text)
+    fresh = sum(word not in known for word in words)
+    return fresh / max(len(words), 1), min(fresh, 4) / 4
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.lower())
 
 
 def marked_kinds(examples: Sequence[Example]) -> dict[str, tuple[str, ...]]:
@@ -98,10 +133,11 @@ def prepared(examples: Sequence[Example], kinds: dict[str, tuple[str, ...]]) -> 
 def _variants(text: str, kinds: Sequence[str], number: int) -> list[str]:
     """The sentence with a name nobody knows, and with a venture or period added where one may stand."""
     words = text.split()
-    made = []
-    for kind in ("venture", "campaign"):
-        if placeholder(kind) in words:
-            made.append(text.replace(placeholder(kind), UNKNOWN_NAME))
+    made = [
+        text.replace(placeholder(kind), UNKNOWN_NAME)
+        for kind in ("venture", "campaign")
+        if placeholder(kind) in words
+    ]
     if "venture" in kinds and placeholder("venture") not in words:
         made.append(f"{text} {('for', 'at', 'of')[number % 3]} {placeholder('venture')}")
     if "period" in kinds and placeholder("period") not in words:

@@ -10,7 +10,7 @@ from intents.reading import EntityMatch
 
 _TOKEN = re.compile(
     r"(?P<clitic>['’](?:s|re|m|ve|ll|d|t)\b)|[^\W_]+(?:['’](?:t|re|ve|ll|m|d)\b)?", re.IGNORECASE
-)  # noqa: RUF001
+)
 _BEFORE_NAMES = frozenset(
     {"for", "of", "at", "in", "on", "about", "from", "to", "with", "into", "within", "called", "named"}
 )
@@ -72,7 +72,7 @@ class Token:
     @property
     def key(self) -> str:
         """Lower case, with one kind of apostrophe."""
-        return self.text.lower().replace("’", "'")  # noqa: RUF001
+        return self.text.lower().replace("’", "'")
 
 
 @lru_cache(maxsize=1)

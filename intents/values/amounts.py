@@ -176,7 +176,7 @@ _least_sign = either(a("> =", "≥", ">"), a("min", "min ."))
 _most = a("at most", "no more than", "not more than", "maximum", "a maximum of", "maximum of", "up to", "max")
 _below = a("less than", "fewer than", "lower than", "smaller than", "under", "below", "south of")
 _most_sign = a("< =", "≤", "<")
-_dash = a("-", "–", "—", "to", "through", "and")  # noqa: RUF001
+_dash = a("-", "–", "—", "to", "through", "and")
 _or_more = a("or more", "or above", "or over", "or higher", "and up", "and above", "and over", "plus", "+")
 _or_less = a("or less", "or fewer", "or below", "or under", "or lower", "and below", "and under", "tops")
 _of_money = maybe(ABOUT)
@@ -184,7 +184,7 @@ _of_money = maybe(ABOUT)
 RANGE: Rule = remembered(
     either(
         sequence(a("between"), _of_money, _end, _dash, _end) >> _between,
-        sequence(maybe(a("from")), _end, a("-", "–", "—", "to"), _end) >> _between,  # noqa: RUF001
+        sequence(maybe(a("from")), _end, a("-", "–", "—", "to"), _end) >> _between,
         sequence(either(_least, _above, _least_sign), _end) >> _at_least,
         sequence(either(_most, _below, _most_sign), _end) >> _at_most,
         sequence(_end, _or_more) >> _at_least,

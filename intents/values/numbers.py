@@ -125,7 +125,7 @@ POSITIVE: Rule = remembered(
 )
 """A number without a sign, as an `Amount`."""
 
-MINUS: Rule = either(Detached(a("-", "−")), a("minus", "negative"))  # noqa: RUF001
+MINUS: Rule = either(Detached(a("-", "−")), a("minus", "negative"))
 """A minus sign, or the word."""
 
 

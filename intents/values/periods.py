@@ -103,7 +103,7 @@ _said_year = POSITIVE >> (
         int(amount.value) if 2000 < amount.value < 2100 and amount.value == int(amount.value) else REJECT
     )
 )
-_short_year = sequence(a("'", "’"), token(NUMBER, _whole_number(0, 99))) >> (lambda year: 2000 + year)  # noqa: RUF001
+_short_year = sequence(a("'", "’"), token(NUMBER, _whole_number(0, 99))) >> (lambda year: 2000 + year)
 _year_digits = token(NUMBER, _year_number)
 _year = either(_year_digits, _spoken_year, _said_year, _short_year)
 _small = POSITIVE >> (
@@ -359,7 +359,7 @@ _half_words = either(
 )
 _fiscal = a("fiscal", "financial", "fiscal year", "financial year", "fy", "the fiscal", "the financial")
 _fiscal_number = either(_year, sequence(token(NUMBER, _whole_number(0, 99))) >> (lambda year: 2000 + year))
-_fiscal_year_said = sequence(_fiscal, maybe(a("year")), maybe(a("'", "’")), _fiscal_number)  # noqa: RUF001
+_fiscal_year_said = sequence(_fiscal, maybe(a("year")), maybe(a("'", "’")), _fiscal_number)
 
 
 def _slash(text: str) -> Any:
@@ -497,7 +497,7 @@ def _day_range(month: int, first: int, last: int, year: int | None = None) -> Te
 
 
 _start_of = sequence(a("the start of", "the beginning of", "start of", "beginning of"), _the, maybe(_this))
-_to = a("to", "until", "till", "through", "thru", "-", "–", "—", "up to")  # noqa: RUF001
+_to = a("to", "until", "till", "through", "thru", "-", "–", "—", "up to")
 _begun = either(
     sequence(_start_of, _plain_unit) >> (lambda unit: _begin(_this_unit(unit))),
     sequence(_start_of, _points) >> _begin,
@@ -530,7 +530,7 @@ PERIOD: Rule = remembered(either(_SPANS, _points))
 """A period, as a function of the clock that may raise `ImpossibleDate`."""
 
 _lead_in = a("in", "for", "during", "on", "over", "within", "throughout", "of", "as of", "by", "across")
-_ALONE = sequence(maybe(_lead_in), PERIOD, maybe(a("'s", "’s")), maybe(a(".", "?", "!", "please"))) >> (  # noqa: RUF001
+_ALONE = sequence(maybe(_lead_in), PERIOD, maybe(a("'s", "’s")), maybe(a(".", "?", "!", "please"))) >> (
     lambda term, *_: term
 )
 

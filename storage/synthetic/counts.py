@@ -7,7 +7,7 @@ import numpy as np
 from engines.market import Floats, Ints
 
 DEFAULT_RECORDS = 71_297
-MIN_RECORDS = 5_000
+MIN_RECORDS = 3_000
 MIN_VENTURES = 10
 
 _KEYWORDS, _TRENDS, _BACKLINKS, _LINK_QUERIES, _MEMORIES = 46_151, 2_000, 2_000, 120, 5_000

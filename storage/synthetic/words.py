@@ -102,9 +102,7 @@ _ONSETS = (
     "b", "br", "c", "d", "dr", "f", "g", "gl", "h", "k", "l", "m", "n", "p", "pr", "r", "s", "st", "t",
     "tr", "v", "w", "z",
 )  # fmt: skip
-_VOWELS = (
-    "a", "e", "i", "o", "u", "ia", "eo",
-)  # fmt: skip
+_VOWELS = ("a", "e", "i", "o", "u")  # fmt: skip
 _CODAS = (
     "n", "r", "l", "x", "ndo", "vra", "mi", "ta", "sso", "rik", "lla", "dyne",
 )  # fmt: skip
@@ -126,6 +124,9 @@ OUTLETS = (
     "Field Notes", "The Long Read",
 )  # fmt: skip
 
+_FIRST_PREFIX = 40_000
+"""Where the words before repeated campaign names begin: behind ventures and competitors."""
+
 
 def venture_name(index: int) -> str:
     """The name of venture ``index`` (from 0); no two are alike."""
@@ -137,7 +138,7 @@ def campaign_name(index: int) -> str:
     size = len(_CAMPAIGN_FIRST) * len(_CAMPAIGN_SECOND)
     first, second = divmod(int(shuffled(index % size, 1, size)[0]), len(_CAMPAIGN_SECOND))
     name = f"{_CAMPAIGN_FIRST[first]} {_CAMPAIGN_SECOND[second]}"
-    return name if index < size else f"{invented(index // size).capitalize()} {name}"
+    return name if index < size else f"{invented(_FIRST_PREFIX + index // size).capitalize()} {name}"
 
 
 def invented(index: int) -> str:

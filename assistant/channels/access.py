@@ -1,0 +1,128 @@
+"""Who is asking: API tokens and web sessions."""
+
+from dataclasses import dataclass
+from typing import Annotated, NoReturn
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+
+from assistant.channels.errors import Refused
+from assistant.channels.service import Here, Service
+from assistant.channels.sessions import Session
+from storage import people
+from storage.people import Person
+
+SESSION_COOKIE = "gtm_session"
+CSRF_HEADER = "X-CSRF-Token"
+
+_SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+_bearer = HTTPBearer(
+    scheme_name="token", description="An API token, as `gtm user token NAME` prints it.", auto_error=False
+)
+_cookie = APIKeyCookie(
+    name=SESSION_COOKIE,
+    scheme_name="session",
+    description=f"The web page's session; whatever changes something needs {CSRF_HEADER} beside it.",
+    auto_error=False,
+)
+
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+Cookie = Annotated[str | None, Security(_cookie)]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Somebody who proved who they are, and the channel they came by."""
+
+    person: Person
+    channel: str
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """The user of a web session."""
+
+    person: Person
+    session: Session
+
+
+def asker(request: Request, here: Here, credentials: Credentials, cookie: Cookie) -> Asker:
+    """Whoever a request's token or session belongs to. Raises `Refused`: 401, or 403 for a forged request."""
+    if credentials is not None:
+        return Asker(_of_token(here, credentials.credentials), "http")
+    found = signed_in(here, cookie)
+    if found is None:
+        _refuse_stranger()
+    if request.method not in _SAFE_METHODS:
+        refuse_forgery(request, here, found.session)
+    return Asker(found.person, "web")
+
+
+def agent(here: Here, credentials: Credentials) -> Person:
+    """Whoever a request's token belongs to; a web session will not do. Raises `Refused`."""
+    if credentials is None:
+        _refuse_stranger()
+    return _of_token(here, credentials.credentials)
+
+
+Asked = Annotated[Asker, Depends(asker)]
+Agent = Annotated[Person, Depends(agent)]
+
+
+def signed_in(here: Service, cookie: str | None) -> SignedIn | None:
+    """The session's user as the database knows them now; None when the session or the user is over."""
+    session = here.sessions.read(cookie)
+    if session is None:
+        return None
+    with here.assistant.database.read() as connection:
+        person = people.person(connection, session.user_id)
+    return None if person is None else SignedIn(person, session)
+
+
+def refuse_forgery(request: Request, here: Service, session: Session) -> None:
+    """Raise `Refused` unless the request was made by one of our own pages in this session."""
+    if not _is_own_page(request, here.assistant.settings.server.public_url):
+        raise Refused(
+            403, "foreign_origin", "The request came from another site.", "Use the service's own page."
+        )
+    if not here.sessions.is_csrf_token(session, request.headers.get(CSRF_HEADER, "")):
+        raise Refused(
+            403,
+            "csrf_token_wrong",
+            "The page is out of date.",
+            f"Reload the page; programs use an API token instead of the session (or send {CSRF_HEADER}).",
+        )
+
+
+def _is_own_page(request: Request, public_url: str | None) -> bool:
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("origin")
+    own = {request.headers.get("host", ""), urlsplit(public_url or "").netloc}
+    return origin is None or urlsplit(origin).netloc in own - {""}
+
+
+def _of_token(here: Service, token: str) -> Person:
+    with here.assistant.database.read() as connection:
+        person = people.bearer(connection, token, here.assistant.clock())
+    if person is None:
+        raise Refused(
+            401,
+            "token_not_valid",
+            "The token is unknown, expired or revoked.",
+            "Get a new one with `gtm user token NAME`.",
+            {"WWW-Authenticate": 'Bearer realm="gtm", error="invalid_token"'},
+        )
+    return person
+
+
+def _refuse_stranger() -> NoReturn:
+    raise Refused(
+        401,
+        "not_signed_in",
+        "You are not signed in, or your session is over.",
+        "Send an API token as Authorization: Bearer …, or open a link that `gtm sign-in` prints.",
+        {"WWW-Authenticate": 'Bearer realm="gtm"'},
+    )

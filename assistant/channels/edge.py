@@ -1,0 +1,130 @@
+"""What holds for every request and response: headers, the largest body, the count."""
+
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from assistant.channels.errors import Refused, problem_response
+from assistant.channels.metrics import Metrics
+
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_DIGITS = 20
+"""As much of a Content-Length as is read: enough to tell that it is too large."""
+
+
+def security_headers(*, is_https: bool) -> dict[str, str]:
+    """Headers of every response, whatever it is."""
+    headers = {
+        "Content-Security-Policy": _POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
+    if is_https:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
+class AddHeaders:
+    """Sets headers on responses that do not set them themselves."""
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str]) -> None:
+        self.app = app
+        self.headers = headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, sent)
+
+
+class LimitBody:
+    """Refuses bodies that are too large, whether they say their length or not."""
+
+    def __init__(self, app: ASGIApp, most: int) -> None:
+        self.app = app
+        self.most = most
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length[:_DIGITS]) > self.most:
+            refused = self._refused()
+            await problem_response(413, refused.error)(scope, receive, send)
+            return
+        taken = 0
+
+        async def received() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.most:
+                raise self._refused()
+            return message
+
+        await self.app(scope, received, send)
+
+    def _refused(self) -> Refused:
+        return Refused(
+            413, "body_too_large", f"The body has more than {self.most:,} bytes.", "Send it in smaller parts."
+        )
+
+
+class CountRequests:
+    """Counts every answered request."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        status = 500
+
+        async def sent(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sent)
+        finally:
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self.metrics.request(method, _route(scope), status)
+
+
+def _route(scope: Scope) -> str:
+    """The pattern that matched: paths themselves would make endless labels."""
+    path: str = getattr(scope.get("route"), "path", "")
+    return path or "unmatched"

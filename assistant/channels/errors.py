@@ -1,0 +1,117 @@
+"""Requests that cannot be answered, told in one shape."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from assistant.bus import database_problem
+from assistant.reply import Error
+
+RETRY_SECONDS = "5"
+
+
+class ErrorBody(BaseModel):
+    """Why a request was not answered, and what would help."""
+
+    error: Error
+
+
+class Refused(HTTPException):
+    """A request refused with a stable code, a sentence and its cure."""
+
+    def __init__(
+        self, status: int, code: str, message: str, cure: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, message, headers)
+        self.error = Error(code=code, message=message, cure=cure)
+
+
+def problem_response(status: int, error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The response of an error."""
+    return JSONResponse(ErrorBody(error=error).model_dump(), status, headers)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI responses of these statuses in the one shape."""
+    return {
+        status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
+        for status in (401, 403, 413, 422, *statuses)
+    }
+
+
+def add_error_handlers(app: FastAPI, headers_of_defects: Mapping[str, str]) -> None:
+    """Have every error of the application told in the one shape."""
+
+    async def on_http(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        told = error.error if isinstance(error, Refused) else _told(error)
+        return problem_response(error.status_code, told, error.headers)
+
+    async def on_invalid(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return _invalid(error)
+
+    async def on_database(_request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, SQLAlchemyError)
+        problem = database_problem(error)
+        told = Error(code=problem.code, message=problem.message, cure=problem.cure)
+        return problem_response(503, told, {"Retry-After": RETRY_SECONDS})
+
+    async def on_defect(_request: Request, _error: Exception) -> JSONResponse:
+        told = Error(
+            code="internal_error",
+            message="Something went wrong on our side.",
+            cure="Try again; if it happens again, the service's log says why.",
+        )
+        return problem_response(500, told, headers_of_defects)
+
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(SQLAlchemyError, on_database)
+    app.add_exception_handler(Exception, on_defect)
+
+
+_KNOWN = {
+    400: Error(
+        code="unreadable_body", message="The body cannot be read.", cure="Send JSON in UTF-8."
+    ),
+    404: Error(code="not_found", message="There is nothing here.", cure="See /openapi.json for the paths."),
+    405: Error(
+        code="method_not_allowed",
+        message="This path does not take that method.",
+        cure="See /openapi.json for the methods.",
+    ),
+}
+
+
+def _told(error: HTTPException) -> Error:
+    return _KNOWN.get(
+        error.status_code,
+        Error(code=f"http_{error.status_code}", message=str(error.detail), cure="See /openapi.json."),
+    )
+
+
+def _invalid(error: RequestValidationError) -> JSONResponse:
+    errors = error.errors()
+    if any(one["type"] == "json_invalid" for one in errors):
+        told = Error(code="invalid_json", message="The body is not JSON.", cure="Send JSON in UTF-8.")
+        return problem_response(400, told)
+    told = Error(
+        code="invalid_request",
+        message="; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in errors[:5]),
+        cure="Send JSON with Content-Type: application/json as /openapi.json describes it.",
+    )
+    return problem_response(422, told)
+
+
+def _place(location: tuple[Any, ...]) -> str:
+    """Where in the request, without echoing what a hostile sender made up at length."""
+    parts = [str(part)[:60] for part in location if part != "body"]
+    return ".".join(parts).encode("ascii", "backslashreplace").decode() or "body"

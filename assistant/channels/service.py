@@ -1,0 +1,60 @@
+"""What the HTTP routes share."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Query
+from pydantic import StringConstraints
+from starlette.requests import HTTPConnection
+
+from assistant.bootstrap import Assistant
+from assistant.channels.metrics import Metrics
+from assistant.channels.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Service:
+    """The assistant with what only the web needs."""
+
+    assistant: Assistant
+    sessions: Sessions
+    metrics: Metrics
+
+
+def service(connection: HTTPConnection) -> Service:
+    """The service a request came to."""
+    found: Service = connection.app.state.service
+    return found
+
+
+Here = Annotated[Service, Depends(service)]
+
+ConversationId = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]+$", min_length=1, max_length=64)
+]
+"""A conversation's name, chosen by the caller or by us."""
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]+$",
+        max_length=200,
+        description="The same key gives the same reply and acts once.",
+    ),
+]
+
+
+def conversation(
+    conversation_id: Annotated[
+        ConversationId | None, Query(description="The conversation the command belongs to.")
+    ] = None,
+    x_conversation_id: Annotated[
+        ConversationId | None, Header(description="The same as a header.")
+    ] = None,
+) -> str | None:
+    """The conversation a request names, if it names one."""
+    return conversation_id or x_conversation_id
+
+
+Conversation = Annotated[str | None, Depends(conversation)]
