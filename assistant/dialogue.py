@@ -156,6 +156,13 @@ class Dialogue:
             return self._follow_up(turn, turn.memory.command, reading, scene)
         if reading.intent in (AFFIRM, DENY):
             return self.bus.conclude(turn, _said(turn, "There is nothing waiting for a yes or no."))
+        if reading.is_fragment and not reading.unknown:
+            raise Problem(
+                "no_context",
+                "I no longer know what that refers to.",
+                'Ask in full, as "show gtm performance for Acme last month".',
+                status=Status.UNKNOWN,
+            )
         if reading.intent is None or reading.intent not in self.bus.catalogue:
             raise self._out_of_scope(reading)
         if reading.confidence < self.bus.settings.understanding.min_confidence:

@@ -54,14 +54,17 @@ class Context:
             raise Problem("unknown_venture", f"There is no venture {label} any more.", "List the ventures.")
         return found
 
-    def campaign(self, label: str) -> Campaign:
-        """The campaign of a canonical name. Raises `Problem` when it has gone since it was said."""
+    def campaign(self, label: str, of: Venture | None = None) -> Campaign:
+        """The campaign of a canonical name. Raises `Problem` when it has gone, or is another venture's."""
         key = self.names.id("campaign", label)
         found = None if key is None else campaign(self.connection, key)
         if found is None:
             raise Problem(
                 "unknown_campaign", f"There is no campaign {label} any more.", "List the campaigns."
             )
+        if of is not None and found.venture_id != of.id:
+            message = f"{label} is not a campaign of {of.name}."
+            raise Problem("contradictory_slots", message, "Ask for one of them.")
         return found
 
     def owner(self, campaign: Campaign) -> Venture:

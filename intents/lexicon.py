@@ -21,6 +21,7 @@ KINDS = ("channel", "platform", "metric", "status", "topic")
 
 _FILE = Path(__file__).parent / "data" / "lexicon.yml"
 _WORD = re.compile(r"[^\W_]+")
+_SPEECH_ACTS = ("help", "repeat", "cancel")
 _SHORTEST_TYPO = 5
 """Words with fewer letters are not corrected."""
 
@@ -63,7 +64,7 @@ def words_of(kind: str) -> frozenset[str]:
 
 
 def listed(kind: str) -> frozenset[str]:
-    """The folded words of a ``lookup`` that is no entity kind: ``ordinary``, ``joining``."""
+    """The folded words of a ``lookup`` that is no entity kind: ``ordinary``, ``joining`` …"""
     return _word_lists()[kind]
 
 
@@ -77,10 +78,17 @@ def find(text: str) -> list[EntityMatch]:
     return [found for kind in KINDS if kind != "topic" for found in _find_kind(kind, words, text)]
 
 
+def _is_verb(words: list[tuple[str, int, int]], at: int) -> bool:
+    """Whether the word begins a request, so that it is no channel or metric: "display the campaign"."""
+    begins = at == 0 or words[at - 1][0] in ("please", "you", "to", "and")
+    follows = at + 1 < len(words) and words[at + 1][0] in listed("after_verbs")
+    return begins and follows and words[at][0] in listed("verbs")
+
+
 def find_topics(text: str) -> list[EntityMatch]:
     """The topics in ``text``: what help can be asked about."""
     words = [(match.group().lower(), match.start(), match.end()) for match in _WORD.finditer(text)]
-    return list(_find_kind("topic", words, text))
+    return [found for found in _find_kind("topic", words, text) if found.value not in _SPEECH_ACTS]
 
 
 def _find_kind(kind: str, words: list[tuple[str, int, int]], text: str) -> Iterator[EntityMatch]:
@@ -88,7 +96,7 @@ def _find_kind(kind: str, words: list[tuple[str, int, int]], text: str) -> Itera
     at = 0
     while at < len(words):
         size, value = _longest_phrase(known, words, at)
-        if size:
+        if size and not (size == 1 and _is_verb(words, at)):
             start, end = words[at][1], words[at + size - 1][2]
             yield EntityMatch(kind, value, text[start:end], start, end, extractor="lexicon")
         at += size or 1

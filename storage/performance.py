@@ -220,7 +220,7 @@ def latest_day(connection: Connection, scope: Scope, until: date) -> date | None
         .correlate(channel_lines)
         .scalar_subquery()
     )
-    query: Select[tuple[date | None]] = select(func.max(per_line)).select_from(_LINES).where(*scope.lines())
+    query: Select[date | None] = select(func.max(per_line)).select_from(_LINES).where(*scope.lines())
     return connection.scalar(query)
 
 
@@ -232,5 +232,5 @@ def first_day(connection: Connection, scope: Scope) -> date | None:
         .correlate(channel_lines)
         .scalar_subquery()
     )
-    query: Select[tuple[date | None]] = select(func.min(per_line)).select_from(_LINES).where(*scope.lines())
+    query: Select[date | None] = select(func.min(per_line)).select_from(_LINES).where(*scope.lines())
     return connection.scalar(query)

@@ -47,7 +47,7 @@ def test_no_sentence_names_a_slot_its_command_does_not_take() -> None:
 
 @pytest.mark.parametrize("kind", ["channel", "status", "platform", "metric"])
 def test_closed_lists_are_those_of_the_engines(kind: str) -> None:
-    values = {
+    values: dict[str, list[str]] = {
         "channel": list(Channel),
         "status": list(CampaignStatus),
         "platform": list(Platform),

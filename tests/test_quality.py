@@ -35,8 +35,8 @@ def line(database: Database) -> Database:
     """A database with venture 1, campaign 1 and channel line 1."""
     put(database, ventures, {
         "id": 1, "name": "Acme", "name_key": "acme", "stage": "growth", "category": "fitness",
-        "kind": "b2b_smb", "currency": "USD", "time_zone": "UTC", "gross_margin": Decimal("0.7"), "fiscal_year_start": 1,
-        "is_local": False, "created_at": MOMENT, "version": 1,
+        "kind": "b2b_smb", "currency": "USD", "time_zone": "UTC", "gross_margin": Decimal("0.7"),
+        "fiscal_year_start": 1, "is_local": False, "created_at": MOMENT, "version": 1,
     })  # fmt: skip
     put(database, campaigns, {
         "id": 1, "venture_id": 1, "name": "One", "name_key": "one", "objective": "leads",
@@ -103,7 +103,8 @@ def test_an_empty_database_has_nothing_to_score(database: Database) -> None:
 
 def test_addresses_no_mail_can_reach(line: Database) -> None:
     lead = {
-        "venture_id": 1, "source": "form", "status": "new", "score": 1, "time_zone": "UTC", "created_at": MOMENT,
+        "venture_id": 1, "source": "form", "status": "new", "score": 1, "time_zone": "UTC",
+        "created_at": MOMENT,
     }  # fmt: skip
     sound = ("ada@mail.example", "ada.b+c@sub.mail.example")
     bad = ("ada.mail.example", "ada@@mail.example", "ada @mail.example", "ada@mail", "@mail.example", "")
@@ -117,8 +118,8 @@ def test_addresses_no_mail_can_reach(line: Database) -> None:
 
 def test_shares_that_do_not_add_up(database: Database) -> None:
     memory = {
-        "category": "pets", "stage": "growth", "objective": "leads", "budget": 1, "currency": "USD", "days": 1,
-        "revenue": 1, "conversions": 1, "tier": "low", "worked": [], "failed": [], "started_on": DAY,
+        "category": "pets", "stage": "growth", "objective": "leads", "budget": 1, "currency": "USD",
+        "days": 1, "revenue": 1, "conversions": 1, "tier": "low", "worked": [], "failed": [], "started_on": DAY,
     }  # fmt: skip
     sound: tuple[dict[str, float], ...] = (
         {"email": 0.4, "seo": 0.6},
@@ -135,8 +136,8 @@ def test_shares_that_do_not_add_up(database: Database) -> None:
 
 def test_the_same_influencer_under_three_handles_is_two_too_many(database: Database) -> None:
     common = {
-        "name": "Ada Abel", "platform": "tiktok", "category": "pets", "followers": 5_000, "engagement_rate": 0,
-        "average_views": None, "topics": [], "audience": {}, "verified": False, "blocked": False,
+        "name": "Ada Abel", "platform": "tiktok", "category": "pets", "followers": 5_000,
+        "engagement_rate": 0, "average_views": None, "topics": [], "audience": {}, "verified": False, "blocked": False,
         "updated_at": MOMENT, "version": 1,
     }  # fmt: skip
     put(database, influencers, *({**common, "handle": handle} for handle in "abc"))

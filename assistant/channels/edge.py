@@ -50,6 +50,7 @@ class AddHeaders:
         self.headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, with the headers added."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -72,6 +73,7 @@ class LimitBody:
         self.most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on while the body is small enough."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -106,6 +108,7 @@ class CountRequests:
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on and count."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

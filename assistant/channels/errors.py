@@ -49,21 +49,22 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def add_error_handlers(app: FastAPI, headers_of_defects: Mapping[str, str]) -> None:
     """Have every error of the application told in the one shape."""
 
-    async def on_http(_request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, HTTPException)
+    @app.exception_handler(HTTPException)
+    async def on_http(_request: Request, error: HTTPException) -> JSONResponse:
         told = error.error if isinstance(error, Refused) else _told(error)
         return problem_response(error.status_code, told, error.headers)
 
-    async def on_invalid(_request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         return _invalid(error)
 
-    async def on_database(_request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, SQLAlchemyError)
+    @app.exception_handler(SQLAlchemyError)
+    async def on_database(_request: Request, error: SQLAlchemyError) -> JSONResponse:
         problem = database_problem(error)
         told = Error(code=problem.code, message=problem.message, cure=problem.cure)
         return problem_response(503, told, {"Retry-After": RETRY_SECONDS})
 
+    @app.exception_handler(Exception)
     async def on_defect(_request: Request, _error: Exception) -> JSONResponse:
         told = Error(
             code="internal_error",
@@ -72,16 +73,9 @@ def add_error_handlers(app: FastAPI, headers_of_defects: Mapping[str, str]) -> N
         )
         return problem_response(500, told, headers_of_defects)
 
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(SQLAlchemyError, on_database)
-    app.add_exception_handler(Exception, on_defect)
-
 
 _KNOWN = {
-    400: Error(
-        code="unreadable_body", message="The body cannot be read.", cure="Send JSON in UTF-8."
-    ),
+    400: Error(code="unreadable_body", message="The body cannot be read.", cure="Send JSON in UTF-8."),
     404: Error(code="not_found", message="There is nothing here.", cure="See /openapi.json for the paths."),
     405: Error(
         code="method_not_allowed",

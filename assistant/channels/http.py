@@ -71,9 +71,7 @@ class CommandEntry(HelpEntry):
 
     area: str
     permitted: bool = Field(description="Whether your role may use it.")
-    slot_schema: dict[str, Any] = Field(
-        serialization_alias="schema", description="JSON Schema of the slots."
-    )
+    slot_schema: dict[str, Any] = Field(serialization_alias="schema", description="JSON Schema of the slots.")
 
 
 @router.get("/commands", responses=documented(), operation_id="list_commands")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
-from pydantic import BaseModel, WithJsonSchema, create_model
+from pydantic import WithJsonSchema, create_model
 from starlette.responses import Response
 
 from assistant.channels.access import Asked, Asker
@@ -31,11 +31,12 @@ def command_routes(handlers: Iterable[Handler]) -> APIRouter:
 
 def reply_model(handler: Handler) -> type[Reply]:
     """The reply with the handler's own result."""
+    result: Any = handler.result | None
     return create_model(
         f"{handler.command.__name__}Reply",
         __base__=Reply,
         __doc__=f"The reply to {handler.command.command_name()}.",
-        result=(handler.result | None, None),
+        result=(result, None),
     )
 
 

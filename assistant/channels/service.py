@@ -29,9 +29,7 @@ def service(connection: HTTPConnection) -> Service:
 
 Here = Annotated[Service, Depends(service)]
 
-ConversationId = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]+$", min_length=1, max_length=64)
-]
+ConversationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:-]+$", min_length=1, max_length=64)]
 """A conversation's name, chosen by the caller or by us."""
 
 IdempotencyKey = Annotated[
@@ -49,9 +47,7 @@ def conversation(
     conversation_id: Annotated[
         ConversationId | None, Query(description="The conversation the command belongs to.")
     ] = None,
-    x_conversation_id: Annotated[
-        ConversationId | None, Header(description="The same as a header.")
-    ] = None,
+    x_conversation_id: Annotated[ConversationId | None, Header(description="The same as a header.")] = None,
 ) -> str | None:
     """The conversation a request names, if it names one."""
     return conversation_id or x_conversation_id

@@ -70,13 +70,14 @@ class ShowCampaign(Command):
     examples = ("show campaign Spring Launch", "how is Spring Launch doing this month")
 
     campaign: CampaignName = Field(description="Which campaign?")
+    venture: VentureName | None = Field(None, description="Of which venture?")
     period: PeriodSlot | None = Field(None, description="For which period?")
 
 
 @handles
 def show_campaign(asked: ShowCampaign, context: Context) -> Answer[CampaignReport]:
     """Measure a campaign line by line; one that has not started is shown without figures."""
-    campaign = context.campaign(asked.campaign)
+    campaign = context.campaign(asked.campaign, context.venture(asked.venture))
     subject = campaign_subject(context, campaign, asked.campaign)
     if latest_day(context.connection, subject.scope, context.today) is None:
         return _without_data(context, campaign, asked.campaign)

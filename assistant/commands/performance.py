@@ -382,13 +382,7 @@ def _subject(context: Context, asked: ShowMetric) -> Subject:
     venture = context.venture(asked.venture)
     if asked.campaign is None:
         return portfolio_or(context, venture, asked.channel)
-    campaign = context.campaign(asked.campaign)
-    if venture is not None and campaign.venture_id != venture.id:
-        raise Problem(
-            "contradictory_slots",
-            f"{asked.campaign} is not a campaign of {venture.name}.",
-            "Ask for one of them.",
-        )
+    campaign = context.campaign(asked.campaign, venture)
     return campaign_subject(context, campaign, asked.campaign, asked.channel)
 
 

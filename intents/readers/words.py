@@ -14,9 +14,7 @@ _TOKEN = re.compile(
 _BEFORE_NAMES = frozenset(
     {"for", "of", "at", "in", "on", "about", "from", "to", "with", "into", "within", "called", "named"}
 )
-_KIND_WORDS = frozenset(
-    {"campaign", "campaigns", "venture", "ventures", "company", "startup", "brand", "channel"}
-)
+_KIND_WORDS = frozenset({"campaign", "venture", "company", "startup"})
 _DETERMINERS = frozenset({"the", "our", "my", "your", "a", "an", "this", "that"})
 _LINKS = frozenset(
     {
@@ -101,7 +99,7 @@ class Words:
 
         A metric with more beside it ("revenue of Acme") is a question by itself unless a link leads it in.
         """
-        joining = lexicon.listed("joining") | _KIND_WORDS
+        joining = lexicon.listed("joining") | _KIND_WORDS | {"campaigns", "ventures"}
         free = [token.key for token in self.tokens if not token.is_covered and token.key != "'s"]
         if not self.entities or any(key not in joining for key in free):
             return False

@@ -1,0 +1,32 @@
+/** The conversation of this tab, kept over a reload. */
+
+const KEY = "gtm.conversation";
+const MOST = 50;
+
+/** What is kept of a user's conversation; somebody else's is forgotten. */
+export function restored(user) {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEY));
+    if (kept && kept.user === user && Array.isArray(kept.turns)) return kept;
+  } catch {
+    // What cannot be read is as good as nothing.
+  }
+  return { user, id: null, turns: [] };
+}
+
+/** Keep the latest turns, as many as there is room for. */
+export function keep(conversation) {
+  for (let most = MOST; most >= 1; most = Math.floor(most / 2)) {
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify({ ...conversation, turns: conversation.turns.slice(-most) }));
+      return;
+    } catch {
+      // No room: keep fewer.
+    }
+  }
+}
+
+/** Forget everything. */
+export function forget() {
+  sessionStorage.removeItem(KEY);
+}

@@ -1,0 +1,153 @@
+/** The conversation page. */
+
+import { button, element } from "./dom.js";
+import { forget, keep, restored } from "./keep.js";
+import { answer, unanswered, utterance } from "./reply.js";
+import { commands, say, signOut } from "./service.js";
+
+const SUGGESTIONS = 6;
+
+const log = document.getElementById("log");
+const form = document.getElementById("composer");
+const input = document.getElementById("text");
+const send = document.getElementById("send");
+const welcome = document.getElementById("welcome");
+
+let conversation = restored(document.body.dataset.user);
+let isBusy = false;
+let recalled = conversation.turns.length;
+
+function start() {
+  conversation.turns.forEach(show);
+  if (conversation.turns.length) arrive(log.lastElementChild);
+  else greet();
+  // Set only now: what was said before the reload is not read out again.
+  log.setAttribute("aria-live", "polite");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    speak(input.value);
+  });
+  input.addEventListener("keydown", recall);
+  document.getElementById("new").addEventListener("click", startAnew);
+  document.getElementById("sign-out").addEventListener("click", leave);
+}
+
+/** Show a turn that is over. */
+function show(turn) {
+  const said = utterance(turn.said);
+  log.append(said, outcome(turn, said));
+}
+
+function outcome(turn, said) {
+  if (turn.reply) return answer(turn.reply, turn.at, speak);
+  const problem = turn.problem ?? {
+    message: "The page was left before the answer came.",
+    cure: "Try again: the same request is never carried out twice.",
+  };
+  return unanswered(problem, turn.at, (event) => {
+    if (isBusy) return;
+    event.target.closest(".message").remove();
+    run(turn, said);
+  });
+}
+
+/** Say something, from the input or a button. */
+async function speak(words) {
+  const text = words.trim();
+  if (!text || isBusy) return;
+  const turn = { said: text, key: newKey(), at: new Date().toISOString() };
+  conversation.turns.push(turn);
+  recalled = conversation.turns.length;
+  keep(conversation);
+  welcome.hidden = true;
+  input.value = "";
+  for (const old of log.querySelectorAll("button.passing")) old.disabled = true;
+  const said = utterance(text);
+  log.append(said);
+  await run(turn, said);
+}
+
+async function run(turn, said) {
+  const waiting = element("p", { class: "message assistant working" }, element("span", { class: "dots" }, "Working"));
+  said.after(waiting);
+  busy(true);
+  arrive(said);
+  delete turn.problem;
+  try {
+    turn.reply = await say(turn.said, conversation.id, turn.key);
+    conversation.id = turn.reply.conversation_id;
+  } catch (error) {
+    turn.problem = { message: error.message, cure: error.cure ?? "Reload the page and try again." };
+  }
+  turn.at = new Date().toISOString();
+  keep(conversation);
+  waiting.replaceWith(outcome(turn, said));
+  busy(false);
+  arrive(said);
+  input.focus({ preventScroll: true });
+}
+
+function busy(is) {
+  isBusy = is;
+  send.disabled = is;
+  log.setAttribute("aria-busy", String(is));
+}
+
+function arrive(message) {
+  message.scrollIntoView({ block: "start" });
+}
+
+/** The arrow keys bring back what was said before. */
+function recall(event) {
+  if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+  const next = recalled + (event.key === "ArrowUp" ? -1 : 1);
+  if (next < 0 || next > conversation.turns.length) return;
+  event.preventDefault();
+  recalled = next;
+  input.value = conversation.turns[next]?.said ?? "";
+}
+
+async function greet() {
+  welcome.hidden = false;
+  const suggestions = document.getElementById("suggestions");
+  try {
+    suggestions.replaceChildren(...offered(await commands()));
+  } catch (error) {
+    suggestions.replaceChildren(element("p", {}, `${error.message} ${error.cure ?? ""}`));
+  }
+}
+
+/** The first examples of some commands: those that can be asked about something come first. */
+function offered(known) {
+  const telling = known.filter((one) => one.permitted && one.effect === "read" && one.examples.length);
+  telling.sort((one, other) => Object.keys(other.slots).length - Object.keys(one.slots).length);
+  return telling.slice(0, SUGGESTIONS).map((one) => button(one.examples[0], () => speak(one.examples[0]), { title: one.summary }));
+}
+
+function startAnew() {
+  if (isBusy) return;
+  forget();
+  conversation = restored(document.body.dataset.user);
+  recalled = 0;
+  log.replaceChildren();
+  greet();
+  input.focus();
+}
+
+async function leave() {
+  try {
+    await signOut();
+  } catch (error) {
+    log.append(unanswered({ message: `You are not signed out. ${error.message}`, cure: error.cure }, new Date(), leave));
+    return;
+  }
+  forget();
+  location.assign("/");
+}
+
+/** A name for a request; browsers have randomUUID only on secure pages. */
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+start();

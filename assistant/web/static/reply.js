@@ -1,0 +1,141 @@
+/** Shows a reply: its text, chart, table, what could be said next, and where its numbers come from. */
+
+import { figure } from "./chart.js";
+import { button, element } from "./dom.js";
+
+const ASKS = new Set(["question", "confirm", "approval"]);
+const MANNERS = { refused: "refused", unknown: "unknown", failed: "failed" };
+
+/** What the assistant answered; `say` is called with the text of a pressed button. */
+export function answer(reply, at, say) {
+  const manner = ASKS.has(reply.status) ? "asks" : (MANNERS[reply.status] ?? "");
+  const told = reply.reply;
+  return element(
+    "article",
+    { class: `message assistant ${manner}`, "data-status": reply.status },
+    element("span", { class: "unseen" }, "Assistant:"),
+    ...words(reply),
+    told.chart && figure(told.chart),
+    told.table && table(told.table),
+    offers(told, reply.status, say),
+    why(told.evidence),
+    stamp(at, reply.status),
+  );
+}
+
+/** That no answer came, and what helps. */
+export function unanswered(problem, at, again) {
+  return element(
+    "article",
+    { class: "message assistant unanswered" },
+    element("span", { class: "unseen" }, "Assistant:"),
+    element("p", { class: "told" }, problem.message),
+    problem.cure ? element("p", { class: "cure" }, problem.cure) : null,
+    element("div", { class: "offers" }, button("Try again", again)),
+    stamp(at, "not answered"),
+  );
+}
+
+/** What the person said. */
+export function utterance(text) {
+  return element("div", { class: "message user" }, element("span", { class: "unseen" }, "You: "), text);
+}
+
+function words(reply) {
+  if (!reply.error) return [element("p", { class: "told" }, reply.reply.text)];
+  const { message, cure } = reply.error;
+  return [
+    element("p", { class: "told" }, message),
+    cure ? element("p", { class: "cure" }, cure) : null,
+  ];
+}
+
+function stamp(at, status) {
+  const moment = new Date(at);
+  const time = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return element(
+    "p",
+    { class: "stamp" },
+    element("time", { datetime: moment.toISOString() }, time),
+    element("span", { class: "status" }, status),
+  );
+}
+
+function offers(told, status, say) {
+  const choices = told.choices.map((choice) =>
+    button(choice, () => say(choice), { class: ASKS.has(status) ? "choice passing" : "choice" }),
+  );
+  const buttons = told.buttons.map((one) => button(one.label, () => say(one.say), { title: one.say }));
+  if (!choices.length && !buttons.length) return null;
+  return element("div", { class: "offers" }, ...choices, ...buttons);
+}
+
+function table(data) {
+  if (!data.rows.length) return null;
+  const kinds = data.columns.map((column) => (column.numeric ? "numeric" : null));
+  const heads = data.columns.map((column, index) =>
+    element("th", { scope: "col", class: kinds[index] }, column.label),
+  );
+  const rows = data.rows.map((row) => {
+    const cells = row.map((cell, index) =>
+      index ? element("td", { class: kinds[index] }, cell) : element("th", { scope: "row", class: kinds[0] }, cell),
+    );
+    return element("tr", {}, ...cells);
+  });
+  return element(
+    "div",
+    { class: "wide", role: "region", tabindex: 0, "aria-label": data.title || "Table" },
+    element(
+      "table",
+      {},
+      data.title ? element("caption", {}, data.title) : null,
+      element("thead", {}, element("tr", {}, ...heads)),
+      element("tbody", {}, ...rows),
+    ),
+  );
+}
+
+function why(evidence) {
+  if (!evidence.length) return null;
+  const parts = groups(evidence).flatMap((group) => [
+    element("div", { class: "claims" }, ...group.map(claim)),
+    basis(group[0]),
+  ]);
+  return element("details", { class: "why" }, element("summary", {}, "Why?"), ...parts);
+}
+
+/** Neighbours that rest on the same records are told together. */
+function groups(evidence) {
+  const found = [];
+  let last = "";
+  for (const one of evidence) {
+    const { data, rows, period, fresh_until, assumptions } = one;
+    const ground = JSON.stringify([data, rows, period, fresh_until, assumptions]);
+    if (ground === last) found.at(-1).push(one);
+    else found.push([one]);
+    last = ground;
+  }
+  return found;
+}
+
+function claim(one) {
+  return element(
+    "div",
+    {},
+    element("p", { class: "claim" }, one.claim),
+    element("p", { class: "formula" }, one.calculation || one.formula),
+    one.calculation ? element("p", { class: "formula" }, `Formula: ${one.formula}`) : null,
+  );
+}
+
+function basis(one) {
+  const facts = [
+    ["Data", one.data],
+    ["Rows", one.rows === null ? null : one.rows.toLocaleString("en")],
+    ["Period", one.period && `${one.period.start} to ${one.period.end}`],
+    ["Fresh until", one.fresh_until],
+    ...one.assumptions.map((assumption) => ["Assumed", assumption]),
+  ];
+  const told = facts.filter(([, value]) => value).flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]);
+  return element("dl", { class: "basis" }, ...told);
+}

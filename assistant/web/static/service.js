@@ -1,0 +1,73 @@
+/** Requests to the service. */
+
+const PATIENCE = 60_000;
+
+/** The service did not answer; says why and what helps. */
+export class Unanswered extends Error {
+  constructor(message, cure) {
+    super(message);
+    this.cure = cure;
+  }
+}
+
+/** Say something; the same key is never carried out twice. */
+export function say(text, conversation, key) {
+  const body = { text, ...(conversation ? { conversation_id: conversation } : {}) };
+  return request("POST", "/api/v1/say", body, { "Idempotency-Key": key });
+}
+
+/** Everything that can be asked for. */
+export function commands() {
+  return request("GET", "/api/v1/commands");
+}
+
+/** End the session. */
+export function signOut() {
+  return request("POST", "/sign-out");
+}
+
+async function request(method, path, body, headers = {}) {
+  const answer = await fetched(path, {
+    method,
+    headers: {
+      Accept: "application/json",
+      "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content,
+      ...(body ? { "Content-Type": "application/json" } : {}),
+      ...headers,
+    },
+    body: body ? JSON.stringify(body) : undefined,
+    signal: AbortSignal.timeout(PATIENCE),
+  });
+  if (answer.status === 204) return null;
+  const told = await answer.json().catch(() => null);
+  if (answer.ok || told?.turn_id) return told;
+  throw refusal(answer.status, told?.error);
+}
+
+async function fetched(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (error.name === "TimeoutError") {
+      throw new Unanswered(
+        "There has been no answer for a minute.",
+        "It may still be working. Try again: the same request is never carried out twice.",
+      );
+    }
+    throw new Unanswered(
+      "The service cannot be reached.",
+      "Check your connection and that the service is running, then try again.",
+    );
+  }
+}
+
+function refusal(status, error) {
+  if (status === 401) {
+    return new Unanswered(
+      "Your session is over.",
+      "Get a new link with “gtm sign-in”, open it in this browser, then reload this page. What you wrote is kept.",
+    );
+  }
+  if (error) return new Unanswered(error.message, error.cure);
+  return new Unanswered(`The service answered with status ${status}.`, "Try again in a moment.");
+}
