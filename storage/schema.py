@@ -3,6 +3,7 @@
 from storage import (
     audit,
     campaigns,
+    changes,
     conversations,
     customers,
     influencers,
@@ -11,6 +12,7 @@ from storage import (
     organic,
     people,
     performance,
+    proposals,
     ventures,
     work,
 )
@@ -19,6 +21,7 @@ from storage.database import metadata
 __all__ = [
     "audit",
     "campaigns",
+    "changes",
     "conversations",
     "customers",
     "influencers",
@@ -28,6 +31,7 @@ __all__ = [
     "organic",
     "people",
     "performance",
+    "proposals",
     "ventures",
     "work",
 ]

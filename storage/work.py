@@ -1,38 +1,8 @@
-"""Work that outlives a turn: proposals that wait, effects outside, jobs."""
+"""Work that outlives a turn: effects outside, and jobs."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 
-from storage.database import Amount, Json, Key, Scaled, UtcDateTime, metadata
-
-proposals = Table(
-    "proposals",
-    metadata,
-    Column("id", Key, primary_key=True),
-    Column("kind", String(20), nullable=False, comment="budget, influencer or campaign"),
-    Column("venture_id", ForeignKey("ventures.id", ondelete="CASCADE")),
-    Column("campaign_id", ForeignKey("campaigns.id", ondelete="CASCADE")),
-    Column("command", String(60), nullable=False),
-    Column("command_version", Integer, nullable=False),
-    Column("slots", Json, nullable=False, comment="frozen"),
-    Column("action_hash", String(64), nullable=False),
-    Column("summary", Text, nullable=False),
-    Column("evidence", Json, nullable=False),
-    Column("amount", Amount()),
-    Column("currency", String(3)),
-    Column("confidence", Scaled(4)),
-    Column("risk", String(10)),
-    Column("requested_by", ForeignKey("users.id"), nullable=False),
-    Column("requested_at", UtcDateTime, nullable=False),
-    Column("expires_at", UtcDateTime, nullable=False),
-    Column("decision", String(10), comment="approved, rejected or expired; empty while it waits"),
-    Column("decided_by", ForeignKey("users.id")),
-    Column("decided_at", UtcDateTime),
-    Column("decision_reason", Text),
-    Column("execution", String(10), comment="done or failed; empty before"),
-    Column("executed_at", UtcDateTime),
-    Column("execution_reason", Text),
-    Index(None, "decision", "requested_at"),
-)
+from storage.database import Json, Key, Scaled, UtcDateTime, metadata
 
 outbox = Table(
     "outbox",

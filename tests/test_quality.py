@@ -119,7 +119,8 @@ def test_addresses_no_mail_can_reach(line: Database) -> None:
 def test_shares_that_do_not_add_up(database: Database) -> None:
     memory = {
         "category": "pets", "stage": "growth", "objective": "leads", "budget": 1, "currency": "USD",
-        "days": 1, "revenue": 1, "conversions": 1, "tier": "low", "worked": [], "failed": [], "started_on": DAY,
+        "days": 1, "revenue": 1, "conversions": 1, "tier": "low", "worked": [], "failed": [],
+        "started_on": DAY,
     }  # fmt: skip
     sound: tuple[dict[str, float], ...] = (
         {"email": 0.4, "seo": 0.6},
@@ -137,8 +138,8 @@ def test_shares_that_do_not_add_up(database: Database) -> None:
 def test_the_same_influencer_under_three_handles_is_two_too_many(database: Database) -> None:
     common = {
         "name": "Ada Abel", "platform": "tiktok", "category": "pets", "followers": 5_000,
-        "engagement_rate": 0, "average_views": None, "topics": [], "audience": {}, "verified": False, "blocked": False,
-        "updated_at": MOMENT, "version": 1,
+        "engagement_rate": 0, "average_views": None, "topics": [], "audience": {}, "verified": False,
+        "blocked": False, "updated_at": MOMENT, "version": 1,
     }  # fmt: skip
     put(database, influencers, *({**common, "handle": handle} for handle in "abc"))
     put(database, influencers, {**common, "handle": "d", "followers": 5_001, "average_views": 9})

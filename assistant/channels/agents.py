@@ -21,6 +21,7 @@ from intents.slots import VentureName
 
 CHANNEL = "agents"
 ALIASES = {"status": "show_status"}
+_VENTURE_CURE = "Send a venture's number or name."
 
 router = APIRouter(prefix="/agents", tags=["agents"])
 
@@ -91,15 +92,12 @@ def _slots(dialogue: Dialogue, name: str, order: Order, turn: Turn) -> dict[str,
 
 def _venture(sent: int | str, scene: Scene) -> str:
     """The canonical name of a venture. Raises `Problem` when there is none."""
-    if isinstance(sent, int) or sent.isdecimal():
-        for label in scene.names.labels("venture"):
-            if str(scene.names.id("venture", label)) == str(sent):
-                return label
-        raise Problem(
-            "unknown_venture",
-            f"There is no venture with the number {str(sent)[:20]}.",
-            "Send a venture's number or name; list_campaigns shows the ventures.",
-        )
+    for label in scene.names.labels("venture"):
+        if str(scene.names.id("venture", label)) == str(sent):
+            return label
+    if isinstance(sent, int):
+        number = str(sent)[:20]
+        raise Problem("unknown_venture", f"There is no venture with the number {number}.", _VENTURE_CURE)
     try:
         return TypeAdapter[str](VentureName).validate_python(sent, context=scene)
     except ValidationError as error:
@@ -110,7 +108,7 @@ def _venture_problem(error: ValidationError) -> Problem:
     first = error.errors()[0]
     context = first.get("ctx", {})
     choices = [str(choice) for choice in context.get("choices", ())]
-    cure = f"Did you mean {' or '.join(choices[:3])}?" if choices else "Send a venture's number or name."
+    cure = f"Did you mean {' or '.join(choices[:3])}?" if choices else _VENTURE_CURE
     return Problem(first["type"], str(context.get("message", first["msg"])), cure, choices=choices)
 
 

@@ -129,5 +129,5 @@ class CountRequests:
 
 def _route(scope: Scope) -> str:
     """The pattern that matched: paths themselves would make endless labels."""
-    path: str = getattr(scope.get("route"), "path", "")
-    return path or "unmatched"
+    pattern: str = getattr(scope.get("route"), "path", "") or scope.get("root_path", "")
+    return pattern or "unmatched"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-NUMBER = "#"
-ISO_DATE = "#iso"
-SLASH_DATE = "#slash"
+NUMBER = " number"
+ISO_DATE = " iso date"
+SLASH_DATE = " slash date"
 
 _TOKEN = re.compile(
     r"(?P<iso>(?:19|20|21)[0-9]{2}[-/][0-9]{1,2}[-/][0-9]{1,2}(?![0-9]))"
@@ -197,19 +197,6 @@ class _Remembered(Rule):
         if place not in source.memory:
             source.memory[place] = list(self.inner.parses(source, at))
         return iter(source.memory[place])
-
-
-class Later(Rule):
-    """Stands for a rule that is defined further down: recursion."""
-
-    def __init__(self, starts: frozenset[str]) -> None:
-        self.starts = starts
-        self.rule: Rule | None = None
-
-    def parses(self, source: Source, at: int) -> Parses:
-        """Every value of the rule it stands for."""
-        if self.rule is not None and self.rule.may_start(source, at):
-            yield from self.rule.parses(source, at)
 
 
 class Attached(Rule):

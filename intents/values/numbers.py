@@ -9,7 +9,6 @@ from intents.values.grammar import (
     REJECT,
     Attached,
     Detached,
-    Later,
     Rule,
     a,
     either,
@@ -102,7 +101,6 @@ _part = either(
 )
 _group = remembered(either(_point, _and_a_half, _mixed, _said, _digit))
 
-_big = words(_BIG)
 _hundred_digits = sequence(_digit, words({"hundred": 100})) >> _times
 _dozen = sequence(maybe(either(_group, _part, _one), 1), words({"dozen": 12})) >> (
     lambda many, dozen: _plain(Decimal(many) * dozen)
@@ -110,15 +108,26 @@ _dozen = sequence(maybe(either(_group, _part, _one), 1), words({"dozen": 12})) >
 _couple = sequence(maybe(a("a")), words({"couple": 2}), maybe(a("of"))) >> _plain
 _short = sequence(_digit, words(_SHORT)) >> _times
 _short_said = sequence(_group, words({"k": 10**3})) >> _times
-_chain = Later(_group.starts | _part.starts | _one.starts)
-_more = either(_chain, _hundred_digits, _group >> _plain)
 _half_more = a("and a half") >> (lambda: Decimal("0.5"))
-_scaled = sequence(either(_group, _part, _one), _big) >> _times
-_chain.rule = either(
-    sequence(_scaled, _half_more) >> (lambda head, half: _times(head.mantissa + half, head.scale)),
-    sequence(_scaled, _and, _more) >> _and_rest,
-    _scaled,
-)
+
+
+def _of_scale(name: str, scale: int, rest: Rule) -> Rule:
+    """So many thousands, millions …, with what may follow: lesser scales only, so that nothing recurs."""
+    counted = remembered(sequence(either(_group, _part, _one), words({name: scale})) >> _times)
+    return remembered(
+        either(
+            sequence(counted, _half_more) >> (lambda head, half: _times(head.mantissa + half, head.scale)),
+            sequence(counted, _and, rest) >> _and_rest,
+            counted,
+        )
+    )
+
+
+_less = either(_hundred_digits, _group >> _plain)
+_thousands = _of_scale("thousand", 10**3, _less)
+_millions = _of_scale("million", 10**6, either(_thousands, _less))
+_billions = _of_scale("billion", 10**9, either(_millions, _thousands, _less))
+_chain = either(_billions, _millions, _thousands)
 
 POSITIVE: Rule = remembered(
     either(_chain, _short, _short_said, _dozen, _couple, _hundred_digits, _group >> _plain)

@@ -1,0 +1,225 @@
+"""Changes to rows as data: they can be shown, frozen, carried out once, and taken back."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    and_,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from storage.audit import audit
+from storage.database import Json, Key, Scaled, UtcDateTime, metadata
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("audit_id", ForeignKey("audit.id"), nullable=False),
+    Column("place", Integer, nullable=False, comment="order within the command"),
+    Column("table_name", String(60), nullable=False),
+    Column("row_id", Key, nullable=False),
+    Column("before", Json, comment="empty: the row was added"),
+    Column("after", Json, comment="empty: the row was removed"),
+    Column("undone_by", ForeignKey("audit.id")),
+    Index(None, "audit_id"),
+)
+
+
+class RowChange(BaseModel):
+    """One row before and after, by column; values as JSON has them. ``row_id`` is None for a row to add.
+
+    A value ``{"new": place}`` stands for the number of the row that change number ``place`` of the same
+    command adds.
+    """
+
+    table: str
+    row_id: int | None = None
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+
+    def reversed(self) -> "RowChange":
+        """The change that takes this one back."""
+        return RowChange(table=self.table, row_id=self.row_id, before=self.after, after=self.before)
+
+
+class ChangedSinceError(Exception):
+    """A row is no longer as the change found it."""
+
+    def __init__(self, change: RowChange, now: dict[str, Any] | None) -> None:
+        self.change = change
+        self.now = now
+        super().__init__(f"{change.table} {change.row_id} is {now}, not {change.before}")
+
+
+def changed(table: str, row_id: int, **columns: tuple[Any, Any]) -> RowChange:
+    """A change of some columns of a row: ``changed("campaigns", 3, status=("active", "paused"))``."""
+    before = {name: _plain(old) for name, (old, _) in columns.items()}
+    after = {name: _plain(new) for name, (_, new) in columns.items()}
+    return RowChange(table=table, row_id=row_id, before=before, after=after)
+
+
+def added(table: str, **columns: Any) -> RowChange:
+    """A new row."""
+    return RowChange(table=table, after={name: _plain(value) for name, value in columns.items()})
+
+
+def carry_out(connection: Connection, wanted: Sequence[RowChange]) -> list[RowChange]:
+    """Make every change or none, and give them with the numbers of added rows.
+
+    Raises `ChangedSinceError` when a row is not as the change found it; the caller's transaction must then
+    be rolled back.
+    """
+    done: list[RowChange] = []
+    for change in wanted:
+        resolved = _with_numbers(change, done)
+        table = metadata.tables[change.table]
+        if resolved.before is None:
+            done.append(_add(connection, table, resolved))
+        elif resolved.after is None:
+            _remove(connection, table, resolved)
+            done.append(resolved)
+        else:
+            _update(connection, table, resolved)
+            done.append(resolved)
+    return done
+
+
+def record(connection: Connection, audit_id: int, made: Iterable[RowChange]) -> None:
+    """Keep what a command changed, for undo and for the audit."""
+    rows = [
+        {
+            "audit_id": audit_id,
+            "place": place,
+            "table_name": change.table,
+            "row_id": change.row_id,
+            "before": change.before,
+            "after": change.after,
+        }
+        for place, change in enumerate(made)
+    ]
+    if rows:
+        connection.execute(insert(changes), rows)
+
+
+def made_by(connection: Connection, audit_id: int) -> list[RowChange]:
+    """What a turn changed, in order."""
+    query = (
+        select(changes.c.table_name, changes.c.row_id, changes.c.before, changes.c.after)
+        .where(changes.c.audit_id == audit_id)
+        .order_by(changes.c.place)
+    )
+    return [
+        RowChange(table=table, row_id=row_id, before=before, after=after)
+        for table, row_id, before, after in connection.execute(query)
+    ]
+
+
+def last_undoable(connection: Connection, user_id: int, conversation_id: str | None) -> int | None:
+    """The latest turn that changed something and still stands: of the conversation, else the person's."""
+    latest = (
+        select(func.max(changes.c.audit_id))
+        .join(audit, audit.c.id == changes.c.audit_id)
+        .where(changes.c.undone_by.is_(None), audit.c.user_id == user_id, audit.c.command != "undo")
+    )
+    if conversation_id is not None:
+        here = connection.scalar(latest.where(audit.c.conversation_id == conversation_id))
+        if here is not None:
+            return int(here)
+    found = connection.scalar(latest)
+    return None if found is None else int(found)
+
+
+def mark_undone(connection: Connection, audit_id: int, by: int) -> bool:
+    """Note that a turn's changes were taken back; False when somebody did so already."""
+    marked = connection.execute(
+        update(changes)
+        .where(changes.c.audit_id == audit_id, changes.c.undone_by.is_(None))
+        .values(undone_by=by)
+    )
+    return bool(marked.rowcount)
+
+
+def _with_numbers(change: RowChange, done: list[RowChange]) -> RowChange:
+    if change.after is None:
+        return change
+    resolved = {
+        name: done[value["new"]].row_id if isinstance(value, dict) and set(value) == {"new"} else value
+        for name, value in change.after.items()
+    }
+    return change.model_copy(update={"after": resolved})
+
+
+def _add(connection: Connection, table: Table, change: RowChange) -> RowChange:
+    values = _typed(table, change.after or {})
+    if change.row_id is not None:
+        values["id"] = change.row_id
+    number = connection.execute(insert(table).values(**values).returning(table.c.id)).scalar_one()
+    return change.model_copy(update={"row_id": number})
+
+
+def _remove(connection: Connection, table: Table, change: RowChange) -> None:
+    removed = connection.execute(table.delete().where(_as_found(table, change)))
+    if not removed.rowcount:
+        raise ChangedSinceError(change, _now(connection, table, change))
+
+
+def _update(connection: Connection, table: Table, change: RowChange) -> None:
+    values = _typed(table, change.after or {})
+    if "version" in table.c:
+        values["version"] = table.c.version + 1
+    updated = connection.execute(update(table).where(_as_found(table, change)).values(**values))
+    if not updated.rowcount:
+        raise ChangedSinceError(change, _now(connection, table, change))
+
+
+def _as_found(table: Table, change: RowChange) -> Any:
+    found = _typed(table, {k: v for k, v in (change.before or {}).items() if not isinstance(v, dict | list)})
+    same = [
+        table.c[name].is_(None) if value is None else table.c[name] == value for name, value in found.items()
+    ]
+    return and_(table.c.id == change.row_id, *same)
+
+
+def _now(connection: Connection, table: Table, change: RowChange) -> dict[str, Any] | None:
+    columns = [table.c[name] for name in change.before or {}]
+    row = connection.execute(select(*columns).where(table.c.id == change.row_id)).first()
+    return None if row is None else {name: _plain(value) for name, value in row._mapping.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    return value
+
+
+def _typed(table: Table, values: dict[str, Any]) -> dict[str, Any]:
+    return {name: _value(table.c[name], value) for name, value in values.items()}
+
+
+def _value(column: Column[Any], value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(column.type, Scaled):
+        return Decimal(value)
+    if isinstance(column.type, UtcDateTime):
+        return datetime.fromisoformat(value)
+    if isinstance(column.type, Date):
+        return date.fromisoformat(value)
+    return value
