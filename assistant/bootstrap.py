@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from intents.readers.embedded import EmbeddedReader
-
 from assistant import commands
 from assistant.bus import Bus, Clock
 from assistant.dialogue import Dialogue
@@ -13,6 +11,7 @@ from assistant.journal import Journal
 from assistant.names import LiveNames
 from assistant.settings import Settings
 from intents.command import Role
+from intents.readers.embedded import EmbeddedReader
 from storage import migrate, people
 from storage.database import Database
 

@@ -2,27 +2,33 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from assistant import approval
 from assistant.handling import Context, Handler
 from assistant.journal import Journal
-from assistant.memory import Memory
+from assistant.memory import Waiting
 from assistant.names import LiveNames
-from assistant.reply import Error, Problem, Reply, Status, Telling
+from assistant.reply import Action, Answer, Button, Error, Problem, Reply, Status, Telling
 from assistant.settings import Settings
 from assistant.turn import Turn
-from intents.command import Catalogue, Command
+from intents.command import Catalogue, Command, Role
 from intents.reading import Reading
-from storage import audit, conversations
+from storage import audit, changes, conversations
 from storage.audit import Entry, KeyTakenError
+from storage.changes import RowChange
 from storage.database import Database
 
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+
+ABOUT_THE_TALK = ("repeat", "cancel", "help", "why")
+"""Commands that leave the conversation's context as it was."""
 
 MAX_STORED_TEXT = 10_000
 """Characters of an utterance the audit keeps."""
@@ -50,27 +56,21 @@ class Bus:
 
     def dispatch(self, command: Command, turn: Turn) -> Reply:
         """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given."""
+        turn.command = command.command_name()
+        turn.slots = command.model_dump(mode="json", exclude_none=True)
+        turn.memory = turn.memory.model_copy(update={"waiting": None})
         try:
-            reply = self._carried_out(command, turn)
+            answer = self._answer(command, turn)
         except Problem as problem:
-            reply = refusal(turn, problem)
+            return self.conclude(turn, refusal(turn, problem))
         except SQLAlchemyError as error:
-            reply = refusal(turn, database_problem(error))
+            return self.conclude(turn, refusal(turn, database_problem(error)))
         except Exception:
-            log.exception("%s failed in turn %s", command.command_name(), turn.turn_id)
-            reply = refusal(turn, _defect(turn))
-        reply.command = command.command_name()
-        reply.slots = command.model_dump(mode="json", exclude_none=True)
-        if reply.status is Status.DONE and reply.command not in ("repeat", "cancel", "help"):
-            turn.memory = Memory(
-                command=reply.command,
-                slots=reply.slots,
-                turn_id=turn.turn_id,
-                answered_at=self.clock(),
-            )
-        return self.conclude(turn, reply)
+            log.exception("%s failed in turn %s", turn.command, turn.turn_id)
+            return self.conclude(turn, refusal(turn, _defect(turn)))
+        return self._settled(command, turn, answer)
 
-    def _carried_out(self, command: Command, turn: Turn) -> Reply:
+    def _answer(self, command: Command, turn: Turn) -> Answer[Any]:
         if not turn.person.role.includes(command.role):
             raise Problem(
                 "role_required",
@@ -79,7 +79,7 @@ class Bus:
             )
         handler = self.handlers[command.command_name()]
         with self.database.read() as connection:
-            answer = handler.function(
+            return handler.function(
                 command,
                 Context(
                     person=turn.person,
@@ -89,16 +89,84 @@ class Bus:
                     catalogue=self.catalogue,
                     names=self.names.current(connection),
                     memory=turn.memory,
+                    conversation_id=turn.conversation_id,
                     previous=lambda: self._previous(turn),
+                    plan=lambda other: self._answer(other, turn),
                 ),
             )
-        return Reply(
+
+    def _settled(self, command: Command, turn: Turn, answer: Answer[Any]) -> Reply:
+        """Do at once, read back or propose what the handler planned."""
+        reply = Reply(
             turn_id=turn.turn_id,
             text=turn.text,
             status=Status.DONE,
             reply=answer.telling,
             result=answer.result,
         )
+        if turn.command not in ABOUT_THE_TALK:
+            turn.memory = turn.memory.model_copy(
+                update={
+                    "command": turn.command,
+                    "slots": turn.slots,
+                    "turn_id": turn.turn_id,
+                    "answered_at": self.clock(),
+                }
+            )
+        action = answer.action
+        if action is None or not (action.changes or action.decides):
+            return self.conclude(turn, reply)
+        match approval.way(command, action, turn.person.role):
+            case approval.Way.AT_ONCE:
+                return self._act(turn, action, reply)
+            case approval.Way.READ_BACK:
+                waiting = approval.waiting_for_yes(turn, command, action, self.clock())
+                turn.memory = turn.memory.model_copy(update={"waiting": waiting})
+                asked = approval.read_back(turn, action, answer.telling)
+                return self.conclude(turn, asked.model_copy(update={"result": answer.result}))
+            case approval.Way.PROPOSE:
+                return self._propose(command, turn, action, reply)
+
+    def _act(self, turn: Turn, action: Action, reply: Reply, approved: dict[str, Any] | None = None) -> Reply:
+        def make(connection: Connection) -> list[RowChange]:
+            return approval.carry_out(connection, turn, action, reply, self.clock())
+
+        return self.conclude(turn, reply, make, undoes=action.undoes, approved=approved)
+
+    def _propose(self, command: Command, turn: Turn, action: Action, reply: Reply) -> Reply:
+        lifetime = timedelta(days=self.settings.approvals.proposal_days)
+
+        def write_down(connection: Connection) -> list[RowChange]:
+            asked = approval.propose(connection, turn, command, action, reply.reply, self.clock(), lifetime)
+            reply.status, reply.reply = asked.status, asked.reply
+            return []
+
+        return self.conclude(turn, reply, write_down)
+
+    def confirm(self, turn: Turn, waiting: Waiting) -> Reply:
+        """Carry out what was read back, after the yes of the person it was read back to."""
+        turn.command, turn.slots = waiting.command, waiting.slots
+        turn.memory = turn.memory.model_copy(update={"waiting": None})
+        if waiting.action.digest() != waiting.digest or turn.person.role is not Role.CHAIRMAN:
+            problem = Problem("not_confirmed", "That yes does not fit what was asked.", "Ask again.")
+            return self.conclude(turn, refusal(turn, problem))
+        reply = Reply(
+            turn_id=turn.turn_id,
+            text=turn.text,
+            status=Status.DONE,
+            reply=Telling(
+                text=waiting.action.done,
+                speech=waiting.action.done,
+                buttons=[Button(label="Undo", say="undo that")],
+            ),
+        )
+        approved = {
+            "by": turn.person.name,
+            "at": self.clock().isoformat(),
+            "action": waiting.digest,
+            "read_back_in": waiting.turn_id,
+        }
+        return self._act(turn, waiting.action, reply, approved)
 
     def _previous(self, turn: Turn) -> Reply | None:
         if turn.memory.turn_id is None:
@@ -115,37 +183,68 @@ class Bus:
             found = audit.reply_to_key(connection, turn.person.id, turn.key)
         return None if found is None else _stored(*found)
 
-    def conclude(self, turn: Turn, reply: Reply) -> Reply:
-        """Write the turn down, with what its conversation remembers, and give the finished reply."""
-        reply.conversation_id = turn.conversation_id
-        if turn.reading is not None:
-            reply.reader = turn.reading.reader
-            reply.confidence = round(turn.reading.confidence, 4)
-        reply.took_ms = turn.took_ms
-        entry = self._entry(turn, reply)
+    def conclude(
+        self,
+        turn: Turn,
+        reply: Reply,
+        make: Callable[[Connection], list[RowChange]] | None = None,
+        *,
+        undoes: int | None = None,
+        approved: dict[str, Any] | None = None,
+    ) -> Reply:
+        """Write the turn down, with what it changes and what its conversation remembers, in one transaction.
+
+        ``make`` carries out the changes first and may still alter the reply; a `Problem` it raises becomes
+        the reply, and nothing of it stays.
+        """
         try:
             with self.database.write() as connection:
-                reply.audit_id = audit.record(connection, entry)
-                if turn.conversation_id is not None:
-                    conversations.save(
-                        connection,
-                        turn.conversation_id,
-                        user_id=turn.person.id,
-                        channel=turn.channel,
-                        memory=turn.memory.model_dump(mode="json"),
-                        now=entry.at,
-                    )
+                made = [] if make is None else make(connection)
+                self._write_down(connection, turn, reply, made, undoes, approved)
+        except Problem as problem:
+            return self.conclude(turn, refusal(turn, problem))
         except KeyTakenError:
             # Somebody sent the same key at the same time and was first.
             return self.earlier(turn) or reply
         except SQLAlchemyError as error:
             log.warning("turn %s goes to the journal: %s", turn.turn_id, type(error).__name__)
-            self.journal.append(entry)
-            if reply.status is Status.DONE:
-                return _as_failed(reply, database_problem(error))
+            if reply.status is not Status.FAILED:
+                reply = _as_failed(reply, database_problem(error))
+            self.journal.append(self._entry(turn, reply, None))
         return reply
 
-    def _entry(self, turn: Turn, reply: Reply) -> Entry:
+    def _write_down(
+        self,
+        connection: Connection,
+        turn: Turn,
+        reply: Reply,
+        made: list[RowChange],
+        undoes: int | None,
+        approved: dict[str, Any] | None,
+    ) -> None:
+        entry = self._entry(turn, reply, approved)
+        reply.audit_id = audit.record(connection, entry)
+        changes.record(connection, reply.audit_id, made)
+        if undoes is not None and not changes.mark_undone(connection, undoes, reply.audit_id):
+            raise Problem("already_undone", "That was taken back already.")
+        if turn.conversation_id is not None:
+            conversations.save(
+                connection,
+                turn.conversation_id,
+                user_id=turn.person.id,
+                channel=turn.channel,
+                memory=turn.memory.model_dump(mode="json"),
+                now=entry.at,
+            )
+
+    def _entry(self, turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> Entry:
+        """Finish the reply and make its audit entry."""
+        reply.conversation_id = turn.conversation_id
+        reply.command, reply.slots = turn.command, turn.slots
+        if turn.reading is not None:
+            reply.reader = turn.reading.reader
+            reply.confidence = round(turn.reading.confidence, 4)
+        reply.took_ms = turn.took_ms
         return Entry(
             at=self.clock(),
             turn_id=turn.turn_id,
@@ -160,7 +259,7 @@ class Bus:
             reading=None if turn.reading is None else _trace(turn.reading),
             status=reply.status.value,
             error_code=None if reply.error is None else reply.error.code,
-            approval=None,
+            approval=approved,
             reply=reply.model_dump(mode="json"),
             took_ms=reply.took_ms,
             idempotency_key=turn.key,

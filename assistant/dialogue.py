@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from assistant import wording
 from assistant.bus import Bus, database_problem, refusal
-from assistant.memory import Memory, Pending
+from assistant.memory import Memory, Pending, Waiting
 from assistant.reply import Problem, Reply, Status, Telling
 from assistant.turn import Turn
 from intents.command import Command, slots_of
@@ -59,8 +59,8 @@ class Dialogue:
                 scene = self.scene(turn)
                 return self.bus.dispatch(validated(command, slots, scene), turn)
             except SlotErrors as errors:
-                reply = refusal(turn, _slot_problem(errors.problems[0]))
-                return self.bus.conclude(turn, reply.model_copy(update={"command": name}))
+                turn.command = name
+                return self.bus.conclude(turn, refusal(turn, _slot_problem(errors.problems[0])))
             except Problem as problem:
                 return self.bus.conclude(turn, refusal(turn, problem))
             except SQLAlchemyError as error:
@@ -110,7 +110,20 @@ class Dialogue:
             reply = self._answered(turn, turn.reading, turn.memory.pending, scene)
             if reply is not None:
                 return reply
+        if turn.memory.waiting is not None:
+            reply = self._confirmed(turn, turn.reading, turn.memory.waiting)
+            if reply is not None:
+                return reply
         return self._fresh(turn, turn.reading, scene)
+
+    def _confirmed(self, turn: Turn, reading: Reading, waiting: Waiting) -> Reply | None:
+        """What a yes or no leads to; None when the turn is about something else."""
+        if reading.intent == AFFIRM and not reading.entities:
+            return self.bus.confirm(turn, waiting)
+        turn.memory = turn.memory.model_copy(update={"waiting": None})
+        if reading.intent in (DENY, "cancel"):
+            return self.bus.conclude(turn, _said(turn, "Dropped; nothing was changed."))
+        return None
 
     def _fiscal(self, turn: Turn, scene: Scene, reading: Reading) -> tuple[Scene, Reading]:
         """Read again in the fiscal calendar of the venture that is meant, when one is spoken of."""
@@ -224,13 +237,12 @@ class Dialogue:
                 )
             }
         )
+        turn.command, turn.slots = command.command_name(), _jsonable(known)
         return self.bus.conclude(
             turn,
             Reply(
                 turn_id=turn.turn_id,
                 text=turn.text,
-                command=command.command_name(),
-                slots=_jsonable(known),
                 status=Status.QUESTION,
                 reply=Telling(text=question, speech=question, choices=choices[:20]),
             ),

@@ -36,8 +36,11 @@ class Context:
     catalogue: Catalogue
     names: Names
     memory: Memory
+    conversation_id: str | None
     previous: Callable[[], Reply | None]
     """The conversation's last answer."""
+    plan: "Callable[[Command], Answer[Any]]"
+    """What another command would answer and do, by the same rules; nothing is carried out."""
 
     @property
     def today(self) -> date:

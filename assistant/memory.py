@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 
+from assistant.reply import Action
 from assistant.settings import Dialogue
 
 
@@ -21,6 +22,18 @@ class Pending(BaseModel):
     asked_at: AwareDatetime
 
 
+class Waiting(BaseModel):
+    """An action that was read back and waits for a yes."""
+
+    command: str
+    slots: dict[str, Any]
+    action: Action
+    digest: str
+    turn_id: str
+    """The turn that read it back."""
+    asked_at: AwareDatetime
+
+
 class Memory(BaseModel):
     """The context of a conversation."""
 
@@ -32,12 +45,15 @@ class Memory(BaseModel):
     """The last turn that gave an answer: what "repeat" and "why" mean."""
     answered_at: AwareDatetime | None = None
     pending: Pending | None = None
+    waiting: Waiting | None = None
 
     def at(self, now: datetime, limits: Dialogue) -> "Memory":
         """What is still remembered at a moment."""
         kept = self
         if self.pending and now - self.pending.asked_at > timedelta(minutes=limits.question_minutes):
             kept = kept.model_copy(update={"pending": None})
+        if self.waiting and now - self.waiting.asked_at > timedelta(minutes=limits.question_minutes):
+            kept = kept.model_copy(update={"waiting": None})
         if self.answered_at and now - self.answered_at > timedelta(minutes=limits.context_minutes):
-            kept = Memory(pending=kept.pending)
+            kept = Memory(pending=kept.pending, waiting=kept.waiting)
         return kept

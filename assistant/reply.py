@@ -1,13 +1,17 @@
 """The one shape of an answer, on every channel."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
 from engines.terms import Period
+from intents.command import Effect
+from storage.changes import RowChange
 
 SCHEMA_VERSION = "1"
 
@@ -135,11 +139,43 @@ class Error(_Part):
     cure: str = ""
 
 
+class Decision(_Part):
+    """A decision about a proposal that carrying out an action takes."""
+
+    proposal: int
+    approved: bool
+    reason: str | None = None
+
+
+class Action(_Part):
+    """What a command would do, as data: it can be read back, frozen as a proposal, done and undone."""
+
+    summary: str = Field(description='what will happen: "move $10,000.00 a month from display to email"')
+    done: str = Field(description='what happened: "Moved $10,000.00 a month …"')
+    changes: list[RowChange]
+    kind: str = Field("budget", description="budget, influencer or campaign")
+    effect: Effect | None = Field(None, description="of an undo: the effect of what is undone")
+    venture_id: int | None = None
+    campaign_id: int | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    confidence: Decimal | None = None
+    risk: str | None = None
+    renames: bool = Field(False, description="whether live names change")
+    undoes: int | None = Field(None, description="the audit entry that is taken back")
+    decides: Decision | None = None
+
+    def digest(self) -> str:
+        """Stands for exactly this action: a yes to it is a yes to nothing else."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
 class Answer(BaseModel, Generic[R]):
-    """What a handler gives back: the engine's result and how to tell it."""
+    """What a handler gives back: the engine's result, how to tell it, and what it would do."""
 
     result: R
     telling: Telling
+    action: Action | None = None
 
 
 class Reply(BaseModel):

@@ -71,6 +71,12 @@ class Dialogue(_Section):
     )
 
 
+class Approvals(_Section):
+    """How long what waits for a yes stays valid."""
+
+    proposal_days: float = Field(7, gt=0, description="Days a proposal waits before it expires.")
+
+
 class Reports(_Section):
     """What the answers assume when nobody says otherwise."""
 
@@ -106,6 +112,9 @@ class Settings(BaseSettings):
         default_factory=Understanding, description="How sure a reader must be."
     )
     dialogue: Dialogue = Field(default_factory=Dialogue, description="How long a conversation is remembered.")
+    approvals: Approvals = Field(
+        default_factory=Approvals, description="How long what waits for a yes stays valid."
+    )
     reports: Reports = Field(
         default_factory=Reports, description="What the answers assume when nobody says otherwise."
     )

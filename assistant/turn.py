@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 from uuid import uuid4
 
 from assistant.memory import Memory
@@ -24,6 +25,8 @@ class Turn:
     started: float = field(default_factory=perf_counter)
     reading: Reading | None = None
     memory: Memory = field(default_factory=Memory)
+    command: str | None = None
+    slots: dict[str, Any] = field(default_factory=dict)
 
     @property
     def took_ms(self) -> float:

@@ -447,10 +447,9 @@ def _bootstrap(packed: _Packed, units: Ints, micros: Ints, rng: np.random.Genera
 def _matrix(packed: _Packed, values: Ints) -> Floats:
     """Journeys by channels."""
     width = len(packed.names)
-    flat: Floats = np.bincount(
-        packed.owner * width + packed.channel, values.astype(np.float64), len(packed.lengths) * width
-    )
-    return flat.reshape(-1, width)
+    cells = packed.owner * width + packed.channel
+    flat = np.bincount(cells, values.astype(np.float64), len(packed.lengths) * width)
+    return np.asarray(flat, np.float64).reshape(-1, width)
 
 
 def _shares(totals: Floats, drawn: Floats) -> tuple[Share, ...]:
@@ -464,7 +463,7 @@ def _shares(totals: Floats, drawn: Floats) -> tuple[Share, ...]:
 
 def _normal(rows: Floats) -> Floats:
     sums = rows.sum(axis=1, keepdims=True)
-    return np.divide(rows, sums, out=np.zeros_like(rows), where=sums != 0)
+    return np.asarray(np.divide(rows, sums, out=np.zeros_like(rows), where=sums != 0))
 
 
 def _sums(keys: Ints, values: Ints, length: int) -> list[int]:

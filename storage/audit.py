@@ -79,7 +79,7 @@ def record(connection: Connection, entry: Entry) -> int:
     """Write an entry and give its number. Raises `KeyTakenError`."""
     try:
         written = connection.execute(audit.insert().values(**asdict(entry)).returning(audit.c.id))
-        return written.scalar_one()
+        return int(written.scalar_one())
     except IntegrityError as error:
         if entry.idempotency_key is None:
             raise
@@ -102,6 +102,14 @@ def reply_of_turn(connection: Connection, turn_id: str) -> tuple[int, dict[str, 
 def _reply(connection: Connection, query: Select[int, Any]) -> tuple[int, dict[str, Any]] | None:
     row = connection.execute(query).first()
     return None if row is None else (row[0], row[1])
+
+
+def told_in(connection: Connection, audit_id: int) -> tuple[str, str]:
+    """The command of an entry and the text it was answered with."""
+    command, reply = connection.execute(
+        select(audit.c.command, audit.c.reply).where(audit.c.id == audit_id)
+    ).one()
+    return command or "", reply["reply"]["text"]
 
 
 def last_at(connection: Connection) -> datetime | None:

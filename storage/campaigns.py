@@ -1,6 +1,6 @@
 """Campaigns and their channel lines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
@@ -144,4 +144,4 @@ def _with_lines(connection: Connection, conditions: list[ColumnElement[bool]]) -
     by_campaign: dict[int, list[Line]] = {}
     for campaign_id, *line in lines:
         by_campaign.setdefault(campaign_id, []).append(Line(*line))
-    return [Campaign(*row, tuple(by_campaign.get(row.id, ()))) for row in found]
+    return [replace(Campaign(*row), lines=tuple(by_campaign.get(row.id, ()))) for row in found]

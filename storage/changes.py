@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    exists,
     func,
     insert,
     select,
@@ -64,6 +65,10 @@ class ChangedSinceError(Exception):
         self.change = change
         self.now = now
         super().__init__(f"{change.table} {change.row_id} is {now}, not {change.before}")
+
+
+class InUseError(ChangedSinceError):
+    """A row to remove is used by others by now."""
 
 
 def changed(table: str, row_id: int, **columns: tuple[Any, Any]) -> RowChange:
@@ -173,9 +178,21 @@ def _add(connection: Connection, table: Table, change: RowChange) -> RowChange:
 
 
 def _remove(connection: Connection, table: Table, change: RowChange) -> None:
+    if _is_used(connection, table, change.row_id):
+        raise InUseError(change, _now(connection, table, change))
     removed = connection.execute(table.delete().where(_as_found(table, change)))
     if not removed.rowcount:
         raise ChangedSinceError(change, _now(connection, table, change))
+
+
+def _is_used(connection: Connection, table: Table, row_id: int | None) -> bool:
+    """Whether rows have come to depend on a row since it was added."""
+    return any(
+        connection.scalar(select(exists().where(key.parent == row_id)))
+        for other in metadata.tables.values()
+        for key in other.foreign_keys
+        if key.column is table.c.id
+    )
 
 
 def _update(connection: Connection, table: Table, change: RowChange) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from intents.readers.features import Features, Floats, Sparse
+from intents.readers.features import Floats, Sparse
 from intents.training import TrainingError
 
 FOLDS = 5
-"""Folds of the cross-validation that sets the temperature."""
+"""Folds of the cross-validation that calibrates."""
 _PENALTY = 1.0
 _TEMPERATURES = np.geomspace(0.02, 2.0, 120)
 
@@ -28,9 +28,13 @@ class LinearClassifier:
     intercepts: Floats
     temperature: float
 
-    def probabilities(self, features: Sparse) -> Floats:
-        """How likely each class is, in the order of ``classes``."""
-        return softmax((features.scores(self.weights) + self.intercepts) / self.temperature)
+    def scores(self, features: Sparse) -> Floats:
+        """How well each class fits, in the order of ``classes``."""
+        return features.scores(self.weights) + self.intercepts
+
+    def probabilities(self, scores: Floats) -> Floats:
+        """How likely each class is, from its scores."""
+        return softmax(scores / self.temperature)
 
 
 def softmax(scores: Floats) -> Floats:
@@ -41,25 +45,28 @@ def softmax(scores: Floats) -> Floats:
 
 
 def train_classifier(
-    features: Features, texts: Sequence[str], labels: Sequence[str], groups: Sequence[int] | None = None
-) -> LinearClassifier:
-    """Learn from texts and their labels; ``groups`` keeps variants of one sentence in one fold.
+    matrix: Any, intents: Sequence[str | None], groups: Sequence[int]
+) -> tuple[LinearClassifier, Floats]:
+    """Learn from sentences (rows of a sparse matrix) and their intents, None for those to be left out.
 
-    Raises `TrainingError` with fewer than two labels.
+    ``groups`` keeps variants of one sentence in one fold. Also gives every sentence's scores by a model that
+    has not seen it. Raises `TrainingError` with fewer than two intents.
     """
-    classes = tuple(sorted(set(labels)))
+    classes = tuple(sorted({intent for intent in intents if intent is not None}))
     if len(classes) < 2:
         raise TrainingError("a classifier needs sentences of at least two intents")
-    matrix = features.matrix(texts)
-    targets = np.searchsorted(np.array(classes), np.array(labels))
-    folds = np.array(groups if groups is not None else range(len(texts))) % FOLDS
-    held_out = np.zeros((len(texts), len(classes)))
+    numbers = {intent: number for number, intent in enumerate(classes)}
+    targets = np.array([-1 if intent is None else numbers[intent] for intent in intents])
+    folds = np.array(groups) % FOLDS
+    scores = np.zeros((len(targets), len(classes)))
     for fold in range(FOLDS):
-        inside = folds != fold
-        if set(targets[inside]) == set(targets):
-            held_out[~inside] = _scores(_fit(matrix[inside], targets[inside]), matrix[~inside])
-    weights, intercepts = _fit(matrix, targets)
-    return LinearClassifier(classes, weights, intercepts, best_temperature(held_out, targets))
+        seen = (folds != fold) & (targets >= 0)
+        if len(set(targets[seen])) == len(classes):
+            scores[folds == fold] = _scores(_fit(matrix[seen], targets[seen]), matrix[folds == fold])
+    inside = targets >= 0
+    weights, intercepts = _fit(matrix[inside], targets[inside])
+    temperature = best_temperature(scores[inside], targets[inside])
+    return LinearClassifier(classes, weights, intercepts, temperature), scores
 
 
 def best_temperature(scores: Floats, targets: Any) -> float:

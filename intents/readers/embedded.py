@@ -9,7 +9,8 @@ from intents import lexicon
 from intents.readers import cache
 from intents.readers.delexical import delexicalize
 from intents.readers.entities import NUMBERS, VALUES, Explained, explain
-from intents.readers.model import OUT_OF_SCOPE, Model, train
+from intents.readers.learning import train
+from intents.readers.model import Model
 from intents.reading import EntityMatch, Reading, Scene
 from intents.training import files, load
 from intents.values import MoneySaid
@@ -51,14 +52,11 @@ class EmbeddedReader:
         """Understand ``text`` as said by somebody in ``scene``."""
         heard = text[:LONGEST_TEXT]
         explained = explain(heard, scene)
-        delexical = delexicalize(explained)
-        features = self.model.features.transform(delexical)
-        probabilities = self.model.classifier.probabilities(features)
+        features, probabilities, in_scope = self.model.judge(delexicalize(explained))
         ranking = tuple(
             (self.model.classifier.classes[index], float(probabilities[index]))
             for index in (-probabilities).argsort(kind="stable")
         )
-        in_scope = self.model.in_scope(delexical, features)
         is_fragment = explained.words.is_fragment()
         is_inside = is_fragment or (in_scope >= self.model.gate.threshold and len(features.columns) > 0)
         intent, confidence = ranking[0]
@@ -101,6 +99,3 @@ def _as_wanted(entity: EntityMatch, kinds: Iterable[str]) -> EntityMatch:
     if entity.entity == "count" and "money" in kinds and "count" not in kinds:
         return replace(entity, entity="money", value=MoneySaid(entity.value))
     return entity
-
-
-__all__ = ["DATA", "LONGEST_TEXT", "OUT_OF_SCOPE", "EmbeddedReader", "train"]

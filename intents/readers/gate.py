@@ -9,7 +9,7 @@ import numpy as np
 from intents.readers.classifier import FOLDS, best_temperature
 from intents.readers.features import Floats, Sparse
 
-KEPT = 0.96
+KEPT = 0.95
 """Share of held-out sentences in scope that must pass: the threshold follows from it."""
 _PENALTY = 1.0
 
@@ -20,33 +20,37 @@ class Gate:
 
     weights: Floats
     extra: Floats
-    """Weights of the measures that are no words: how much of the utterance is new to us."""
+    """Weights of the measures that are no words: how new the utterance is to us, how sure its intent."""
     intercept: float
     temperature: float
     threshold: float
 
-    def in_scope(self, features: Sparse, freshness: Sequence[float]) -> float:
+    def in_scope(self, features: Sparse, measures: Sequence[float]) -> float:
         """The probability that the utterance is one of ours."""
-        score = float(features.scores(self.weights)) + float(np.dot(self.extra, freshness)) + self.intercept
+        score = float(features.scores(self.weights)) + float(np.dot(self.extra, measures)) + self.intercept
         return _sigmoid(score / self.temperature)
 
 
-def open_gate(size: int) -> Gate:
+def open_gate(size: int, measures: int) -> Gate:
     """A gate that lets everything in: for data without out-of-scope sentences."""
-    return Gate(np.zeros(size), np.zeros(2), 50.0, 1.0, 0.0)
+    return Gate(np.zeros(size), np.zeros(measures), 50.0, 1.0, 0.0)
 
 
-def train_gate(words: Any, extra: Floats, is_inside: Sequence[bool], groups: Sequence[int]) -> Gate:
+def train_gate(
+    words: Any, extra: Floats, is_inside: Sequence[bool], is_typical: Sequence[bool], groups: Sequence[int]
+) -> Gate:
     """Learn the line, its calibration and its threshold by cross-validation.
 
-    ``words`` is the sparse matrix of the sentences, ``extra`` their other measures.
+    ``words`` is the sparse matrix of the sentences, ``extra`` their other measures. The threshold is set on
+    the typical ones: a sentence that shares few words with any other is learned by heart, and says nothing
+    about the next one.
     """
     from scipy.sparse import csr_matrix, hstack
 
     targets = np.array(is_inside, dtype=int)
     size = words.shape[1]
     if targets.min() == targets.max():
-        return open_gate(size)
+        return open_gate(size, extra.shape[1])
     matrix = csr_matrix(hstack([words, csr_matrix(extra)]))
     folds = np.array(groups) % FOLDS
     scores = np.zeros(len(targets))
@@ -55,7 +59,7 @@ def train_gate(words: Any, extra: Floats, is_inside: Sequence[bool], groups: Seq
         weights, intercept = _fit(matrix[inside], targets[inside])
         scores[~inside] = matrix[~inside] @ weights + intercept
     temperature = best_temperature(np.stack([-scores / 2, scores / 2], axis=1), targets)
-    threshold = float(np.quantile(scores[targets == 1], 1 - KEPT))
+    threshold = float(np.quantile(scores[(targets == 1) & np.array(is_typical)], 1 - KEPT))
     weights, intercept = _fit(matrix, targets)
     return Gate(weights[:size], weights[size:], intercept, temperature, _sigmoid(threshold / temperature))
 

@@ -12,7 +12,6 @@ from intents.values.grammar import (
     maybe,
     remembered,
     sequence,
-    tokenize,
     whole,
     words,
 )
@@ -200,7 +199,7 @@ _percent_alone = sequence(maybe(ABOUT), PERCENT, _please) >> (lambda share: shar
 
 def parse_money(text: str) -> MoneySaid | None:
     """The amount of money that ``text`` is; a bare number is money without a currency."""
-    found = whole(_money_alone, tokenize(text))
+    found = whole(_money_alone, text)
     if isinstance(found, MoneySaid):
         return found
     number = parse_number(text)
@@ -209,13 +208,13 @@ def parse_money(text: str) -> MoneySaid | None:
 
 def parse_percent(text: str) -> Decimal | None:
     """The share that ``text`` is: "15%" is 0.15; None without a percent sign or a word for a share."""
-    found = whole(_percent_alone, tokenize(text))
+    found = whole(_percent_alone, text)
     return found if isinstance(found, Decimal) else None
 
 
 def parse_range(text: str) -> NumberRange | None:
     """The range that ``text`` is; a plain number is none (see `around`). Reversed ends are put right."""
-    found = whole(RANGE, tokenize(text))
+    found = whole(RANGE, text)
     return found if isinstance(found, NumberRange) else None
 
 

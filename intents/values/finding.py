@@ -8,12 +8,9 @@ from typing import Any
 from intents.reading import EntityMatch
 from intents.values.amounts import MONEY, PERCENT, RANGE
 from intents.values.dates import Clock, ImpossibleDate
-from intents.values.grammar import NUMBER, SLASH_DATE, Rule, Source, tokenize
+from intents.values.grammar import LONGEST_TEXT, NUMBER, SLASH_DATE, Rule, Source, tokenize
 from intents.values.numbers import SIGNED
 from intents.values.periods import PERIOD, resolve
-
-LONGEST_TEXT = 2000
-"""Characters that are looked at; what comes after them is not read."""
 
 _KINDS: tuple[tuple[str, Rule], ...] = (
     ("period", PERIOD),

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+LONGEST_TEXT = 2000
+"""Characters that are looked at; longer texts are no value as a whole."""
+
 NUMBER = " number"
 ISO_DATE = " iso date"
 SLASH_DATE = " slash date"
@@ -264,8 +267,11 @@ def remembered(rule: Rule) -> Rule:
     return _Remembered(rule)
 
 
-def whole(rule: Rule, source: Source) -> Any:
-    """The first value that takes every token, or None."""
+def whole(rule: Rule, text: str) -> Any:
+    """The first value that takes all of ``text``, or None."""
+    if len(text) > LONGEST_TEXT:
+        return None
+    source = tokenize(text)
     if rule.may_start(source, 0):
         for value, end in rule.parses(source, 0):
             if end == len(source.tokens):

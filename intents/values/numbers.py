@@ -16,7 +16,6 @@ from intents.values.grammar import (
     remembered,
     sequence,
     token,
-    tokenize,
     whole,
     words,
 )
@@ -156,7 +155,7 @@ PERCENT_SIGN: Rule = either(Attached(a("%")), a("%", "percent", "per cent", "pct
 
 def parse_number(text: str) -> Decimal | None:
     """The number that ``text`` is, in digits or words; None when it is anything else."""
-    found = whole(_ALONE >> (lambda amount: amount.value), tokenize(text))
+    found = whole(_ALONE >> (lambda amount: amount.value), text)
     return found if isinstance(found, Decimal) else None
 
 

@@ -26,7 +26,6 @@ from intents.values.grammar import (
     remembered,
     sequence,
     token,
-    tokenize,
     whole,
     words,
 )
@@ -545,10 +544,7 @@ def parse_period(text: str, today: date, fiscal_year_start: int = 1) -> Period |
 
     Raises `ImpossibleDate` for days the calendar does not have ("February 30").
     """
-    source = tokenize(text)
-    if not source.tokens or len(source.tokens) > 40:
-        return None
-    term = whole(_ALONE, source)
+    term = whole(_ALONE, text)
     return None if term is None else resolve(term, Clock(today, fiscal_year_start))
 
 

@@ -84,7 +84,8 @@ async function run(turn, said) {
   waiting.replaceWith(outcome(turn, said));
   busy(false);
   arrive(said);
-  input.focus({ preventScroll: true });
+  // On a touch screen that would open the keyboard over the answer.
+  if (matchMedia("(pointer: fine)").matches) input.focus({ preventScroll: true });
 }
 
 function busy(is) {

@@ -119,13 +119,8 @@ function groups(evidence) {
 }
 
 function claim(one) {
-  return element(
-    "div",
-    {},
-    element("p", { class: "claim" }, one.claim),
-    element("p", { class: "formula" }, one.calculation || one.formula),
-    one.calculation ? element("p", { class: "formula" }, `Formula: ${one.formula}`) : null,
-  );
+  const worked = one.calculation ? `${one.formula} = ${one.calculation}` : one.formula;
+  return element("div", {}, element("p", { class: "claim" }, one.claim), element("p", { class: "formula" }, worked));
 }
 
 function basis(one) {

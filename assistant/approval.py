@@ -1,0 +1,165 @@
+"""The approval policy: what happens at once, what is read back, what waits as a proposal."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection
+
+from assistant import wording
+from assistant.memory import Waiting
+from assistant.reply import Action, Button, Error, Problem, Reply, Status, Telling
+from assistant.turn import Turn
+from intents.command import Command, Effect, Role
+from storage import changes, names, proposals
+from storage.changes import ChangedSinceError, InUseError, RowChange
+from storage.proposals import NewProposal
+
+
+class Way(StrEnum):
+    """How an action goes on."""
+
+    AT_ONCE = "at_once"
+    READ_BACK = "read_back"
+    PROPOSE = "propose"
+
+
+def way(command: Command, action: Action, role: Role) -> Way:
+    """What spends or goes public needs the chairman's yes; anybody else's request becomes a proposal."""
+    if action.decides is not None:
+        return Way.AT_ONCE
+    effect = action.effect or command.effect
+    if effect not in (Effect.SPEND, Effect.PUBLISH):
+        return Way.AT_ONCE
+    return Way.READ_BACK if role is Role.CHAIRMAN else Way.PROPOSE
+
+
+def read_back(turn: Turn, action: Action, telling: Telling) -> Reply:
+    """Ask the chairman for his yes."""
+    question = f"Shall I {action.summary}?"
+    told = telling.model_copy(
+        update={
+            "text": f"{telling.text} {question}".strip(),
+            "speech": question,
+            "buttons": [Button(label="Yes", say="yes"), Button(label="No", say="no")],
+        }
+    )
+    return Reply(turn_id=turn.turn_id, text=turn.text, status=Status.CONFIRM, reply=told)
+
+
+def waiting_for_yes(turn: Turn, command: Command, action: Action, now: datetime) -> Waiting:
+    """What a yes in this conversation will mean, and nothing else."""
+    return Waiting(
+        command=command.command_name(),
+        slots=command.model_dump(mode="json", exclude_none=True),
+        action=action,
+        digest=action.digest(),
+        turn_id=turn.turn_id,
+        asked_at=now,
+    )
+
+
+def propose(
+    connection: Connection,
+    turn: Turn,
+    command: Command,
+    action: Action,
+    telling: Telling,
+    now: datetime,
+    lifetime: timedelta,
+) -> Reply:
+    """Write the request down as a proposal that waits for the chairman."""
+    number = proposals.propose(
+        connection,
+        NewProposal(
+            kind=action.kind,
+            venture_id=action.venture_id,
+            campaign_id=action.campaign_id,
+            command=command.command_name(),
+            command_version=command.version,
+            slots=command.model_dump(mode="json", exclude_none=True),
+            changes=[change.model_dump(mode="json") for change in action.changes],
+            action_hash=action.digest(),
+            summary=action.summary,
+            done_text=action.done,
+            evidence=[one.model_dump(mode="json") for one in telling.evidence],
+            amount=action.amount,
+            currency=action.currency,
+            confidence=action.confidence,
+            risk=action.risk,
+            requested_by=turn.person.id,
+            requested_at=now,
+            expires_at=now + lifetime,
+        ),
+    )
+    until = wording.day((now + lifetime).date())
+    waits = f"Proposal {number} waits for the chairman until {until}: {action.summary}."
+    text = f"{telling.text} {waits}".strip()
+    told = telling.model_copy(update={"text": text, "speech": f"Proposal {number} waits for the chairman."})
+    return Reply(turn_id=turn.turn_id, text=turn.text, status=Status.APPROVAL, reply=told)
+
+
+def carry_out(
+    connection: Connection, turn: Turn, action: Action, reply: Reply, now: datetime
+) -> list[RowChange]:
+    """Do what was agreed, in the caller's transaction, and give what was changed.
+
+    A proposal is decided once. When its world has changed since, the yes stands but the execution failed,
+    which ``reply`` then says. Raises `Problem` when it was decided before, or for other actions whose world changed.
+    """
+    if action.decides is None:
+        return _made(connection, action)
+    decision = action.decides
+    word = "approved" if decision.approved else "rejected"
+    if not proposals.decide(connection, decision.proposal, word, turn.person.id, decision.reason, now):
+        raise Problem(
+            "already_decided",
+            f"Proposal {decision.proposal} was decided before, or has expired.",
+            "List the approvals to see what waits.",
+        )
+    if not decision.approved:
+        return []
+    try:
+        with connection.begin_nested():
+            made = _made(connection, action)
+    except Problem as problem:
+        proposals.executed(connection, decision.proposal, "failed", problem.message, now)
+        _tell_failure(reply, decision.proposal, problem)
+        return []
+    proposals.executed(connection, decision.proposal, "done", None, now)
+    return made
+
+
+def _made(connection: Connection, action: Action) -> list[RowChange]:
+    try:
+        made = changes.carry_out(connection, action.changes)
+    except ChangedSinceError as error:
+        raise changed_since(error) from error
+    if action.renames:
+        names.touch(connection)
+    return made
+
+
+def changed_since(error: ChangedSinceError) -> Problem:
+    """The refusal to act on a world that is no longer the one that was agreed on."""
+    what = error.change.table.replace("_", " ").removesuffix("s")
+    if isinstance(error, InUseError):
+        return Problem("in_use", f"The {what} is in use by now.", "Nothing was changed.")
+    expected = error.change.before or {}
+    moved = [
+        f"{name.replace('_', ' ')} is {error.now[name]}, not {value}"
+        for name, value in expected.items()
+        if error.now is not None and error.now.get(name) != value
+    ]
+    detail = wording.listed(moved) if moved else "it is gone"
+    return Problem(
+        "changed_since",
+        f"It has changed since: the {what}'s {detail}." if moved else f"The {what} is gone since.",
+        "Nothing was changed. Ask again to act on how things stand now.",
+    )
+
+
+def _tell_failure(reply: Reply, number: int, problem: Problem) -> None:
+    text = f"Proposal {number} is approved, but could not be carried out. {problem.message} {problem.cure}"
+    reply.status = Status.FAILED
+    reply.reply = Telling(text=text, speech=f"Proposal {number} could not be carried out.")
+    reply.error = Error(code=problem.code, message=problem.message, cure=problem.cure)

@@ -1,0 +1,92 @@
+"""Training sentences as the classifier sees them: without names, and in the variants that make it robust."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from intents import lexicon
+from intents.names import Name, Names
+from intents.readers.delexical import UNKNOWN_NAME, delexicalize, placeholder
+from intents.readers.entities import VALUES, explain
+from intents.readers.model import words_of
+from intents.reading import Scene
+from intents.training import Example
+
+OUT_OF_SCOPE = "out_of_scope"
+"""The intent of sentences that teach what we do not do."""
+_TRAINING_DAY = date(2026, 6, 17)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A delexicalized sentence; ``group`` counts the sentence it comes from."""
+
+    text: str
+    intent: str
+    group: int
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether it is something we do."""
+        return self.intent != OUT_OF_SCOPE
+
+
+def variants(examples: Sequence[Example]) -> list[Variant]:
+    """Every sentence and its variants, in order."""
+    kinds = marked_kinds(examples)
+    scene = Scene(training_names(examples), _TRAINING_DAY)
+    made = []
+    for group, example in enumerate(examples):
+        text = delexicalize(explain(example.text, scene))
+        texts = dict.fromkeys([text, *_varied(text, kinds.get(example.intent, ()), group)])
+        made += [Variant(one, example.intent, group) for one in texts]
+    return made
+
+
+def marked_kinds(examples: Sequence[Example]) -> dict[str, tuple[str, ...]]:
+    """Which kinds of entity the sentences of each intent mark."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for example in examples:
+        found[example.intent].update(span.entity for span in example.spans)
+    return {intent: tuple(sorted(kinds)) for intent, kinds in sorted(found.items())}
+
+
+def training_names(examples: Sequence[Example]) -> Names:
+    """The names that are marked in training sentences, as if they were live."""
+    marked = {
+        (span.entity, span.value)
+        for example in examples
+        for span in example.spans
+        if span.entity not in lexicon.KINDS and span.entity not in VALUES
+    }
+    return Names(Name(kind, number, name) for number, (kind, name) in enumerate(sorted(marked)))
+
+
+def word_uses(sentences: Sequence[Variant]) -> dict[str, set[int]]:
+    """The sentences, by group, that each word occurs in."""
+    uses: dict[str, set[int]] = defaultdict(set)
+    for sentence in sentences:
+        for word in words_of(sentence.text):
+            uses[word].add(sentence.group)
+    return uses
+
+
+def known_elsewhere(sentence: Variant, uses: dict[str, set[int]]) -> frozenset[str]:
+    """The words of a sentence that other sentences know too: no sentence vouches for itself."""
+    return frozenset(word for word in words_of(sentence.text) if uses.get(word, set()) - {sentence.group})
+
+
+def _varied(text: str, kinds: Sequence[str], number: int) -> list[str]:
+    """The sentence with a name nobody knows, and with a venture or period added where one may stand."""
+    words = text.split()
+    made = [
+        text.replace(placeholder(kind), UNKNOWN_NAME)
+        for kind in ("venture", "campaign")
+        if placeholder(kind) in words
+    ]
+    if "venture" in kinds and placeholder("venture") not in words:
+        made.append(f"{text} {('for', 'at', 'of')[number % 3]} {placeholder('venture')}")
+    if "period" in kinds and placeholder("period") not in words:
+        made.append(f"{text} {('', 'in ', 'for ')[number % 3]}{placeholder('period')}")
+    return made
