@@ -14,7 +14,7 @@ from engines.metrics import METRICS, Facts, Metric, Need, Totals, Unit, compute,
 from engines.terms import Period
 from storage import facts as loading
 from storage.performance import Measured, Scope, latest_day, measure
-from storage.ventures import RateMissingError, Rates, Venture, all_ventures, rates_into
+from storage.ventures import RateMissingError, Rates, Venture, all_ventures
 
 PLACES = Decimal("0.000001")
 """Results carry six decimals; sums of money are exact to them."""
@@ -104,7 +104,7 @@ def window(context: Context, scope: Scope, said: Period | None) -> Window:
 
 def measured(context: Context, subject: Subject, period: Period, by: str) -> Measured:
     """Totals by a group, in the subject's currency. Raises `Problem` when an exchange rate is missing."""
-    rates = rates_into(context.connection, subject.currency, period.end)
+    rates = Rates(context.connection, subject.currency, period)
     try:
         return measure(
             context.connection, subject.scope, period, by=by, currency=subject.currency, rates=rates
@@ -139,7 +139,8 @@ def facts_of(
 ) -> Facts:
     """The totals, with whatever else the named metrics need. Raises `Problem` when a rate is missing."""
     needed = needs(names)
-    rates = rates_into(context.connection, subject.currency, period.end)
+    # Cohorts and retention look back: their rates begin before the period does.
+    rates = Rates(context.connection, subject.currency, _looking_back(period))
     try:
         return Facts(
             totals,
@@ -153,6 +154,11 @@ def facts_of(
         )
     except RateMissingError as missing:
         raise _no_rate(missing) from missing
+
+
+def _looking_back(period: Period) -> Period:
+    cohort = Period.last_days(loading.COHORT_DAYS, period.end)
+    return Period(min(cohort.start, period.before().start), period.end)
 
 
 def _when(needed: bool, load: Any, context: Context, subject: Subject, period: Period, rates: Rates) -> Any:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Figures of speed and memory; `make benchmark` runs them all."""

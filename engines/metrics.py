@@ -5,7 +5,7 @@ None, never zero.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
@@ -29,7 +29,16 @@ class Totals:
     new_customers: int = 0
 
     def __add__(self, other: "Totals") -> "Totals":
-        return Totals(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Totals)))
+        return Totals(
+            spend=self.spend + other.spend,
+            revenue=self.revenue + other.revenue,
+            reach=self.reach + other.reach,
+            impressions=self.impressions + other.impressions,
+            clicks=self.clicks + other.clicks,
+            leads=self.leads + other.leads,
+            conversions=self.conversions + other.conversions,
+            new_customers=self.new_customers + other.new_customers,
+        )
 
 
 @dataclass(frozen=True)

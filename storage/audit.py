@@ -1,6 +1,6 @@
 """The audit trail: an entry an utterance."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +78,7 @@ class KeyTakenError(Exception):
 def record(connection: Connection, entry: Entry) -> int:
     """Write an entry and give its number. Raises `KeyTakenError`."""
     try:
-        written = connection.execute(audit.insert().values(**asdict(entry)).returning(audit.c.id))
+        written = connection.execute(audit.insert().values(**vars(entry)).returning(audit.c.id))
         return int(written.scalar_one())
     except IntegrityError as error:
         if entry.idempotency_key is None:

@@ -127,7 +127,7 @@ def measure(
     parts: dict[Any, Totals] = {}
     rows, fresh, converted = 0, None, set()
     for part, _, count, latest, *values in connection.execute(own):
-        parts[part] = parts.get(part, Totals()) + _totals(values)
+        parts[part] = _totals(values)
         rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
     for part, of, count, latest, *values, day in connection.execute(foreign):
         *counts, revenue, spend = values

@@ -16,9 +16,12 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    func,
     select,
 )
 
+from engines.terms import Period
 from storage.database import Amount, Json, Key, Rate, Scaled, UtcDateTime, metadata
 
 ventures = Table(
@@ -132,32 +135,34 @@ class RateMissingError(LookupError):
 
 
 class Rates:
-    """Stored rates into one currency; a day without a rate takes the latest one before it."""
+    """Stored rates into one currency over a period; a day without a rate takes the latest one before it.
 
-    def __init__(self, quote: str, dated: dict[str, list[tuple[date, Decimal]]]) -> None:
+    A currency's rates are loaded when its first amount is converted.
+    """
+
+    def __init__(self, connection: Connection, quote: str, period: Period) -> None:
         self.quote = quote
-        self._days = {base: [day for day, _ in rates] for base, rates in dated.items()}
-        self._rates = {base: [rate for _, rate in rates] for base, rates in dated.items()}
+        self._connection = connection
+        self._period = period
+        self._known: dict[str, tuple[list[date], list[Decimal]]] = {}
 
     def convert(self, amount: Decimal, base: str, day: date) -> Decimal:
         """``amount`` of ``day`` in the quote currency, not rounded. Raises `RateMissingError`."""
         if base == self.quote:
             return amount
-        at = bisect_right(self._days.get(base, []), day)
+        if base not in self._known:
+            self._known[base] = self._load(base)
+        days, rates = self._known[base]
+        at = bisect_right(days, day)
         if not at:
             raise RateMissingError(base, self.quote, day)
-        return amount * self._rates[base][at - 1]
+        return amount * rates[at - 1]
 
-
-def rates_into(connection: Connection, quote: str, until: date) -> Rates:
-    """Every stored rate into ``quote`` up to a day."""
-    table = exchange_rates.c
-    query = (
-        select(table.base, table.day, table.rate)
-        .where(table.quote == quote, table.day <= until)
-        .order_by(table.base, table.day)
-    )
-    dated: dict[str, list[tuple[date, Decimal]]] = {}
-    for base, day, rate in connection.execute(query):
-        dated.setdefault(base, []).append((day, rate))
-    return Rates(quote, dated)
+    def _load(self, base: str) -> tuple[list[date], list[Decimal]]:
+        table = exchange_rates.c
+        pair = and_(table.base == base, table.quote == self.quote)
+        before = select(func.max(table.day)).where(pair, table.day <= self._period.start).scalar_subquery()
+        first = func.coalesce(before, self._period.start)
+        query = select(table.day, table.rate).where(pair, table.day.between(first, self._period.end))
+        found = self._connection.execute(query.order_by(table.day)).all()
+        return [row.day for row in found], [row.rate for row in found]

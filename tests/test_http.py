@@ -330,7 +330,10 @@ def test_every_command_has_its_route_in_the_description(site: Site) -> None:
         assert all(example in route["description"] for example in handler.command.examples)
         assert route["x-examples"] == list(handler.command.examples)
         body = route["requestBody"]["content"]["application/json"]["schema"]
-        assert slot_schema(handler.command).items() <= body.items()
+        schema = slot_schema(handler.command)
+        assert set(body["properties"]) == set(schema["properties"])
+        assert body.get("required") == schema.get("required")
+        assert body["additionalProperties"] is False
         reply = route["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].rsplit("/")[-1]
         result = described["components"]["schemas"][reply]["properties"]["result"]
         assert f"#/components/schemas/{handler.result.__name__}" in json.dumps(result)

@@ -394,6 +394,16 @@ def test_broken_training_data_names_the_place(tmp_path: Path, text: str, complai
         load(file)
 
 
+def test_data_that_marks_nothing_is_classified_by_its_plain_words() -> None:
+    texts = {
+        "cost": ["how much in January", "price in May", "fee for June"],
+        "time": ["when", "at what hour", "how late"],
+    }
+    reader = EmbeddedReader(train(Example(intent, text) for intent, said in texts.items() for text in said))
+    assert not reader.model.is_delexical
+    assert reader.read("price in January", SCENE).intent == "cost"
+
+
 def test_one_intent_is_not_enough(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no training data"):
         load(tmp_path)

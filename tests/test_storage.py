@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, Table, func, select
 from sqlalchemy.exc import StatementError
 
+from engines.terms import Period
 from intents.command import Role
 from storage import names, people
 from storage.database import Amount, Database, UtcDateTime
-from storage.ventures import RateMissingError, exchange_rates, rates_into
+from storage.ventures import RateMissingError, Rates, exchange_rates
 from tests.conftest import NOW
 
 scratch = Table(
@@ -100,12 +101,12 @@ def test_a_day_without_a_rate_takes_the_latest_before_it(database: Database) -> 
             values = {"day": when, "base": "EUR", "quote": "USD", "rate": Decimal(rate)}
             connection.execute(exchange_rates.insert().values(**values))
     with database.read() as connection:
-        rates = rates_into(connection, "USD", day)
-    assert rates.convert(Decimal(100), "EUR", day) == 125
-    assert rates.convert(Decimal(100), "EUR", day - timedelta(days=2)) == 110
-    assert rates.convert(Decimal(100), "USD", day) == 100
-    with pytest.raises(RateMissingError, match="EUR"):
-        rates.convert(Decimal(100), "EUR", day - timedelta(days=9))
+        rates = Rates(connection, "USD", Period(day - timedelta(days=2), day))
+        assert rates.convert(Decimal(100), "EUR", day) == 125
+        assert rates.convert(Decimal(100), "EUR", day - timedelta(days=2)) == 110
+        assert rates.convert(Decimal(100), "USD", day) == 100
+        with pytest.raises(RateMissingError, match="EUR"):
+            rates.convert(Decimal(100), "EUR", day - timedelta(days=9))
 
 
 def test_tokens_are_kept_as_digests_and_sign_in_works_once(database: Database) -> None:

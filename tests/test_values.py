@@ -174,6 +174,7 @@ PERIODS = {
     "last weekend": ("2026-11-14", "2026-11-15"),
     "two weeks ago": ("2026-11-02", "2026-11-08"),
     "February 29": ("2024-02-29", "2024-02-29"),
+    "all of last year": ("2025-01-01", "2025-12-31"),
     "next 30 days": ("2026-11-21", "2026-12-20"),
 }
 
@@ -239,6 +240,8 @@ FOUND: dict[str, list[tuple[str, str]]] = {
     "between 10 and 50k followers": [("range", "between 10 and 50k")],
     "the second one, the 5th, v2 and 10x": [],
     "open 24/7": [],
+    "all of last year please": [("period", "all of last year")],
+    "top-5 campaigns": [("count", "5")],
     "compare Q1 and Q2": [("period", "Q1"), ("period", "Q2")],
 }
 

@@ -197,8 +197,8 @@ def _fill(
     database: "Database", settings: Settings, records: int, seed: int, as_of: date | None, *, as_json: bool
 ) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from storage.quality import measure
 
+    from storage.quality import measure
     from storage.synthetic import NotEmpty, TooFewRecords, fill
 
     now = datetime.now(UTC)

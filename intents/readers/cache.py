@@ -57,6 +57,7 @@ def _arrays(model: Model) -> dict[str, Any]:
         "classes": model.classifier.classes,
         "temperature": model.classifier.temperature,
         "kinds": model.kinds,
+        "is_delexical": model.is_delexical,
         "known": sorted(model.known),
         "gate": [model.gate.intercept, model.gate.temperature, model.gate.threshold],
     }
@@ -80,4 +81,4 @@ def _model(arrays: dict[str, Any]) -> Model:
         raise ValueError("the parts of the model do not fit together")
     gate = Gate(arrays["gate_weights"], arrays["gate_extra"], *plain["gate"])
     kinds = {intent: tuple(kinds) for intent, kinds in plain["kinds"].items()}
-    return Model(features, classifier, gate, kinds, frozenset(plain["known"]))
+    return Model(features, classifier, gate, kinds, frozenset(plain["known"]), plain["is_delexical"])

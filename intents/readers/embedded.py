@@ -7,8 +7,7 @@ from pathlib import Path
 
 from intents import lexicon
 from intents.readers import cache
-from intents.readers.delexical import delexicalize
-from intents.readers.entities import NUMBERS, VALUES, Explained, explain
+from intents.readers.entities import NUMBERS, Explained, explain
 from intents.readers.learning import train
 from intents.readers.model import Model
 from intents.reading import EntityMatch, Reading, Scene
@@ -52,7 +51,7 @@ class EmbeddedReader:
         """Understand ``text`` as said by somebody in ``scene``."""
         heard = text[:LONGEST_TEXT]
         explained = explain(heard, scene)
-        features, probabilities, in_scope = self.model.judge(delexicalize(explained))
+        features, probabilities, in_scope = self.model.judge(self.model.view(explained))
         ranking = tuple(
             (self.model.classifier.classes[index], float(probabilities[index]))
             for index in (-probabilities).argsort(kind="stable")
@@ -87,7 +86,7 @@ class EmbeddedReader:
 
 
 def _is_name(entity: EntityMatch) -> bool:
-    return entity.entity not in lexicon.KINDS and entity.entity not in VALUES
+    return entity.extractor == "names"
 
 
 def _free(found: Iterable[EntityMatch], kept: list[EntityMatch]) -> list[EntityMatch]:

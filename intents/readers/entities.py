@@ -12,8 +12,8 @@ from intents.reading import EntityMatch, Scene
 
 NUMBERS = ("count", "money", "percent", "range")
 """The kinds a bare number may turn out to be."""
-VALUES = ("period", *NUMBERS)
-"""The kinds that are understood by grammar; what is neither here nor in the lexicon is a live name."""
+LIVE_NAMES = ("venture", "campaign", "influencer", "category", "sequence", "segment", "keyword", "trend")
+"""The kinds whose values are names from the database."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from intents.readers.classifier import train_classifier
 from intents.readers.features import Features
 from intents.readers.gate import train_gate
 from intents.readers.model import Model, decisiveness, freshness
-from intents.readers.sentences import known_elsewhere, marked_kinds, variants, word_uses
+from intents.readers.sentences import known_elsewhere, marked_kinds, marks_entities, variants, word_uses
 from intents.training import Example
 
 MOST_FRESH = 0.5
@@ -39,4 +39,6 @@ def train(examples: Iterable[Example]) -> Model:
         [fresh_share < MOST_FRESH for fresh_share, *_ in measures],
         groups,
     )
-    return Model(features, classifier, gate, marked_kinds(listed), frozenset(uses))
+    return Model(
+        features, classifier, gate, marked_kinds(listed), frozenset(uses), is_delexical=marks_entities(listed)
+    )

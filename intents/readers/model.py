@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from intents.readers.classifier import LinearClassifier
+from intents.readers.delexical import delexicalize
+from intents.readers.entities import Explained
 from intents.readers.features import Features, Floats, Sparse
 from intents.readers.gate import Gate
 
@@ -23,8 +25,15 @@ class Model:
     known: frozenset[str]
     """The words of the sentences in scope."""
 
+    is_delexical: bool = True
+    """Whether entities are replaced by their kinds; not where the training data marks none."""
+
+    def view(self, explained: Explained) -> str:
+        """The text as the model wants it."""
+        return delexicalize(explained) if self.is_delexical else explained.words.text
+
     def judge(self, text: str) -> tuple[Sparse, Floats, float]:
-        """A delexicalized text's features, the probability of every intent, and that of being in scope."""
+        """A text's features, the probability of every intent, and that of being in scope."""
         features = self.features.transform(text)
         scores = self.classifier.scores(features)
         measures = [*freshness(text, self.known), *decisiveness(scores)]

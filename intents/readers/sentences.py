@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from intents import lexicon
 from intents.names import Name, Names
 from intents.readers.delexical import UNKNOWN_NAME, delexicalize, placeholder
-from intents.readers.entities import VALUES, explain
+from intents.readers.entities import LIVE_NAMES, explain
 from intents.readers.model import words_of
 from intents.reading import Scene
 from intents.training import Example
@@ -33,7 +32,9 @@ class Variant:
 
 
 def variants(examples: Sequence[Example]) -> list[Variant]:
-    """Every sentence and its variants, in order."""
+    """Every sentence and its variants, in order; plain sentences where nothing is marked in any of them."""
+    if not marks_entities(examples):
+        return [Variant(example.text, example.intent, group) for group, example in enumerate(examples)]
     kinds = marked_kinds(examples)
     scene = Scene(training_names(examples), _TRAINING_DAY)
     made = []
@@ -42,6 +43,11 @@ def variants(examples: Sequence[Example]) -> list[Variant]:
         texts = dict.fromkeys([text, *_varied(text, kinds.get(example.intent, ()), group)])
         made += [Variant(one, example.intent, group) for one in texts]
     return made
+
+
+def marks_entities(examples: Sequence[Example]) -> bool:
+    """Whether any sentence marks an entity."""
+    return any(example.spans for example in examples)
 
 
 def marked_kinds(examples: Sequence[Example]) -> dict[str, tuple[str, ...]]:
@@ -58,7 +64,7 @@ def training_names(examples: Sequence[Example]) -> Names:
         (span.entity, span.value)
         for example in examples
         for span in example.spans
-        if span.entity not in lexicon.KINDS and span.entity not in VALUES
+        if span.entity in LIVE_NAMES
     }
     return Names(Name(kind, number, name) for number, (kind, name) in enumerate(sorted(marked)))
 
@@ -78,13 +84,16 @@ def known_elsewhere(sentence: Variant, uses: dict[str, set[int]]) -> frozenset[s
 
 
 def _varied(text: str, kinds: Sequence[str], number: int) -> list[str]:
-    """The sentence with a name nobody knows, and with a venture or period added where one may stand."""
+    """The sentence with a name nobody knows, "campaign" said or not, a venture or period added where one may be."""
     words = text.split()
     made = [
         text.replace(placeholder(kind), UNKNOWN_NAME)
         for kind in ("venture", "campaign")
         if placeholder(kind) in words
     ]
+    campaign = placeholder("campaign")
+    if campaign in words and "campaign" not in words:
+        made.append(text.replace(campaign, (f"campaign {campaign}", f"the {campaign} campaign")[number % 2]))
     if "venture" in kinds and placeholder("venture") not in words:
         made.append(f"{text} {('for', 'at', 'of')[number % 3]} {placeholder('venture')}")
     if "period" in kinds and placeholder("period") not in words:

@@ -1,0 +1,344 @@
+"""The conversation page in a real browser."""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
+from sqlalchemy import select, update
+
+from intents.command import Role
+from storage import names, people
+from storage.audit import audit
+from storage.campaigns import campaigns
+from tests.conftest import Server, missing
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=document.title='caught'><b>bold</b>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, closed with the module: its event loop would be in the way of other tests."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        missing("Chromium", "install it (apt-get install chromium)")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=found)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained of; to be cleared by tests that provoke it."""
+    return []
+
+
+@pytest.fixture
+def context(browser: Browser, server: Server, complaints: list[str]) -> Iterator[BrowserContext]:
+    opened = browser.new_context(base_url=server.url, viewport={"width": 1100, "height": 850})
+    opened.set_default_timeout(10_000)
+    yield opened
+    opened.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(context: BrowserContext, server: Server, complaints: list[str]) -> Page:
+    """The page with the chairman signed in; refused by the policy or failing scripts fail the test."""
+    return signed_in(watched(context.new_page(), complaints), server)
+
+
+def watched(page: Page, complaints: list[str]) -> Page:
+    def heard(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page
+
+
+def signed_in(page: Page, server: Server, role: Role = Role.CHAIRMAN) -> Page:
+    page.goto(server.sign_in_link(role))
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    return page
+
+
+def say(page: Page, words: str) -> None:
+    """Say something and wait for the answer."""
+    page.get_by_label("Message").fill(words)
+    page.keyboard.press("Enter")
+    answered(page, words)
+
+
+def answered(page: Page, words: str) -> None:
+    expect(page.locator(".message.user").last).to_contain_text(words)
+    expect(page.locator(".working")).to_have_count(0)
+
+
+def last(selector: str = "") -> str:
+    """A selector within the latest answer."""
+    return f".message.assistant:last-child {selector}".strip()
+
+
+def test_a_conversation(page: Page) -> None:
+    say(page, "show gtm performance for Acme")
+    answer = page.locator(last())
+    expect(answer.locator(".told")).to_contain_text(re.compile(r"Acme, .*Spend \$[\d,]+\.\d\d"))
+    expect(answer.locator(".stamp")).to_contain_text("done")
+
+    table = answer.get_by_role("table")
+    expect(table.locator("caption")).to_have_text("By channel")
+    expect(table.get_by_role("columnheader", name="Spend")).to_have_css("text-align", "right")
+    assert table.locator("tbody tr").count() > 1
+    expect(table.locator("tbody th[scope=row]").first).to_be_visible()
+
+    chart = answer.get_by_role("img", name="Spend and revenue of Acme by day")
+    expect(chart.locator("path.line").nth(1)).to_be_visible()
+    expect(chart.locator("desc")).to_contain_text("Spend: 30 values from $")
+
+    why = answer.locator("details.why")
+    expect(why.locator(".claim").first).to_be_hidden()
+    why.locator("summary").click()
+    expect(why).to_contain_text("revenue / spend = $")
+    expect(why.locator(".basis").first).to_contain_text("Fresh until")
+
+    say(page, "and last month?")
+    expect(page.locator(last(".told"))).to_contain_text("Feb 1 – Feb 28, 2026")
+
+    page.locator(last()).get_by_role("button", name="Top channels").click()
+    answered(page, "what are the top channels for Acme")
+    expect(page.locator(last("svg .bar")).nth(1)).to_be_visible()
+
+
+def test_a_choice_is_a_button(page: Page) -> None:
+    say(page, "show the campaign")
+    choice = page.locator(last("button.choice")).first
+    name = choice.inner_text()
+    choice.click()
+    answered(page, name)
+    expect(page.locator(last(".told"))).to_contain_text(name)
+    # A question that was answered cannot be answered again.
+    expect(page.locator("button.choice").first).to_be_disabled()
+
+
+def test_a_reload_brings_the_conversation_back(page: Page) -> None:
+    say(page, "show gtm performance for Acme")
+    before = page.locator("#log").inner_text()
+    page.reload()
+    expect(page.locator("#log svg")).to_be_visible()
+    assert page.locator("#log").inner_text() == before
+    say(page, "and last month?")
+    expect(page.locator(last(".told"))).to_contain_text("Acme, last month")
+    page.get_by_role("button", name="New").click()
+    expect(page.locator(".message")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_text("What would you like to know?")).to_be_visible()
+
+
+def test_suggestions_begin_an_empty_conversation(page: Page) -> None:
+    offer = page.locator("#suggestions").get_by_role("button", name="show gtm performance for Acme")
+    offer.click()
+    answered(page, "show gtm performance for Acme")
+    expect(page.locator("#welcome")).to_be_hidden()
+
+
+def test_hostile_text_stays_text(page: Page, server: Server) -> None:
+    with server.assistant.database.write() as connection:
+        connection.execute(update(campaigns).where(campaigns.c.id == 1).values(name=HOSTILE))
+        names.touch(connection)
+    say(page, f"what about {HOSTILE}")
+    expect(page.locator(".message.user").last).to_contain_text(HOSTILE)
+    page.wait_for_timeout(1_100)  # live names may be a second old
+    say(page, "list campaigns for Acme")
+    expect(page.locator(last("tbody")).get_by_text(HOSTILE)).to_be_visible()
+    page.reload()
+    expect(page.locator(last("tbody")).get_by_text(HOSTILE)).to_be_visible()
+    assert page.locator("#log img, #log b").count() == 0
+    assert page.title() == "GTM assistant"
+
+
+def test_a_hostile_name_stays_text(context: BrowserContext, server: Server, complaints: list[str]) -> None:
+    with server.assistant.database.write() as connection:
+        renamed = update(people.users).where(people.users.c.role == Role.LEAD)
+        connection.execute(renamed.values(name=HOSTILE))
+        person = people.person_named(connection, HOSTILE)
+        assert person is not None
+        token = people.issue_token(connection, person.id, people.SIGN_IN, "t", server.assistant.clock())
+    page = watched(context.new_page(), complaints)
+    page.goto(f"/sign-in?token={token}")
+    expect(page.locator(".who")).to_contain_text(HOSTILE)
+
+
+def test_a_used_link_says_how_to_get_a_new_one(context: BrowserContext, server: Server) -> None:
+    link = server.sign_in_link()
+    page = context.new_page()
+    page.goto(link)
+    expect(page.get_by_label("Message")).to_be_visible()
+    page.goto(link)
+    expect(page.get_by_role("heading")).to_have_text("This link no longer works")
+    expect(page.get_by_text("gtm sign-in")).to_be_visible()
+
+
+def test_a_link_on_another_site_leads_into_the_conversation(context: BrowserContext, server: Server) -> None:
+    page = context.new_page()
+    elsewhere = server.url.replace("127.0.0.1", "localhost")
+    for target in (server.sign_in_link(), server.url):
+        page.goto(elsewhere)
+        page.evaluate("target => { location.href = target }", target)
+        expect(page.get_by_label("Message")).to_be_visible()
+
+
+def test_the_keyboard_is_enough(page: Page) -> None:
+    expect(page.get_by_label("Message")).to_be_focused()
+    page.keyboard.type("show gtm performance for Acme")
+    page.keyboard.press("Enter")
+    answered(page, "show gtm performance for Acme")
+    expect(page.get_by_label("Message")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_label("Message")).to_have_value("show gtm performance for Acme")
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_label("Message")).to_have_value("")
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator("details.why summary")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("details.why .claim").first).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("button", name="Top channels")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("region", name="By channel")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    answered(page, "what are the top channels for Acme")
+
+
+def test_waiting_is_shown(page: Page) -> None:
+    def hold(route: Route) -> None:
+        page.wait_for_timeout(400)
+        route.continue_()
+
+    page.route("**/api/v1/say", hold)
+    page.get_by_label("Message").fill("status")
+    page.keyboard.press("Enter")
+    expect(page.locator(".working")).to_be_visible()
+    expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    expect(page.get_by_role("log")).to_have_attribute("aria-live", "polite")
+    answered(page, "status")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
+
+
+def test_a_lost_answer_is_asked_for_again_and_nothing_happens_twice(
+    page: Page, server: Server, complaints: list[str]
+) -> None:
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/api/v1/say", lose)
+    say(page, "status")
+    problem = page.locator(".unanswered")
+    expect(problem).to_contain_text("The service cannot be reached.")
+    complaints.clear()
+    page.unroute("**/api/v1/say")
+    problem.get_by_role("button", name="Try again").click()
+    expect(page.locator(last(".told"))).to_contain_text("Operational")
+    expect(problem).to_have_count(0)
+    with server.assistant.database.read() as connection:
+        assert len(connection.execute(select(audit.c.id)).all()) == 1
+
+
+def test_an_ended_session_says_what_to_do(
+    page: Page, context: BrowserContext, server: Server, complaints: list[str]
+) -> None:
+    say(page, "status")
+    context.clear_cookies()
+    say(page, "show gtm performance for Acme")
+    expect(page.locator(".unanswered")).to_contain_text("Your session is over.")
+    expect(page.locator(".unanswered")).to_contain_text("gtm sign-in")
+    complaints.clear()
+    signed_in(page, server)
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(last(".told"))).to_contain_text("Acme")
+
+
+def test_signing_out_forgets_the_conversation(page: Page, server: Server) -> None:
+    say(page, "show gtm performance for Acme")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading")).to_have_text("Sign in")
+    assert page.evaluate("sessionStorage.length") == 0
+    signed_in(page, server)
+    expect(page.locator(".message")).to_have_count(0)
+
+
+def test_nobody_sees_somebody_elses_conversation(page: Page, context: BrowserContext, server: Server) -> None:
+    say(page, "show gtm performance for Acme")
+    context.clear_cookies()
+    signed_in(page, server, Role.VIEWER)
+    expect(page.locator("#suggestions button").first).to_be_visible()
+    expect(page.locator(".message")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_a_phone_needs_no_scrolling_sideways(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    for words in ("show gtm performance for Acme", "top channels", "help", "w" * 300):
+        say(page, words)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("details.why summary").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("#log svg").first.bounding_box() is not None
+
+
+CONTRAST = """() => {
+  const channel = (value) => (value /= 255) <= .03928 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
+  const parts = (color) => color.match(/[\\d.]+/g).map(Number);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = parts(getComputedStyle(at).backgroundColor);
+      if (color.length < 4 || color[3] > 0) return color;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.getClientRects().length) continue;
+    if (element.closest('noscript, title, desc, :disabled, .unseen')) continue;
+    const style = getComputedStyle(element);
+    const ink = parts(element.namespaceURI.endsWith('svg') ? style.fill : style.color);
+    const [one, two] = [light(ink), light(behind(element))].sort((a, b) => b - a);
+    const ratio = (one + .05) / (two + .05);
+    if (ratio < 4.5) poor.push(`${walker.currentNode.data.slice(0, 40)}: ${ratio.toFixed(2)}`);
+  }
+  return poor;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast_in_both_schemes(
+    page: Page, server: Server, complaints: list[str], scheme: str
+) -> None:
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    expect(page.locator("#suggestions button").first).to_be_visible()
+    assert page.evaluate(CONTRAST) == []
+    for words in (
+        "show gtm performance for Acme",
+        "top channels",
+        "what is the weather",
+        "show the campaign",
+    ):
+        say(page, words)
+    page.locator("details.why summary").first.click()
+    page.route("**/api/v1/say", lambda route: route.abort())
+    say(page, "status")
+    complaints.clear()
+    assert page.evaluate(CONTRAST) == []
+    page.goto(f"{server.url}/sign-in?token=used")
+    complaints.clear()
+    assert page.evaluate(CONTRAST) == []
