@@ -153,7 +153,7 @@ def changed_since(error: ChangedSinceError) -> Problem:
     detail = wording.listed(moved) if moved else "it is gone"
     return Problem(
         "changed_since",
-        f"It has changed since: the {what}'s {detail}." if moved else f"The {what} is gone since.",
+        f"The {what} changed since: its {detail}." if moved else f"The {what} is gone since.",
         "Nothing was changed. Ask again to act on how things stand now.",
     )
 

@@ -44,7 +44,9 @@ def _without_titles(schema: Any) -> Any:
 
 def domain(catalogue: Catalogue) -> dict[str, Any]:
     """The Rasa domain: intents, entities and the slots that entities of the same name fill."""
-    entities = sorted({slot.entity for command in catalogue.values() for slot in slots_of(command)})
+    entities = sorted(
+        {entity for command in catalogue.values() for slot in slots_of(command) for entity in slot.entities}
+    )
     return {
         "version": "3.1",
         "intents": [*catalogue, "affirm", "deny"],

@@ -159,7 +159,7 @@ class Dialogue:
             if text == choice.casefold():
                 return choice
         slot = next(slot for slot in slots_of(command) if slot.name == pending.missing)
-        fitting = [match.value for match in reading.entities if match.entity == slot.entity]
+        fitting = [match.value for match in reading.entities if match.entity in slot.entities]
         if fitting and (reading.is_fragment or reading.intent in (None, pending.command)):
             return tuple(fitting) if slot.many else fitting[0]
         return _among(text, pending.choices)
@@ -184,7 +184,7 @@ class Dialogue:
         if reading.unknown:
             raise _unknown_name(reading, command, scene.names)
         try:
-            slots = slots_from(command, reading.entities)
+            slots = slots_from(command, reading.entities, reading.text)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
         return self._carry_out(turn, command, slots, scene)
@@ -192,7 +192,7 @@ class Dialogue:
     def _follow_up(self, turn: Turn, last: str, reading: Reading, scene: Scene) -> Reply:
         """The last command again, with what was said now in place of what was said then."""
         command = self._command(last)
-        slots = slots_from(command, reading.entities)
+        slots = slots_from(command, reading.entities, reading.text)
         if not slots:
             raise self._out_of_scope(reading)
         kept = dict(turn.memory.slots)

@@ -70,6 +70,11 @@ class Context:
             raise Problem("contradictory_slots", message, "Ask for one of them.")
         return found
 
+    def labels(self, kind: str) -> dict[int, str]:
+        """Canonical names by number."""
+        named = {self.names.id(kind, label): label for label in self.names.labels(kind)}
+        return {key: label for key, label in named.items() if key is not None}
+
     def owner(self, campaign: Campaign) -> Venture:
         """The venture a campaign belongs to."""
         found = venture(self.connection, campaign.venture_id)

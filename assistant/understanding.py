@@ -45,7 +45,7 @@ def _command(dialogue: Dialogue, reading: Reading, scene: Scene) -> dict[str, An
     if command is None:
         return {"command": None, "slots": {}, "problems": []}
     try:
-        ready = validated(command, slots_from(command, reading.entities), scene)
+        ready = validated(command, slots_from(command, reading.entities, reading.text), scene)
     except SlotErrors as errors:
         problems = [{"slot": p.slot, "code": p.code, "message": p.message} for p in errors.problems]
         return {"command": reading.intent, "slots": {}, "problems": problems}

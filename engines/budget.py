@@ -273,7 +273,7 @@ class Constraints:
     """What an allocation must keep to besides its total.
 
     ``cap`` is a channel's greatest share of the total; by default `channel_cap` of the channels there are.
-    With more than `MIN_CHANNELS` channels it is held to what two may have so that a third gets `MIN_SHARE`.
+    It is lowered where, of more than `MIN_CHANNELS` channels, two could leave no third one `MIN_SHARE`.
     """
 
     cap: Decimal | None = None
@@ -372,12 +372,12 @@ def optimize(
 
     Constraints: the total exactly; a channel's lines together at most the cap; at least `MIN_CHANNELS`
     channels with `MIN_SHARE` each where there are as many; each line's limits. ``total`` is what is
-    allocated, reserve excluded. A line without a curve keeps its money. The solution is water-filling: every line not
-    held by a limit has the same marginal outcome (bisection on that level, nested for capped channels), then
-    rounded by largest remainder within the limits; where rounding would fall behind the present allocation,
-    that stays. Refuses with fewer than two lines, fewer than two curves, nothing to allocate, or limits that
-    contradict each other. Raises `ValueError` for negative money, amounts finer than a millionth, and totals
-    beyond a hundred trillion of the smallest unit.
+    allocated, reserve excluded. A line without a curve keeps its money. The solution is water-filling: every
+    line not held by a limit has the same marginal outcome (bisection on that level, nested for capped
+    channels), then rounded by largest remainder within the limits; where rounding would fall behind the
+    present allocation, that stays. Refuses with fewer than two lines, fewer than two curves, nothing to
+    allocate, or limits that contradict each other. Raises `ValueError` for negative money, amounts finer than
+    a millionth, and totals beyond a hundred trillion of the smallest unit.
     """
     rules = constraints or Constraints()
     _check_lines(lines, total)
@@ -399,7 +399,7 @@ def optimize(
         effect=effect,
         risk=risk_of(lines, after, effect.confidence),
         cap=problem.cap,
-        proof=Proof(solved.level, _kkt_residual(problem, solved), _gap(problem, units)),
+        proof=Proof(solved.level * 10**problem.places, _kkt_residual(problem, solved), _gap(problem, units)),
         notes=_notes(lines, problem),
     )
 
@@ -501,7 +501,9 @@ def _problem(lines: Sequence[Line], total: Decimal, currency: str, rules: Constr
 
 def _cap(channels: int, rules: Constraints) -> Decimal:
     cap = channel_cap(channels) if rules.cap is None else rules.cap
-    most = (1 - MIN_SHARE) / (MIN_CHANNELS - 1)
+    # What all but the greatest two then share leaves one of them enough to count.
+    fewest = MIN_CHANNELS - 1
+    most = (1 - MIN_SHARE * (channels - fewest)) / fewest
     return min(cap, most) if channels > MIN_CHANNELS else min(cap, Decimal(1))
 
 
@@ -593,7 +595,7 @@ def _bisect(taken: Callable[[float], float], target: float, low: float, high: fl
 
 
 def _kkt_residual(problem: _Problem, solved: _Solved) -> float:
-    """Greatest violation of stationarity and of the total, each relative."""
+    """Greatest violation of stationarity, each line's relative to its channel's level, and of the total."""
     money, own = solved.money, solved.levels[problem.channel]
     over = problem.marginals(money) - own
     lines = np.where(money >= problem.high, np.maximum(-over, 0), np.abs(over))
@@ -604,7 +606,7 @@ def _kkt_residual(problem: _Problem, solved: _Solved) -> float:
     channels = np.where(sums >= problem.limits - near, np.maximum(-excess, 0), np.abs(excess))
     channels = np.where(sums <= problem.floors + near, np.maximum(excess, 0), channels)
     total = abs(money.sum() - problem.total) / problem.total
-    return float(max(lines.max() / solved.level, channels.max() / solved.level, total))
+    return float(max((lines / own).max(), channels.max() / solved.level, total))
 
 
 def _round(problem: _Problem, money: Floats) -> Ints:

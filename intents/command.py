@@ -78,6 +78,9 @@ class Slot:
         if entity is None:
             raise TypeError(f"slot {name!r} has no Entity: take its type from intents.slots")
         self.entity = entity.kind
+        self.entities = (entity.kind, *entity.also)
+        self.fits = entity.fits
+        self.opened_by = entity.opened_by
         self.many = _is_many(field.annotation)
 
     def __repr__(self) -> str:

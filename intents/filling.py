@@ -1,5 +1,6 @@
 """From a reading to a command: entities into slots, slots through the command's own validation."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,22 +31,48 @@ class SlotErrors(Exception):  # noqa: N818 - a group of problems, told one at a 
         self.problems = problems
 
 
-def slots_from(command: type[Command], entities: tuple[EntityMatch, ...]) -> dict[str, Any]:
+def slots_from(command: type[Command], entities: tuple[EntityMatch, ...], text: str = "") -> dict[str, Any]:
     """The slots that entities fill, by kind and in order; what fits no slot is left out.
 
-    Raises `SlotErrors` for a name that fits more than one thing and for a date that does not exist.
+    Slots that are particular about their words ("from", "to") choose first. Raises `SlotErrors` for a name
+    that fits more than one thing and for a date that does not exist.
     """
     filled: dict[str, Any] = {}
     problems: list[SlotProblem] = []
-    for slot in slots_of(command):
-        matches = [match for match in entities if match.entity == slot.entity]
-        if not matches:
+    left = list(entities)
+    for slot in sorted(slots_of(command), key=lambda slot: slot.fits is None):
+        matches = [match for match in left if match.entity in slot.entities and _fits(slot, match, text)]
+        taken = matches if slot.many else matches[:1]
+        if slot.opened_by and not taken:
+            opened = _opened(slot, left, text)
+            if opened:
+                filled[slot.name] = opened
             continue
-        problems += [found for match in matches if (found := _problem(slot, match))]
-        filled[slot.name] = tuple(match.value for match in matches) if slot.many else matches[0].value
+        if not taken:
+            continue
+        problems += [found for match in taken if (found := _problem(slot, match))]
+        filled[slot.name] = tuple(match.value for match in taken) if slot.many else taken[0].value
+        left = [match for match in left if match not in taken]
     if problems:
         raise SlotErrors(tuple(problems))
-    return filled
+    return {slot.name: filled[slot.name] for slot in slots_of(command) if slot.name in filled}
+
+
+def _fits(slot: Slot, match: EntityMatch, text: str) -> bool:
+    return slot.fits is None or slot.fits(match, text)
+
+
+def _opened(slot: Slot, entities: list[EntityMatch], text: str) -> str | None:
+    """The words after an opening word, up to what is already understood or a joining word."""
+    opening = re.search(rf"\b(?:{'|'.join(slot.opened_by)})\s+", text, re.IGNORECASE)
+    if opening is None:
+        return None
+    end = min((match.start for match in entities if match.start >= opening.end()), default=len(text))
+    said = re.split(_JOINING, text[opening.end() : end], maxsplit=1)[0]
+    return said.strip(" \t\"'“”.,!?") or None
+
+
+_JOINING = re.compile(r"\s+(?:in|with|for|from|at|on|and|as|of|to|into|over|by)(?:\s|$)|[,;]", re.IGNORECASE)
 
 
 def _problem(slot: Slot, match: EntityMatch) -> SlotProblem | None:

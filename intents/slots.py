@@ -5,8 +5,10 @@ takes a `Scene` as context (``Model.model_validate(data, context=scene)``); with
 are accepted, which is how stored commands are read back.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
@@ -14,14 +16,40 @@ from pydantic_core import PydanticCustomError
 
 from engines.terms import Period
 from intents import lexicon, values
-from intents.reading import Scene
+from intents.reading import EntityMatch, Scene
+
+Fits = Callable[[EntityMatch, str], bool]
+"""Whether a match, in its utterance, is meant for a slot."""
 
 
 @dataclass(frozen=True)
 class Entity:
-    """Marks a slot type with the kind of entity that fills it."""
+    """Marks a slot type with the kinds of entity that fill it."""
 
     kind: str
+    also: tuple[str, ...] = ()
+    """Other kinds that do as well."""
+    fits: Fits | None = None
+    """Which of several matches; a slot that says so chooses before one that takes any."""
+    opened_by: tuple[str, ...] = ()
+    """For a name nobody knows yet: the words it follows (``called``, ``named``)."""
+
+
+def said_after(*words: str) -> Fits:
+    """Matches that directly follow one of these words (an article may stand between)."""
+    pattern = re.compile(rf"\b(?:{'|'.join(words)})\s+(?:the\s+|our\s+)?$", re.IGNORECASE)
+    return lambda match, text: pattern.search(text[: match.start]) is not None
+
+
+def said_before(*words: str) -> Fits:
+    """Matches that are directly followed by one of these words."""
+    pattern = re.compile(rf"^\s*(?:{'|'.join(words)})\b", re.IGNORECASE)
+    return lambda match, text: pattern.search(text[match.end :]) is not None
+
+
+def written_with(*signs: str) -> Fits:
+    """Matches whose own words hold one of these signs."""
+    return lambda match, text: any(sign in match.text.casefold() for sign in signs)
 
 
 def slot_error(code: str, message: str, choices: tuple[str, ...] = ()) -> PydanticCustomError:
@@ -104,6 +132,178 @@ Count = Annotated[
     _schema("a whole number, in digits or words"),
 ]
 """A positive whole number: how many to show."""
+
+MOST_MONEY = Decimal(10**10)
+"""No single amount is larger; a bigger one is a slip of the tongue or the finger."""
+
+
+@dataclass(frozen=True)
+class Amount:
+    """Money, or a share of what there is: one of the two."""
+
+    amount: Decimal | None = None
+    currency: str | None = None
+    """ISO 4217; None means the currency of what it is about."""
+    share: Decimal | None = None
+    """0 to 1."""
+
+
+def _amount(value: Any, info: ValidationInfo) -> Any:
+    """Money as said, a bare number, or a share; positive and within reason."""
+    if isinstance(value, str) and isinstance(info.context, Scene):
+        share = values.parse_percent(value)
+        value = values.parse_money(value) if share is None else share
+        if value is None:
+            raise slot_error("not_understood", "I cannot read that as an amount.")
+    if isinstance(value, int):
+        value = Amount(amount=Decimal(value))
+    elif isinstance(value, values.MoneySaid):
+        value = Amount(amount=value.amount, currency=value.currency)
+    elif isinstance(value, Decimal):
+        value = Amount(share=value)
+    if isinstance(value, dict):
+        value = Amount(
+            amount=None if value.get("amount") is None else Decimal(str(value["amount"])),
+            currency=value.get("currency"),
+            share=None if value.get("share") is None else Decimal(str(value["share"])),
+        )
+    if isinstance(value, Amount):
+        _within_reason(value)
+    return value
+
+
+def _within_reason(said: Amount) -> None:
+    if (said.amount is None) == (said.share is None):
+        raise slot_error("not_understood", "An amount is money or a share, one of the two.")
+    if said.amount is not None and said.amount <= 0:
+        raise slot_error("not_positive", f"An amount must be above zero; you said {said.amount}.")
+    if said.amount is not None and said.amount > MOST_MONEY:
+        raise slot_error("absurd_amount", f"{said.amount:,} is more than anybody spends here.")
+    if said.share is not None and not 0 < said.share <= 1:
+        raise slot_error("absurd_share", "A share must be above 0 and at most 100 %.")
+
+
+def _money(value: Any, info: ValidationInfo) -> Any:
+    said = _amount(value, info)
+    if isinstance(said, Amount) and said.amount is None:
+        raise slot_error("not_understood", "I need an amount of money there, not a share.")
+    return said
+
+
+AmountSlot = Annotated[
+    Amount,
+    Entity("money", also=("percent", "count")),
+    BeforeValidator(_amount),
+    _schema("an amount of money or a share: $5,000, five thousand, 20%"),
+]
+"""Money or a share of what there is."""
+
+MoneySlot = Annotated[
+    Amount,
+    Entity("money", also=("count",)),
+    BeforeValidator(_money),
+    _schema("an amount of money: $5,000, five thousand, EUR 300"),
+]
+"""Money; without a currency it is in that of what it is about."""
+
+ProposalNumber = Annotated[
+    int,
+    Entity("proposal", also=("count",)),
+    _said(lambda text, scene: values.parse_count(text), "a proposal's number"),
+    _schema("the number of a proposal"),
+]
+"""The number a proposal is listed with."""
+
+Reason = Annotated[str, Entity("reason", opened_by=("because", "since it", "the reason is"))]
+"""Free words: why."""
+
+NewName = Annotated[str, Entity("name", opened_by=("called", "named", "venture", "campaign"))]
+"""A name nobody knows yet."""
+
+
+def _followers(match: EntityMatch, text: str) -> bool:
+    """A number of followers: a bare range, or a bare number with the word beside it."""
+    if match.entity == "range":
+        return isinstance(match.value, values.NumberRange) and match.value.unit is None
+    return said_before("followers", "subscribers", "fans", "people following")(match, text)
+
+
+def _range(value: Any, info: ValidationInfo) -> Any:
+    if isinstance(value, str) and isinstance(info.context, Scene):
+        said = values.parse_range(value) or values.parse_count(value)
+        if said is None:
+            raise slot_error("not_understood", f"I cannot read {value[:80]!r} as a range.")
+        value = said
+    return values.around(value) if isinstance(value, int) else value
+
+
+def _has_unit(unit: str | None) -> Fits:
+    def fits(match: EntityMatch, text: str) -> bool:
+        del text
+        said = match.value.unit if isinstance(match.value, values.NumberRange) else None
+        return said == "percent" if unit == "percent" else said not in (None, "percent")
+
+    return fits
+
+
+FollowersRange = Annotated[
+    values.NumberRange,
+    Entity("range", also=("count",), fits=_followers),
+    BeforeValidator(_range),
+    _schema("how many followers: 50k (half to double), at least 20k, between 10 and 50k"),
+]
+"""Followers; a plain number means half to double of it."""
+
+EngagementRange = Annotated[
+    values.NumberRange,
+    Entity("range", fits=_has_unit("percent")),
+    BeforeValidator(_range),
+    _schema("engagement as a share: over 3%"),
+]
+"""Engagement rates, as shares."""
+
+PriceRange = Annotated[
+    values.NumberRange,
+    Entity("range", fits=_has_unit("money")),
+    BeforeValidator(_range),
+    _schema("price of a post: under $500"),
+]
+"""Prices."""
+
+PlatformName = Annotated[str, Entity("platform"), _listed("platform")]
+"""A value of `engines.terms.Platform`."""
+
+CategoryName = Annotated[str, Entity("category"), _named("category")]
+"""A category some influencer has."""
+
+
+def _source_or_target(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str) or not isinstance(info.context, Scene):
+        return value
+    channel = lexicon.canonical("channel", value)
+    if channel is not None:
+        return channel
+    found = info.context.names.find("campaign", value)
+    if found.near and not found.alternatives:
+        return found.label
+    choices = (found.label, *found.alternatives) if found.alternatives else found.suggestions
+    code = "ambiguous_name" if found.alternatives else "unknown_channel"
+    raise slot_error(code, f"I know no channel or campaign called {value[:80]!r}.", choices)
+
+
+SourceName = Annotated[
+    str,
+    Entity("channel", also=("campaign",), fits=said_after("from", "out of", "off")),
+    BeforeValidator(_source_or_target),
+]
+"""The channel or campaign money comes from."""
+
+TargetName = Annotated[
+    str,
+    Entity("channel", also=("campaign",), fits=said_after("to", "into", "towards", "toward", "onto")),
+    BeforeValidator(_source_or_target),
+]
+"""The channel or campaign money goes to."""
 
 PeriodSlot = Annotated[
     Period,

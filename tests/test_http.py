@@ -19,13 +19,13 @@ from sqlalchemy import create_engine, select, text, update
 
 from assistant.app import create_app, factory
 from assistant.bootstrap import Assistant
-from assistant.channels.answers import status_of_command
+from assistant.channels.answers import conversation_of, status_of_command, status_of_turn
 from assistant.channels.sessions import session_key
 from assistant.derive import slot_schema
 from assistant.handling import Handler
 from assistant.reply import Answer, Error, Reply, Status, Telling
 from assistant.settings import ConfigurationError
-from intents.command import Role
+from intents.command import Command, Effect, Role
 from storage import people
 from storage.audit import audit
 from tests.conftest import NOW, Server, assistant_on
@@ -415,14 +415,31 @@ def reply_with(status: Status, code: str | None = None) -> Reply:
         (reply_with(Status.DONE), 200),
         (reply_with(Status.RUNNING), 202),
         (reply_with(Status.APPROVAL), 202),
+        (reply_with(Status.CONFIRM), 202),
         (reply_with(Status.REFUSED, "role_required"), 403),
         (reply_with(Status.REFUSED, "ambiguous_name"), 422),
         (reply_with(Status.FAILED, "database_busy"), 503),
         (reply_with(Status.FAILED, "internal_error"), 500),
+        (reply_with(Status.FAILED, "changed_since"), 409),
     ],
 )
 def test_the_status_of_a_command(reply: Reply, status: int) -> None:
     assert status_of_command(reply) == status
+    assert status_of_turn(reply) == (status if status >= 500 else 200)
+
+
+class Spend(Command):
+    """Spends."""
+
+    effect = Effect.SPEND
+
+
+def test_what_is_read_back_can_be_said_yes_to() -> None:
+    assert conversation_of(Spend, "monday") == "monday"
+    made = conversation_of(Spend, None)
+    assert made
+    assert made != conversation_of(Spend, None)
+    assert conversation_of(Command, None) is None
 
 
 def test_the_list_of_commands_tells_what_a_program_needs(site: Site) -> None:

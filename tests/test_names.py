@@ -142,9 +142,9 @@ def test_scanning_stays_fast(count: int, limit_ms: float) -> None:
     names.scan(text, ORDINARY)
     took = []
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.process_time()
         names.scan(text, ORDINARY)
-        took.append(time.perf_counter() - start)
+        took.append(time.process_time() - start)
     assert sorted(took)[10] * 1000 < limit_ms
 
 

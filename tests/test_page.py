@@ -147,6 +147,93 @@ def test_suggestions_begin_an_empty_conversation(page: Page) -> None:
     expect(page.locator("#welcome")).to_be_hidden()
 
 
+def made_up(page: Page, **parts: object) -> None:
+    """Answer the next turns with a reply of our own."""
+    told = {"text": "Shown.", "table": None, "chart": None, "buttons": [], "choices": [], "evidence": []}
+    reply = {"turn_id": "1", "conversation_id": "c", "status": "done", "error": None}
+    for name, value in parts.items():
+        (reply if name in reply else told)[name] = value  # type: ignore[assignment]
+    page.unroute_all()
+    page.route("**/api/v1/say", lambda route: route.fulfill(json={**reply, "reply": told}))
+
+
+def test_a_question_is_answered_only_while_it_is_the_last_thing_said(page: Page) -> None:
+    yes_or_no = [{"label": "Yes", "say": "yes"}, {"label": "No", "say": "no"}]
+    made_up(page, text="Shall I move it?", status="confirm", buttons=yes_or_no)
+    say(page, "move 5k from display to email")
+    page.reload()
+    yes = page.get_by_role("button", name="Yes")
+    expect(yes).to_be_enabled()
+    made_up(page, text="Moved.")
+    yes.click()
+    answered(page, "yes")
+    expect(yes).to_be_disabled()
+    page.reload()
+    expect(page.locator(last(".told"))).to_have_text("Moved.")
+    expect(yes).to_be_disabled()
+
+
+def test_a_refusal_tells_its_cure(page: Page) -> None:
+    error = {"code": "in_use", "message": "It is in use.", "cure": "Wait a little."}
+    made_up(page, text="It is in use. Wait a little.", status="refused", error=error)
+    say(page, "archive it")
+    expect(page.locator(last(".told"))).to_have_text("It is in use.")
+    expect(page.locator(last(".cure"))).to_have_text("Wait a little.")
+
+
+def test_a_line_has_gaps_and_limits(page: Page) -> None:
+    chart = {
+        "kind": "line",
+        "title": HOSTILE,
+        "unit": "%",
+        "labels": [f"2026-03-0{day}" for day in range(1, 8)],
+        "series": [{"name": HOSTILE, "values": [1, None, -3, 4, None, None, 6]}],
+        "thresholds": [{"label": "Target", "value": 8}],
+    }
+    made_up(page, chart=chart)
+    say(page, "draw")
+    drawing = page.get_by_role("img", name=HOSTILE)
+    expect(drawing.locator("path.line")).to_have_count(1)
+    expect(drawing.locator("circle.dot")).to_have_count(2)
+    expect(drawing.locator("line.threshold")).to_have_count(1)
+    expect(drawing.get_by_text("Target", exact=True)).to_be_visible()
+    expect(drawing.get_by_text("Mar 1", exact=True)).to_be_visible()
+    expect(drawing.locator("desc")).to_contain_text("4 values from -3 % to 6 %. Target: 8 %.")
+
+
+def test_bars_may_be_negative_or_missing(page: Page) -> None:
+    chart = {
+        "kind": "bar",
+        "title": "Change",
+        "unit": "EUR",
+        "labels": ["email", "a channel with quite a long name indeed", "SEO"],
+        "series": [
+            {"name": "Now", "values": [1_250_000, -300_000, None]},
+            {"name": "Then", "values": [0, 1, 2]},
+        ],
+        "thresholds": [{"label": "Plan", "value": 900_000}],
+    }
+    made_up(page, chart=chart)
+    say(page, "draw")
+    drawing = page.get_by_role("img", name="Change")
+    expect(drawing.locator("rect.bar")).to_have_count(5)
+    expect(drawing.get_by_text("€1.3M", exact=True)).to_be_visible()
+    assert page.locator(".legend li").all_inner_texts() == ["Now", "Then"]
+    for bar in drawing.locator("rect.bar").all():
+        box, around = bar.bounding_box(), drawing.bounding_box()
+        assert box is not None
+        assert around is not None
+        assert around["x"] <= box["x"] <= box["x"] + box["width"] <= around["x"] + around["width"]
+
+
+def test_a_chart_without_values_is_left_out(page: Page) -> None:
+    empty = {"kind": "line", "title": "Nothing", "unit": "", "labels": [], "series": [], "thresholds": []}
+    made_up(page, chart=empty)
+    say(page, "draw")
+    expect(page.locator(last(".told"))).to_have_text("Shown.")
+    expect(page.locator("figure")).to_have_count(0)
+
+
 def test_hostile_text_stays_text(page: Page, server: Server) -> None:
     with server.assistant.database.write() as connection:
         connection.execute(update(campaigns).where(campaigns.c.id == 1).values(name=HOSTILE))

@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from assistant.bus import database_problem, refusal
 from assistant.channels.access import Agent
-from assistant.channels.answers import answered, as_text, status_of_command
+from assistant.channels.answers import answered, as_text, conversation_of, status_of_command
 from assistant.channels.errors import documented, problem_response
-from assistant.channels.service import Here, IdempotencyKey, Service
+from assistant.channels.service import Conversation, Here, IdempotencyKey, Service
 from assistant.dialogue import Dialogue
 from assistant.reply import Problem, Reply, Status
 from assistant.turn import Turn
@@ -52,22 +52,29 @@ def gtm_strategist(
     order: Annotated[Order, Body(openapi_examples=_EXAMPLES)],
     here: Here,
     agent: Agent,
+    conversation: Conversation,
     key: IdempotencyKey = None,
 ) -> Response:
     """Carry out a command for another agent.
 
     `status` answers `{"status": "operational", "last_updated": …}`; every other command gives its reply.
     """
+    name = ALIASES.get(order.command, order.command)
     sent = order.model_dump(include={"venture_id", "slots"}, exclude_none=True, exclude_defaults=True)
-    turn = Turn(person=agent, channel=CHANNEL, text=as_text(order.command, sent), key=key)
-    reply = _carried_out(here, order, turn)
+    turn = Turn(
+        person=agent,
+        channel=CHANNEL,
+        text=as_text(order.command, sent),
+        conversation_id=conversation_of(here.assistant.bus.catalogue.get(name), conversation),
+        key=key,
+    )
+    reply = _carried_out(here, name, order, turn)
     here.metrics.turn(CHANNEL, reply)
     return _told(order, reply)
 
 
-def _carried_out(here: Service, order: Order, turn: Turn) -> Reply:
+def _carried_out(here: Service, name: str, order: Order, turn: Turn) -> Reply:
     dialogue = here.assistant.dialogue
-    name = ALIASES.get(order.command, order.command)
     try:
         slots = _slots(dialogue, name, order, turn)
     except Problem as problem:

@@ -2,11 +2,13 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 from starlette.responses import Response
 
 from assistant.channels.errors import RETRY_SECONDS
 from assistant.reply import Reply, Status
+from intents.command import Command, Effect
 
 SLOT_PROBLEMS = frozenset(
     {
@@ -21,7 +23,7 @@ SLOT_PROBLEMS = frozenset(
 )
 """Codes that say a slot was sent wrong; ``unknown_venture`` and its like are something not found instead."""
 
-_UNDER_WAY = (Status.RUNNING, Status.APPROVAL)
+_UNDER_WAY = (Status.RUNNING, Status.APPROVAL, Status.CONFIRM)
 
 
 def answered(reply: Reply, status: int) -> Response:
@@ -43,9 +45,12 @@ def status_of_command(reply: Reply) -> int:
 
 
 def _failure(reply: Reply) -> int | None:
-    if reply.status is not Status.FAILED:
+    """The status of a failure that is ours; None for what the request itself led to."""
+    if reply.status is not Status.FAILED or reply.error is None:
         return None
-    return 500 if reply.error is not None and reply.error.code == "internal_error" else 503
+    if reply.error.code == "internal_error":
+        return 500
+    return 503 if reply.error.code.startswith("database_") else None
 
 
 def _refusal(code: str) -> int:
@@ -54,6 +59,13 @@ def _refusal(code: str) -> int:
     if code in SLOT_PROBLEMS:
         return 422
     return 404 if code.startswith("unknown_") else 409
+
+
+def conversation_of(command: type[Command] | None, sent: str | None) -> str | None:
+    """The conversation sent; a new one where the command may be read back, for the yes to be said in."""
+    if sent is not None or command is None or command.effect is Effect.READ:
+        return sent
+    return str(uuid4())
 
 
 def as_text(name: str, slots: dict[str, Any]) -> str:

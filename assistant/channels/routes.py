@@ -8,7 +8,7 @@ from pydantic import WithJsonSchema, create_model
 from starlette.responses import Response
 
 from assistant.channels.access import Asked, Asker
-from assistant.channels.answers import answered, as_text, status_of_command
+from assistant.channels.answers import answered, as_text, conversation_of, status_of_command
 from assistant.channels.errors import documented
 from assistant.channels.http import area_of
 from assistant.channels.service import Conversation, Here, IdempotencyKey, Service
@@ -66,7 +66,7 @@ def _add_route(router: APIRouter, handler: Handler) -> None:
 
 
 _REPLIES = {
-    202: "Under way, or waiting for an approval",
+    202: "Under way, or waiting for a yes",
     404: "A name nobody knows",
     409: "Refused; the error says why",
     422: "A slot is missing or cannot be used",
@@ -117,7 +117,7 @@ def _run(
         person=asker.person,
         channel=asker.channel,
         text=as_text(name, slots),
-        conversation_id=conversation,
+        conversation_id=conversation_of(here.assistant.bus.catalogue.get(name), conversation),
         key=key,
     )
     reply = here.assistant.dialogue.run(name, slots, turn)

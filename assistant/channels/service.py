@@ -21,7 +21,7 @@ class Service:
     metrics: Metrics
 
 
-def service(connection: HTTPConnection) -> Service:
+async def service(connection: HTTPConnection) -> Service:
     """The service a request came to."""
     found: Service = connection.app.state.service
     return found
@@ -43,7 +43,7 @@ IdempotencyKey = Annotated[
 ]
 
 
-def conversation(
+async def conversation(
     conversation_id: Annotated[
         ConversationId | None, Query(description="The conversation the command belongs to.")
     ] = None,

@@ -236,7 +236,7 @@ def list_campaigns(asked: ListCampaigns, context: Context) -> Answer[CampaignLis
     )
     columns = tuple(dict.fromkeys((*LIST_COLUMNS, asked.metric)))
     owners = {one.id: one.name for one in all_ventures(context.connection)}
-    labels = {context.names.id("campaign", label): label for label in context.names.labels("campaign")}
+    labels = context.labels("campaign")
     rows = [
         CampaignRow(
             campaign=labels.get(one.id, one.name),

@@ -84,7 +84,7 @@ def known_elsewhere(sentence: Variant, uses: dict[str, set[int]]) -> frozenset[s
 
 
 def _varied(text: str, kinds: Sequence[str], number: int) -> list[str]:
-    """The sentence with a name nobody knows, "campaign" said or not, a venture or period added where one may be."""
+    """The sentence with an unknown name, with "campaign" said, with a venture or period where one may be."""
     words = text.split()
     made = [
         text.replace(placeholder(kind), UNKNOWN_NAME)

@@ -1,9 +1,8 @@
 """Days and moments as files write them, in several formats at once; day or month first is found out."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from typing import Literal, TypeAlias
 
 from storage.imports.errors import CellRefusedError, ImportRefusedError
@@ -221,15 +220,9 @@ def _zone(text: str | None) -> tzinfo | None:
     if text.upper() in ("Z", "UTC", "GMT"):
         return UTC
     offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
-    return datetime(2000, 1, 1, tzinfo=UTC).astimezone().tzinfo and _fixed(-offset if text[0] == "-" else offset)
-
-
-def _fixed(offset: timedelta) -> tzinfo:
-    from datetime import timezone
-
-    if abs(offset) >= timedelta(hours=24):
+    if offset >= timedelta(hours=24):
         raise CellRefusedError("has a time zone that does not exist")
-    return timezone(offset)
+    return timezone(-offset if text[0] == "-" else offset)
 
 
 def months_before(day: date, months: int) -> date:
@@ -239,7 +232,3 @@ def months_before(day: date, months: int) -> date:
     last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
     return date(year, month + 1, min(day.day, last))
 
-
-def future(days: Iterable[date], today: date) -> bool:
-    """Whether any day lies beyond tomorrow (today somewhere on earth)."""
-    return any(day > today + timedelta(days=1) for day in days)

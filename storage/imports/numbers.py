@@ -20,7 +20,14 @@ MOST_MONEY = 10**10
 _MICRO = Decimal("0.000001")
 _BLANKS = frozenset({"", "-", "--", "—", "–", "n/a", "na", "nan", "null", "none", "nil", "(not set)", "#n/a"})  # noqa: RUF001
 _SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}
-_SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "₹": "INR", "¥": "JPY", "zł": "PLN", "r$": "BRL"}
+_SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "₹": "INR", "¥": "JPY", "r$": "BRL"}
+_LOCAL = frozenset({"kr", "zł", "kč", "ft", "lei", "rs", "rm", "us$", "a$", "c$", "s$"})
+CURRENCIES = frozenset(
+    "AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JPY KES KRW "
+    "KWD LKR MAD MXN MYR NGN NOK NZD OMR PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TND TRY TWD UAH USD "
+    "UYU VND ZAR".split()
+)
+"""ISO 4217 codes that are told apart from other words beside a number."""
 _SHAPE = re.compile(
     r"""(?P<open>\()? \s*
         (?P<sign>[-+−])? \s*
@@ -32,7 +39,7 @@ _SHAPE = re.compile(
         \s* (?P<close>\))?""",
     re.VERBOSE | re.IGNORECASE,
 )
-_GROUPED = re.compile(r"\d{1,3}(?:[,. ]\d{3})+")
+_GROUPED = re.compile(r"\d{1,3}(?:[,.]\d{2,3})*[,.]\d{3}")
 _LONGEST = 40
 _PLAIN = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
@@ -48,11 +55,15 @@ def currency_in(text: str) -> str | None:
     """The currency an amount is written with: "€12", "12 EUR"."""
     shape = _SHAPE.fullmatch(text.strip())
     for sign in (shape["before"], shape["after"]) if shape else ():
-        if sign and sign != "%":
-            known = _SYMBOLS.get(sign.lower()) or (sign.upper() if len(sign) == 3 and sign.isalpha() else None)
-            if known:
-                return known
+        known = _SYMBOLS.get((sign or "").lower(), (sign or "").upper())
+        if known in CURRENCIES:
+            return known
     return None
+
+
+def _is_unit(sign: str | None) -> bool:
+    """Whether what stands beside a number may: nothing, a percent sign or a currency."""
+    return not sign or sign == "%" or sign.lower() in _SYMBOLS.keys() | _LOCAL or sign.upper() in CURRENCIES
 
 
 @dataclass
@@ -65,12 +76,16 @@ class Style:
     """An example of each."""
     currencies: dict[str, str] = field(default_factory=dict)
     """Currencies written beside amounts, with an example."""
+    whole: "Style | None" = None
+    """The style of all columns together, for columns that tell nothing."""
 
     def look(self, text: str) -> None:
         """Learn from a value."""
         mark = _sure_mark(text)
-        if mark:
+        if mark and _SHAPE.fullmatch(text.strip()):
             self.seen.setdefault(mark, text)
+            if self.whole:
+                self.whole.seen.setdefault(mark, text)
         if not text[-1:].isdigit() or not text[:1].isdigit():
             currency = currency_in(text)
             if currency:
@@ -81,6 +96,8 @@ class Style:
         """The mark the column uses; None where its values contradict each other."""
         if self.mark:
             return self.mark
+        if not self.seen and self.whole:
+            return self.whole.decides or "point"
         if len(self.seen) == 2:
             return None
         return next(iter(self.seen), "point")
@@ -122,7 +139,12 @@ def _from_text(text: str, style: Style) -> Decimal:
     if text.startswith("#") and text[1:2].isalpha():
         raise CellRefusedError("is a spreadsheet's error")
     shape = _SHAPE.fullmatch(text) if len(text) <= _LONGEST else None
-    if not shape or bool(shape["open"]) != bool(shape["close"]):
+    if (
+        not shape
+        or bool(shape["open"]) != bool(shape["close"])
+        or not _is_unit(shape["before"])
+        or not _is_unit(shape["after"])
+    ):
         raise CellRefusedError("is no number")
     try:
         number = Decimal(_plain(shape["digits"], style) + (shape["power"] or ""))
@@ -167,11 +189,16 @@ def parse_count(cell: Cell, style: Style, *, rounds: bool = False) -> int:
             raise CellRefusedError(f"is beyond {MOST_COUNT:,}")
         near = number.to_integral_value(ROUND_HALF_EVEN)
         if abs(number - near) > _MICRO and not rounds:
-            raise CellRefusedError("is not a whole number; --set fractions=round rounds such counts")
+            cure = "decimal=comma reads its point as thousands" if _is_grouped(cell) else "fractions=round rounds it"
+            raise CellRefusedError(f"is not a whole number; --set {cure}")
         count = int(near)
     if count > MOST_COUNT:
         raise CellRefusedError(f"is beyond {MOST_COUNT:,}")
     return count
+
+
+def _is_grouped(cell: Cell) -> bool:
+    return isinstance(cell, str) and bool(re.fullmatch(r"\d{1,3}\.\d{3}", cell.strip()))
 
 
 def parse_money(cell: Cell, style: Style) -> int:

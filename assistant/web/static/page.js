@@ -16,6 +16,7 @@ const welcome = document.getElementById("welcome");
 let conversation = restored(document.body.dataset.user);
 let isBusy = false;
 let recalled = conversation.turns.length;
+let draft = "";
 
 function start() {
   conversation.turns.forEach(show);
@@ -34,8 +35,16 @@ function start() {
 
 /** Show a turn that is over. */
 function show(turn) {
-  const said = utterance(turn.said);
-  log.append(said, outcome(turn, said));
+  const said = hear(turn.said);
+  said.after(outcome(turn, said));
+}
+
+/** Add what was said; what was asked before is no longer to be answered. */
+function hear(text) {
+  for (const old of log.querySelectorAll("button.passing")) old.disabled = true;
+  const said = utterance(text);
+  log.append(said);
+  return said;
 }
 
 function outcome(turn, said) {
@@ -60,11 +69,8 @@ async function speak(words) {
   recalled = conversation.turns.length;
   keep(conversation);
   welcome.hidden = true;
-  input.value = "";
-  for (const old of log.querySelectorAll("button.passing")) old.disabled = true;
-  const said = utterance(text);
-  log.append(said);
-  await run(turn, said);
+  input.value = draft = "";
+  await run(turn, hear(text));
 }
 
 async function run(turn, said) {
@@ -91,7 +97,6 @@ async function run(turn, said) {
 function busy(is) {
   isBusy = is;
   send.disabled = is;
-  log.setAttribute("aria-busy", String(is));
 }
 
 function arrive(message) {
@@ -104,8 +109,9 @@ function recall(event) {
   const next = recalled + (event.key === "ArrowUp" ? -1 : 1);
   if (next < 0 || next > conversation.turns.length) return;
   event.preventDefault();
+  if (recalled === conversation.turns.length) draft = input.value;
   recalled = next;
-  input.value = conversation.turns[next]?.said ?? "";
+  input.value = conversation.turns[next]?.said ?? draft;
 }
 
 async function greet() {

@@ -61,11 +61,11 @@ function stamp(at, status) {
   );
 }
 
+/** Choices and buttons; those that answer a question are good only until something else is said. */
 function offers(told, status, say) {
-  const choices = told.choices.map((choice) =>
-    button(choice, () => say(choice), { class: ASKS.has(status) ? "choice passing" : "choice" }),
-  );
-  const buttons = told.buttons.map((one) => button(one.label, () => say(one.say), { title: one.say }));
+  const passing = ASKS.has(status) ? "passing" : "";
+  const choices = told.choices.map((choice) => button(choice, () => say(choice), { class: `choice ${passing}` }));
+  const buttons = told.buttons.map((one) => button(one.label, () => say(one.say), { class: passing, title: one.say }));
   if (!choices.length && !buttons.length) return null;
   return element("div", { class: "offers" }, ...choices, ...buttons);
 }
