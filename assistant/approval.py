@@ -77,10 +77,9 @@ def propose(
             command=command.command_name(),
             command_version=command.version,
             slots=command.model_dump(mode="json", exclude_none=True),
-            changes=[change.model_dump(mode="json") for change in action.changes],
+            action=action.model_dump(mode="json"),
             action_hash=action.digest(),
             summary=action.summary,
-            done_text=action.done,
             evidence=[one.model_dump(mode="json") for one in telling.evidence],
             amount=action.amount,
             currency=action.currency,
@@ -104,7 +103,8 @@ def carry_out(
     """Do what was agreed, in the caller's transaction, and give what was changed.
 
     A proposal is decided once. When its world has changed since, the yes stands but the execution failed,
-    which ``reply`` then says. Raises `Problem` when it was decided before, or for other actions whose world changed.
+    which ``reply`` then says. Raises `Problem` when it was decided before, or when the world of any other
+    action changed.
     """
     if action.decides is None:
         return _made(connection, action)

@@ -1,7 +1,7 @@
 """Why a metric changed between two periods: by part (channel, campaign …) and by driver, adding up exactly.
 
 A total is taken as volume times rate a part (revenue = spend × ROAS), a ratio as the parts' rates weighted by
-their shares of the denominator. Effects are those of the symmetric two-factor split, which leaves no remainder,
+their shares of the denominator. Effects are those of the symmetric two-factor split without a remainder,
 ``ΔV·(R0+R1)/2 + ΔR·(V0+V1)/2``: Sun, "A complete decomposition model" (Energy Economics 20, 1998); for two
 factors it is the Shapley value (Ang, Liu & Chew, Energy Policy 31, 2003). They describe; they prove no cause.
 """

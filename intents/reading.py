@@ -9,7 +9,7 @@ from intents.names import Names
 
 @dataclass(frozen=True)
 class Scene:
-    """What the meaning of words depends on besides the words: live names, the asker's day, the fiscal year."""
+    """What words mean depends on more than the words: live names, the asker's day, the fiscal year."""
 
     names: Names
     today: date

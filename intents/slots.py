@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -91,7 +92,7 @@ def _named(kind: str) -> BeforeValidator:
 def _listed(kind: str) -> BeforeValidator:
     """Resolve a word of a closed list (channel, metric, status …) to its canonical value."""
 
-    def validate(value: Any, info: ValidationInfo) -> Any:
+    def validate(value: Any) -> Any:
         if not isinstance(value, str):
             return value
         found = lexicon.canonical(kind, value)
@@ -216,6 +217,34 @@ ProposalNumber = Annotated[
 
 Reason = Annotated[str, Entity("reason", opened_by=("because", "since it", "the reason is"))]
 """Free words: why."""
+
+PersonName = Annotated[str, Entity("person"), _named("person")]
+"""A user's name."""
+
+FreeText = Annotated[str, Entity("category")]
+"""A category in anybody's words."""
+
+StageName = Annotated[str, Entity("stage"), _listed("stage")]
+"""A value of `engines.terms.VentureStage`."""
+
+BusinessKind = Annotated[str, Entity("business"), _listed("business")]
+"""What kind of business a venture is, and for whom: b2b_smb, b2c_mass …"""
+
+CurrencyCode = Annotated[str, Entity("currency"), _listed("currency")]
+"""An ISO 4217 code."""
+
+
+def _zone(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise slot_error("unknown_time_zone", f"I know no time zone {value[:60]!r}.") from error
+    return value
+
+
+TimeZoneName = Annotated[str, Entity("time_zone"), BeforeValidator(_zone)]
+"""A time zone as Europe/Berlin."""
 
 NewName = Annotated[str, Entity("name", opened_by=("called", "named", "venture", "campaign"))]
 """A name nobody knows yet."""

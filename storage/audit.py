@@ -112,6 +112,50 @@ def told_in(connection: Connection, audit_id: int) -> tuple[str, str]:
     return command or "", reply["reply"]["text"]
 
 
+@dataclass(frozen=True)
+class Said:
+    """One entry of the trail, in short."""
+
+    number: int
+    at: datetime
+    person: str
+    channel: str
+    text: str
+    command: str | None
+    status: str
+    approved_by: str | None
+    took_ms: float
+
+
+def between(
+    connection: Connection, start: datetime, end: datetime, *, person: str | None, count: int
+) -> list[Said]:
+    """Entries from ``start`` to before ``end``, the latest first; of one person if named."""
+    table = audit.c
+    query = (
+        select(
+            table.id,
+            table.at,
+            table.person,
+            table.channel,
+            table.text,
+            table.command,
+            table.status,
+            table.approval,
+            table.took_ms,
+        )
+        .where(table.at >= start, table.at < end)
+        .order_by(table.id.desc())
+        .limit(count)
+    )
+    if person is not None:
+        query = query.where(table.person == person)
+    return [
+        Said(number, at, by, channel, text, command, status, (approval or {}).get("by"), took)
+        for number, at, by, channel, text, command, status, approval, took in connection.execute(query)
+    ]
+
+
 def last_at(connection: Connection) -> datetime | None:
     """When the latest entry was written."""
     return connection.scalar(select(audit.c.at).order_by(audit.c.id.desc()).limit(1))

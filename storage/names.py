@@ -6,6 +6,7 @@ from intents.names import Name, Names
 from storage.campaigns import campaigns
 from storage.database import metadata
 from storage.influencers import influencers
+from storage.people import users
 from storage.ventures import ventures
 
 name_versions = Table(
@@ -49,4 +50,6 @@ def load(connection: Connection) -> Names:
         .order_by(influencers.c.category)
     )
     found += [Name("category", key, name) for name, key in connection.execute(of_categories)]
+    of_people = select(users.c.id, users.c.name).where(users.c.active).order_by(users.c.id)
+    found += [Name("person", key, name) for key, name in connection.execute(of_people)]
     return Names(found, version=current_version(connection))

@@ -34,10 +34,9 @@ proposals = Table(
     Column("command", String(60), nullable=False),
     Column("command_version", Integer, nullable=False),
     Column("slots", Json, nullable=False, comment="frozen"),
-    Column("changes", Json, nullable=False, comment="frozen"),
+    Column("action", Json, nullable=False, comment="frozen: what exactly it would do"),
     Column("action_hash", String(64), nullable=False),
     Column("summary", Text, nullable=False),
-    Column("done_text", Text, nullable=False, comment="told once it is carried out"),
     Column("evidence", Json, nullable=False),
     Column("amount", Amount()),
     Column("currency", String(3)),
@@ -67,10 +66,9 @@ class NewProposal:
     command: str
     command_version: int
     slots: dict[str, Any]
-    changes: list[dict[str, Any]]
+    action: dict[str, Any]
     action_hash: str
     summary: str
-    done_text: str
     evidence: list[dict[str, Any]]
     amount: Decimal | None
     currency: str | None
@@ -90,9 +88,8 @@ class Proposal:
     command: str
     command_version: int
     slots: dict[str, Any]
-    changes: list[dict[str, Any]]
+    action: dict[str, Any]
     summary: str
-    done_text: str
     evidence: list[dict[str, Any]]
     confidence: Decimal | None
     risk: str | None
@@ -111,9 +108,8 @@ _COLUMNS = (
     proposals.c.command,
     proposals.c.command_version,
     proposals.c.slots,
-    proposals.c.changes,
+    proposals.c.action,
     proposals.c.summary,
-    proposals.c.done_text,
     proposals.c.evidence,
     proposals.c.confidence,
     proposals.c.risk,

@@ -149,10 +149,17 @@ def test_suggestions_begin_an_empty_conversation(page: Page) -> None:
 
 def made_up(page: Page, **parts: object) -> None:
     """Answer the next turns with a reply of our own."""
-    told = {"text": "Shown.", "table": None, "chart": None, "buttons": [], "choices": [], "evidence": []}
-    reply = {"turn_id": "1", "conversation_id": "c", "status": "done", "error": None}
+    told: dict[str, object] = {
+        "text": "Shown.",
+        "table": None,
+        "chart": None,
+        "buttons": [],
+        "choices": [],
+        "evidence": [],
+    }
+    reply: dict[str, object] = {"turn_id": "1", "conversation_id": "c", "status": "done", "error": None}
     for name, value in parts.items():
-        (reply if name in reply else told)[name] = value  # type: ignore[assignment]
+        (reply if name in reply else told)[name] = value
     page.unroute_all()
     page.route("**/api/v1/say", lambda route: route.fulfill(json={**reply, "reply": told}))
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from shlex import quote
 
 from rapidfuzz.process import extractOne
 
@@ -20,10 +21,14 @@ _BY_CONTENT = 0.4
 _LEAST_FITTING = 0.5
 _SURELY_FITTING = 0.8
 _RATIOS = frozenset("per rate avg average cpc cpm cpa ctr share target previous percent".split())
-_PEOPLE = frozenset("name youtuber tiktoker channel influencer creator account user profile instagrammer".split())
+_PEOPLE = frozenset(
+    "name youtuber tiktoker channel influencer creator account user profile instagrammer".split()
+)
 _HANDLE = re.compile(r"@?[A-Za-z0-9._\-]{2,100}")
 _NUMBERS = ("count", "money", "share", "rank")
 _SAME = Decimal("0.02")
+_OWN_OF_ROWS = frozenset({"handle", "visitor", "customer", "phrase", "followers", "monthly_revenue", "time"})
+"""What no two rows share, so that setting it for all of them makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,8 @@ def choose(
     if shape.name == "influencers" and "platform" not in own and "platform" not in places:
         named = _platform(columns, file_name)
         if named:
-            own["platform"] = named
-            chosen.append(Column("platform", named, "assumed"))
+            own["platform"] = str(named)
+            chosen.append(Column("platform", str(named), "assumed"))
     chosen.sort(key=lambda one: list(shape.by_name).index(one.field))
     used = {place for found in places.values() for place in found}
     unused = [name for place, name in enumerate(columns) if place not in used]
@@ -297,7 +302,8 @@ def _refuse_missing(plan: Plan, ambiguous: dict[str, list[str]]) -> None:
     said, cures = [], []
     for name, columns in ambiguous.items():
         said.append(f"{name} may be {' or '.join(map(repr, columns))}")
-        cures.append(f"--map {name}={columns[0]!r} (or --map {name}= to leave it out)")
+        leaving = "" if plan.shape.by_name[name].required else f" (or --map {name}= to leave it out)"
+        cures.append(f"--map {quote(f'{name}={columns[0]}')}{leaving}")
     lacking = [name for name in missing if name not in ambiguous]
     if lacking:
         said.append(f"{plan.shape.name} need {_listed(lacking)}")
@@ -319,4 +325,5 @@ def _listed(names: list[str]) -> str:
 
 
 def _cure(name: str) -> str:
-    return f"--set {name}=VALUE or --map {name}=COLUMN"
+    mapping = f"--map {name}=COLUMN"
+    return mapping if name in _OWN_OF_ROWS else f"--set {name}=VALUE or {mapping}"

@@ -36,7 +36,9 @@ _MONTHS = {
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?!\d)")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
-_NAMED_DAY = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[-\s.]+([a-z]+)\.?[-\s,]+(\d{4}|\d{2})(?!\d)", re.IGNORECASE)
+_NAMED_DAY = re.compile(
+    r"(\d{1,2})(?:st|nd|rd|th)?[-\s.]+([a-z]+)\.?[-\s,]+(\d{4}|\d{2})(?!\d)", re.IGNORECASE
+)
 _NAMED_MONTH = re.compile(r"([a-z]+)\.?[-\s]+(\d{1,2})(?:st|nd|rd|th)?,?[-\s]+(\d{4})(?!\d)", re.IGNORECASE)
 _WEEKDAY = re.compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,?\s+", re.IGNORECASE)
 _CLOCK = re.compile(
@@ -231,4 +233,3 @@ def months_before(day: date, months: int) -> date:
     year, month = divmod(index, 12)
     last = (date(year + (month == 11), (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
     return date(year, month + 1, min(day.day, last))
-

@@ -19,6 +19,7 @@ DEFAULTS = ("currency", "time_zone", "gross_margin", "stage", "model", "category
 """What `--set` says about ventures and campaigns that an import creates."""
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_COPY = re.compile(r" \(\d+\)$")
 _BRACKETS = re.compile(r"\([^)]*\)")
 
 
@@ -28,8 +29,8 @@ def plain(header: str) -> str:
 
 
 def full(header: str) -> str:
-    """A column's name without case and punctuation."""
-    return fold(_CAMEL.sub(" ", header))
+    """A column's name without case, punctuation and the number of its copy."""
+    return fold(_CAMEL.sub(" ", _COPY.sub("", header)))
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class Shape:
 
 
 _VENTURE = Field(
-    "venture", "text", "venture, brand, company, business, advertiser, account name, client, account", required=True
+    "venture",
+    "text",
+    "venture, brand, company, business, advertiser, account name, client, account",
+    required=True,
 )
 _CHANNEL = Field(
     "channel",
@@ -149,7 +153,9 @@ _TIME = Field(
     required=True,
 )
 _KIND = Field(
-    "kind", "kind", "interaction, interaction type, touch type, event type, event name, event, action, kind, type"
+    "kind",
+    "kind",
+    "interaction, interaction type, touch type, event type, event name, event, action, kind, type",
 )
 _CONVERSION = Field("conversion", "flag", "conversion, converted, is conversion, conversions")
 _REVENUE = Field(
@@ -158,7 +164,9 @@ _REVENUE = Field(
     "conversion value, revenue, order value, purchase value, value, order total, total, amount, price",
     "revenue value",
 )
-_VISITORS = "visitor, visitor id, user id, client id, cookie, cookie id, anonymous id, person id, user, contact id"
+_VISITORS = (
+    "visitor, visitor id, user id, client id, cookie, cookie id, anonymous id, person id, user, contact id"
+)
 
 TOUCHPOINTS = Shape(
     "touchpoints",
@@ -236,8 +244,18 @@ KEYWORDS = Shape(
     "keywords",
     (
         _VENTURE,
-        Field("phrase", "text", "keyword, phrase, query, search term, search query, term, keywords", required=True),
-        Field("volume", "count", "search volume, volume, avg monthly searches, monthly searches, searches", "volume"),
+        Field(
+            "phrase",
+            "text",
+            "keyword, phrase, query, search term, search query, term, keywords",
+            required=True,
+        ),
+        Field(
+            "volume",
+            "count",
+            "search volume, volume, avg monthly searches, monthly searches, searches",
+            "volume",
+        ),
         Field(
             "difficulty",
             "share",
@@ -267,7 +285,11 @@ CUSTOMERS = Shape(
         ),
         Field("email", "text", "email, e mail, email address, mail"),
         Field("country", "country", "country, country code"),
-        Field("plan", "text", "plan, subscription, subscription plan, tier, product, contract, contract type, package"),
+        Field(
+            "plan",
+            "text",
+            "plan, subscription, subscription plan, tier, product, contract, contract type, package",
+        ),
         Field(
             "monthly_revenue",
             "money",
@@ -281,14 +303,20 @@ CUSTOMERS = Shape(
             "acquired at, acquired, signup date, sign up date, signed up at, created at, start date, join date, "
             "customer since, registration date, subscription start",
         ),
-        Field("tenure", "count", "tenure, tenure months, tenure in months, months, account length, age months"),
+        Field(
+            "tenure", "count", "tenure, tenure months, tenure in months, months, account length, age months"
+        ),
         Field(
             "churned_on",
             "moment",
             "churned at, churn date, churned on, cancellation date, canceled at, cancelled at, end date, "
             "subscription end",
         ),
-        Field("churned", "flag", "churn, churned, is churned, churn label, exited, attrition, cancelled, canceled"),
+        Field(
+            "churned",
+            "flag",
+            "churn, churned, is churned, churn label, exited, attrition, cancelled, canceled",
+        ),
         Field("date", "day", "snapshot date, as of, report date"),
         _CAMPAIGN,
         _CHANNEL,

@@ -153,7 +153,9 @@ def _from_text(text: str, style: Style) -> Decimal:
     number *= _SCALES.get((shape["scale"] or "").lower(), 1)
     if shape["after"] == "%":
         number /= 100
-    is_negative = shape["open"] or "-" in (shape["sign"], shape["late"]) or "−" in (shape["sign"], shape["late"])
+    is_negative = (
+        shape["open"] or "-" in (shape["sign"], shape["late"]) or "−" in (shape["sign"], shape["late"])
+    )
     return -number if is_negative else number
 
 
@@ -189,7 +191,11 @@ def parse_count(cell: Cell, style: Style, *, rounds: bool = False) -> int:
             raise CellRefusedError(f"is beyond {MOST_COUNT:,}")
         near = number.to_integral_value(ROUND_HALF_EVEN)
         if abs(number - near) > _MICRO and not rounds:
-            cure = "decimal=comma reads its point as thousands" if _is_grouped(cell) else "fractions=round rounds it"
+            cure = (
+                "decimal=comma reads its point as thousands"
+                if _is_grouped(cell)
+                else "fractions=round rounds it"
+            )
             raise CellRefusedError(f"is not a whole number; --set {cure}")
         count = int(near)
     if count > MOST_COUNT:
@@ -226,8 +232,10 @@ def refuse_contradiction(currencies: dict[str, str], told: str) -> None:
     """Raise `ImportRefusedError` where amounts are written in another currency than the one told."""
     dollars = {"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "TWD"}
     for currency, example in currencies.items():
-        if currency != told and not (currency == "USD" and told in dollars) and not (
-            currency == "JPY" and told == "CNY"
+        if (
+            currency != told
+            and not (currency == "USD" and told in dollars)
+            and not (currency == "JPY" and told == "CNY")
         ):
             raise ImportRefusedError(
                 "currency_contradiction",

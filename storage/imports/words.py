@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import lru_cache
 
 from rapidfuzz.distance import OSA
@@ -74,12 +75,12 @@ def fold(text: str) -> str:
     return _SEPARATORS.sub(" ", plain).strip() or plain.strip()
 
 
-def _table(words: dict[str, str]) -> dict[str, str]:
-    return {fold(word): value for value, listed in words.items() for word in listed.split(",")}
+def _table(words: Mapping[str, str]) -> dict[str, str]:
+    return {fold(word): str(value) for value, listed in words.items() for word in listed.split(",")}
 
 
-_CHANNEL_OF = _table(_CHANNELS) | {fold(channel): channel.value for channel in Channel}  # type: ignore[arg-type]
-_PLATFORM_OF = _table(_PLATFORMS)  # type: ignore[arg-type]
+_CHANNEL_OF = _table({one.value: words for one, words in _CHANNELS.items()})
+_PLATFORM_OF = _table({one.value: words for one, words in _PLATFORMS.items()})
 _TOUCH_OF = _table(_TOUCHES)
 _COUNTRY_OF = {
     fold(name): code for code, _, name in (one.strip().partition(" ") for one in _COUNTRIES.split(","))

@@ -78,7 +78,9 @@ def _found(path: Path) -> str:
     if not path.exists():
         raise ImportRefusedError("no_file", f"There is no file {path}.", "Check the name and the folder.")
     if not path.is_file():
-        raise ImportRefusedError("not_a_file", f"{path} is not a regular file.", "Copy its content to a file.")
+        raise ImportRefusedError(
+            "not_a_file", f"{path} is not a regular file.", "Copy its content to a file."
+        )
     try:
         with path.open("rb") as file:
             start = file.read(16)

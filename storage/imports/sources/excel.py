@@ -39,7 +39,14 @@ def open_excel(path: Path, sheet: str | None, progress: Progress | None = None) 
         with zipfile.ZipFile(path) as package:
             _refuse_bombs(path, package)
             return _Excel(path, package, sheet, progress)
-    except (zipfile.BadZipFile, zlib.error, EOFError, expat.ExpatError, KeyError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        expat.ExpatError,
+        KeyError,
+        NotImplementedError,
+    ) as error:
         raise ImportRefusedError(
             "damaged_file",
             f"{path.name} is no workbook Excel could open: it is cut off or damaged.",
@@ -50,7 +57,9 @@ def open_excel(path: Path, sheet: str | None, progress: Progress | None = None) 
 def _refuse_bombs(path: Path, package: zipfile.ZipFile) -> None:
     parts = package.infolist()
     if any(part.flag_bits & 1 for part in parts):
-        raise ImportRefusedError("protected_file", f"{path.name} is encrypted.", "Save it without a password.")
+        raise ImportRefusedError(
+            "protected_file", f"{path.name} is encrypted.", "Save it without a password."
+        )
     size = sum(part.file_size for part in parts)
     strings = sum(part.file_size for part in parts if part.filename.endswith("sharedStrings.xml"))
     if len(parts) > MOST_PARTS or size > MOST_BYTES or strings > MOST_STRINGS:

@@ -82,7 +82,9 @@ class _Text(Source):
             ) from error
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
-            raise ImportRefusedError("unreadable_file", f"{self._path.name} cannot be read: {reason}.") from error
+            raise ImportRefusedError(
+                "unreadable_file", f"{self._path.name} cannot be read: {reason}."
+            ) from error
 
     def _detect(self) -> str:
         """The encoding, from the whole file: the first byte that is not UTF-8 may stand at its end."""
@@ -115,7 +117,9 @@ class _Text(Source):
                 read += len(block)
                 if self._zipped and read > MOST_BYTES:
                     raise ImportRefusedError(
-                        "too_large", f"{self._path.name} unpacks to more than {MOST_BYTES >> 30} GB.", "Split it."
+                        "too_large",
+                        f"{self._path.name} unpacks to more than {MOST_BYTES >> 30} GB.",
+                        "Split it.",
                     )
                 try:
                     text = decoder.decode(block)

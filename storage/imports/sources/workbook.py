@@ -37,9 +37,7 @@ class Workbook:
         for one in found:
             target = targets.get(next((one.get(key) for key in one.keys() if key.endswith("}id")), None), "")
             self.sheets[one.get("name", "")] = posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
-        self.starts_1904 = any(
-            one.get("date1904") in ("1", "true") for one in _named(book, "workbookPr")
-        )
+        self.starts_1904 = any(one.get("date1904") in ("1", "true") for one in _named(book, "workbookPr"))
         self._days = self._day_styles()
         self._strings = self._shared_strings()
 
@@ -85,7 +83,9 @@ class Workbook:
         own = {
             int(one.get("numFmtId", 0))
             for one in _named(styles, "numFmt")
-            if _DAY_CODE.search(_NOT_CODE.sub("", one.get("formatCode", "").split(";")[0]).replace("General", ""))
+            if _DAY_CODE.search(
+                _NOT_CODE.sub("", one.get("formatCode", "").split(";")[0]).replace("General", "")
+            )
         }
         formats = [
             int(one.get("numFmtId", 0)) for group in _named(styles, "cellXfs") for one in _named(group, "xf")

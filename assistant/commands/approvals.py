@@ -1,0 +1,264 @@
+"""What waits for a yes, and taking things back."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from assistant import wording
+from assistant.handling import Context, handles
+from assistant.reply import (
+    Action,
+    Answer,
+    Button,
+    Column,
+    Decision,
+    Evidence,
+    Problem,
+    Table,
+    Telling,
+)
+from engines.terms import CampaignStatus
+from intents.command import Command, Effect, Role
+from intents.slots import MoneySlot, ProposalNumber, Reason, VentureName
+from storage import audit, changes, proposals
+from storage.changes import RowChange
+from storage.proposals import Proposal
+
+
+class ProposalRow(BaseModel):
+    """A proposal that waits."""
+
+    number: int
+    summary: str
+    command: str
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    confidence: Decimal | None
+    risk: str | None
+    evidence: list[Evidence]
+
+
+class ApprovalList(BaseModel):
+    """Everything that waits for the chairman."""
+
+    proposals: list[ProposalRow]
+
+
+class ListApprovals(Command):
+    """Lists what waits for the chairman's approval."""
+
+    examples = ("what is waiting for my approval", "list approvals for Acme")
+
+    venture: VentureName | None = Field(None, description="Of which venture?")
+
+
+@handles
+def list_approvals(asked: ListApprovals, context: Context) -> Answer[ApprovalList]:
+    """List the waiting proposals, the oldest first."""
+    venture = context.venture(asked.venture)
+    found = proposals.waiting(
+        context.connection, context.now, venture_id=None if venture is None else venture.id
+    )
+    rows = [_row(one) for one in found]
+    if not rows:
+        text = "Nothing waits for approval."
+        return Answer(result=ApprovalList(proposals=[]), telling=Telling(text=text, speech=text))
+    noun = "proposal waits" if len(rows) == 1 else "proposals wait"
+    told = "; ".join(f"{row.number}: {row.summary}, asked by {row.requested_by}" for row in rows)
+    return Answer(
+        result=ApprovalList(proposals=rows),
+        telling=Telling(
+            text=f"{len(rows)} {noun} for approval. {told}.",
+            speech=f"{len(rows)} {noun} for approval. First: {rows[0].summary}.",
+            table=Table(
+                title="Waiting for approval",
+                columns=[
+                    Column(key="number", label="Proposal", numeric=True),
+                    Column(key="summary", label="What"),
+                    Column(key="by", label="Asked by"),
+                    Column(key="until", label="Until"),
+                ],
+                rows=[
+                    [str(row.number), row.summary, row.requested_by, wording.day(row.expires_at.date())]
+                    for row in rows
+                ],
+            ),
+            buttons=[
+                Button(label=f"Approve {rows[0].number}", say=f"approve proposal {rows[0].number}"),
+                Button(label=f"Reject {rows[0].number}", say=f"reject proposal {rows[0].number}"),
+            ],
+            evidence=[one for row in rows for one in row.evidence],
+        ),
+    )
+
+
+def _row(one: Proposal) -> ProposalRow:
+    return ProposalRow(
+        number=one.id,
+        summary=one.summary,
+        command=one.command,
+        requested_by=one.requested_by,
+        requested_at=one.requested_at,
+        expires_at=one.expires_at,
+        confidence=one.confidence,
+        risk=one.risk,
+        evidence=[Evidence.model_validate(piece) for piece in one.evidence],
+    )
+
+
+class Decided(BaseModel):
+    """A decision about a proposal."""
+
+    proposal: int
+    decision: str
+    summary: str
+
+
+class Approve(Command):
+    """Approves a waiting proposal, as it is or with another amount; it is then carried out, once."""
+
+    role = Role.CHAIRMAN
+    effect = Effect.RECORD
+    examples = ("approve it", "approve proposal 3", "approve but make it 20k")
+
+    proposal: ProposalNumber | None = Field(None, description="Which proposal?")
+    amount: MoneySlot | None = Field(None, description="With which amount instead?")
+    reason: Reason | None = Field(None, description="Why?")
+
+
+@handles
+def approve(asked: Approve, context: Context) -> Answer[Decided]:
+    """Say yes to a proposal; what it froze is checked against the present before it is done."""
+    one = _meant(asked.proposal, context)
+    planned = (
+        Action.model_validate(one.action)
+        if asked.amount is None
+        else _with_amount(one, asked.amount, context)
+    )
+    decided = planned.model_copy(
+        update={"decides": Decision(proposal=one.id, approved=True, reason=asked.reason)}
+    )
+    text = f"Approved proposal {one.id}. {planned.done}"
+    return Answer(
+        result=Decided(proposal=one.id, decision="approved", summary=planned.summary),
+        telling=Telling(text=text, speech=text, buttons=[Button(label="Undo", say="undo that")]),
+        action=decided,
+    )
+
+
+def _with_amount(one: Proposal, amount: Any, context: Context) -> Action:
+    """The proposal's command again with another amount, planned on how things stand now."""
+    command = context.catalogue[one.command]
+    slot = next((name for name in ("amount", "budget") if name in command.model_fields), None)
+    if slot is None:
+        raise Problem("no_amount", f"Proposal {one.id} has no amount to change.", "Approve or reject it.")
+    planned = context.plan(command.model_validate({**one.slots, slot: amount})).action
+    if planned is None:
+        raise Problem("nothing_to_do", f"With that amount proposal {one.id} changes nothing.", "Reject it.")
+    return planned
+
+
+class Reject(Command):
+    """Rejects a waiting proposal; nothing is changed."""
+
+    role = Role.CHAIRMAN
+    effect = Effect.RECORD
+    examples = ("reject it", "reject proposal 3 because the margin is too thin")
+
+    proposal: ProposalNumber | None = Field(None, description="Which proposal?")
+    reason: Reason | None = Field(None, description="Why?")
+
+
+@handles
+def reject(asked: Reject, context: Context) -> Answer[Decided]:
+    """Say no to a proposal."""
+    one = _meant(asked.proposal, context)
+    text = f"Rejected proposal {one.id}: {one.summary}."
+    return Answer(
+        result=Decided(proposal=one.id, decision="rejected", summary=one.summary),
+        telling=Telling(text=text, speech=text),
+        action=Action(
+            summary=f"reject proposal {one.id}",
+            done=text,
+            changes=[],
+            decides=Decision(proposal=one.id, approved=False, reason=asked.reason),
+        ),
+    )
+
+
+def _meant(number: int | None, context: Context) -> Proposal:
+    """The proposal of a number; without one, the only one that waits."""
+    if number is not None:
+        found = proposals.proposal(context.connection, number)
+        if found is None:
+            raise Problem("unknown_proposal", f"There is no proposal {number}.", "List the approvals.")
+        if found.decision is not None:
+            raise Problem("already_decided", f"Proposal {number} is {found.decision} already.")
+        return found
+    waiting = proposals.waiting(context.connection, context.now)
+    if not waiting:
+        raise Problem("nothing_waits", "Nothing waits for approval.")
+    if len(waiting) > 1:
+        numbers = [f"proposal {one.id}" for one in waiting]
+        raise Problem(
+            "ambiguous_proposal",
+            f"{len(waiting)} proposals wait: "
+            + "; ".join(f"{one.id}, {one.summary}" for one in waiting)
+            + ".",
+            "Say its number.",
+            choices=numbers,
+        )
+    return waiting[0]
+
+
+class Undone(BaseModel):
+    """What was, or would be, taken back."""
+
+    audit_id: int
+    command: str
+    told: str
+    changes: int
+
+
+class Undo(Command):
+    """Takes back the last thing you changed, if nobody changed it since."""
+
+    role = Role.OPERATOR
+    effect = Effect.RECORD
+    examples = ("undo that", "take that back")
+
+
+@handles
+def undo(asked: Undo, context: Context) -> Answer[Undone]:
+    """Plan the reverse of the last change; of what spends it needs the same yes."""
+    del asked
+    last = changes.last_undoable(context.connection, context.person.id, context.conversation_id)
+    if last is None:
+        raise Problem("nothing_to_undo", "There is nothing of yours to take back.")
+    command, told = audit.told_in(context.connection, last)
+    made = changes.made_by(context.connection, last)
+    back = [change.reversed() for change in reversed(made)]
+    done = f"Took back: {told}"
+    return Answer(
+        result=Undone(audit_id=last, command=command, told=told, changes=len(back)),
+        telling=Telling(text=done, speech=done),
+        action=Action(
+            summary=f"take back “{told}”",
+            done=done,
+            changes=back,
+            effect=Effect.SPEND if any(_spends(change) for change in back) else Effect.RECORD,
+            renames=any(change.table in ("ventures", "campaigns") for change in back),
+            undoes=last,
+        ),
+    )
+
+
+def _spends(change: RowChange) -> bool:
+    """Whether a change moves money or lets spending start again."""
+    before, after = change.before or {}, change.after or {}
+    moves = before.get("allocated") != after.get("allocated")
+    starts = after.get("status") == CampaignStatus.ACTIVE and before.get("status") != CampaignStatus.ACTIVE
+    return moves or starts

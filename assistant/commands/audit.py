@@ -1,0 +1,130 @@
+"""What was said and done, and where the last answer's numbers come from."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, Field
+
+from assistant import wording
+from assistant.handling import Context, handles
+from assistant.reply import Answer, Column, Evidence, Problem, Table, Telling
+from engines.terms import Period
+from intents.command import Command, Role
+from intents.slots import Count, PeriodSlot, PersonName
+from storage.audit import between
+from storage.performance import day_bounds
+
+SHOWN = 20
+
+
+class AuditRow(BaseModel):
+    """One utterance."""
+
+    number: int
+    at: datetime
+    person: str
+    channel: str
+    text: str
+    command: str | None
+    status: str
+    approved_by: str | None
+    took_ms: float
+
+
+class AuditReport(BaseModel):
+    """The utterances of a period, the latest first."""
+
+    period: Period
+    entries: list[AuditRow]
+
+
+class ShowAudit(Command):
+    """Shows who said what, what came of it and who approved it."""
+
+    role = Role.LEAD
+    examples = ("show the audit log", "what did operator do today")
+
+    person: PersonName | None = Field(None, description="Whose?")
+    period: PeriodSlot | None = Field(None, description="Of which period?")
+    count: Count | None = Field(None, description="How many entries?")
+
+
+@handles
+def show_audit(asked: ShowAudit, context: Context) -> Answer[AuditReport]:
+    """List the latest entries; without a period those of the last seven days."""
+    period = asked.period or Period.last_days(7, context.today)
+    start, end = day_bounds(period, context.person.time_zone)
+    found = between(context.connection, start, end, person=asked.person, count=asked.count or SHOWN)
+    rows = [AuditRow.model_validate(one, from_attributes=True) for one in found]
+    whose = f" of {asked.person}" if asked.person else ""
+    text = f"{len(rows)} entries{whose}, {wording.named(period)}, the latest first."
+    zone = ZoneInfo(context.person.time_zone)
+    table = Table(
+        title="Audit",
+        columns=[
+            Column(key="at", label="When"),
+            Column(key="person", label="Who"),
+            Column(key="text", label="Said"),
+            Column(key="command", label="Command"),
+            Column(key="status", label="Became"),
+            Column(key="approved_by", label="Approved by"),
+        ],
+        rows=[
+            [
+                f"{row.at.astimezone(zone):%Y-%m-%d %H:%M}",
+                row.person,
+                row.text[:80],
+                row.command or wording.NOTHING,
+                row.status,
+                row.approved_by or wording.NOTHING,
+            ]
+            for row in rows
+        ],
+    )
+    return Answer(
+        result=AuditReport(period=period, entries=rows),
+        telling=Telling(text=text, speech=text, table=table if rows else None),
+    )
+
+
+class Reasons(BaseModel):
+    """Where the numbers of an answer come from."""
+
+    turn_id: str
+    command: str | None
+    evidence: list[Evidence]
+
+
+class Why(Command):
+    """Explains the last answer: which data, which period, which formula, with its numbers."""
+
+    examples = ("why?", "where does that number come from")
+
+
+@handles
+def why(asked: Why, context: Context) -> Answer[Reasons]:
+    """Tell the evidence of the conversation's last answer."""
+    del asked
+    earlier = context.previous()
+    if earlier is None:
+        raise Problem("nothing_to_explain", "There is no answer to explain yet.", "Ask me something first.")
+    evidence = earlier.reply.evidence
+    if not evidence:
+        raise Problem("no_evidence", "That answer rests on no figures.", "Ask about a number.")
+    return Answer(
+        result=Reasons(turn_id=earlier.turn_id, command=earlier.command, evidence=evidence),
+        telling=Telling(
+            text="\n".join(_told(one) for one in evidence),
+            speech=f"{evidence[0].claim}: {evidence[0].formula}, from {evidence[0].data}.",
+            evidence=evidence,
+        ),
+    )
+
+
+def _told(one: Evidence) -> str:
+    calculation = f": {one.calculation}" if one.calculation else ""
+    period = f", {wording.days(one.period)}" if one.period else ""
+    fresh = f", data until {wording.day(one.fresh_until)}" if one.fresh_until else ""
+    rows = f" ({wording.count(one.rows)} records)" if one.rows is not None else ""
+    notes = "".join(f" {note}" for note in one.assumptions)
+    return f"{one.claim} is {one.formula}{calculation}. From {one.data}{rows}{period}{fresh}.{notes}"
