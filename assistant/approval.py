@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from assistant import wording
 from assistant.memory import Waiting
-from assistant.reply import Action, Button, Error, Problem, Reply, Status, Telling
+from assistant.reply import Action, Button, Problem, Reply, Status, Telling
 from assistant.turn import Turn
 from intents.command import Command, Effect, Role
 from storage import changes, names, proposals
@@ -162,4 +162,4 @@ def _tell_failure(reply: Reply, number: int, problem: Problem) -> None:
     text = f"Proposal {number} is approved, but could not be carried out. {problem.message} {problem.cure}"
     reply.status = Status.FAILED
     reply.reply = Telling(text=text, speech=f"Proposal {number} could not be carried out.")
-    reply.error = Error(code=problem.code, message=problem.message, cure=problem.cure)
+    reply.error = problem.error()

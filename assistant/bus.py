@@ -13,7 +13,7 @@ from assistant.handling import Context, Handler
 from assistant.journal import Journal
 from assistant.memory import Waiting
 from assistant.names import LiveNames
-from assistant.reply import Action, Answer, Button, Error, Problem, Reply, Status, Telling
+from assistant.reply import Action, Answer, Button, Problem, Reply, Status, Telling
 from assistant.settings import Settings
 from assistant.turn import Turn
 from intents.command import Catalogue, Command, Role
@@ -211,6 +211,15 @@ class Bus:
             if reply.status is not Status.FAILED:
                 reply = _as_failed(reply, database_problem(error))
             self.journal.append(self._entry(turn, reply, None))
+        log.info(
+            "turn %s of %s by %s: %s %s in %.0f ms",
+            reply.audit_id,
+            turn.channel,
+            turn.person.name,
+            turn.command or "-",
+            reply.status,
+            reply.took_ms,
+        )
         return reply
 
     def _write_down(
@@ -253,7 +262,7 @@ class Bus:
             person=turn.person.name,
             role=turn.person.role.value,
             channel=turn.channel,
-            text=_clean(turn.text),
+            text=turn.text[:MAX_STORED_TEXT],
             command=reply.command,
             slots=reply.slots,
             reading=None if turn.reading is None else _trace(turn.reading),
@@ -274,23 +283,19 @@ def refusal(turn: Turn, problem: Problem) -> Reply:
         text=turn.text,
         status=problem.status,
         reply=Telling(text=text, speech=problem.message, choices=list(problem.choices)),
-        error=Error(code=problem.code, message=problem.message, cure=problem.cure),
+        error=problem.error(),
     )
 
 
 def _as_failed(reply: Reply, problem: Problem) -> Reply:
-    error = Error(code=problem.code, message=problem.message, cure=problem.cure)
     told = Telling(text=f"{problem.message} {problem.cure}", speech=problem.message)
-    return reply.model_copy(update={"status": Status.FAILED, "reply": told, "result": None, "error": error})
+    return reply.model_copy(
+        update={"status": Status.FAILED, "reply": told, "result": None, "error": problem.error()}
+    )
 
 
 def _stored(audit_id: int, reply: dict[str, Any]) -> Reply:
     return Reply.model_validate({**reply, "audit_id": audit_id})
-
-
-def _clean(text: str) -> str:
-    # PostgreSQL stores no NUL characters.
-    return text.replace("\x00", "\ufffd")[:MAX_STORED_TEXT]
 
 
 def _trace(reading: Reading) -> dict[str, Any]:

@@ -325,7 +325,7 @@ def _said(turn: Turn, text: str) -> Reply:
 
 def _slot_problem(first: SlotProblem) -> Problem:
     cure = f"Try {wording.listed(list(first.choices[:5]), 'or')}." if first.choices else ""
-    return Problem(first.code, first.message, cure, choices=first.choices)
+    return Problem(first.code, first.message, cure, choices=first.choices, slot=first.slot)
 
 
 def _unknown_name(reading: Reading, command: type[Command], names: Names) -> Problem:

@@ -1,9 +1,60 @@
 """The ``gtm`` command."""
 
 import sys
+from typing import TYPE_CHECKING, Annotated
 
-from assistant.channels.cli import cli
-from assistant.settings import ConfigurationError
+import typer
+
+from assistant.channels.cli import cli, console, errors, fill_database, open_database, sign_in_link
+from assistant.settings import ConfigurationError, load_settings
+
+if TYPE_CHECKING:
+    from storage.database import Database
+
+
+@cli.command()
+def serve(
+    fill: Annotated[bool, typer.Option("--fill", help="Fill an empty database first.")] = False,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+) -> None:
+    """Start the service and print a one-time sign-in link."""
+    import logging
+
+    import uvicorn
+
+    from assistant.app import create_app
+    from assistant.bootstrap import build
+    from storage.synthetic import DEFAULT_RECORDS
+
+    settings = load_settings()
+    place = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
+    settings = settings.model_copy(update={"server": settings.server.model_copy(update=place)})
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if fill:
+        with open_database(settings) as database:
+            if _is_empty(database):
+                errors.print("The database is empty: filling it with a synthetic portfolio.")
+                fill_database(database, settings, DEFAULT_RECORDS, 1, None, as_json=False)
+    assistant = build(settings)
+    link = sign_in_link(assistant, None)
+    console.print(f"Sign in (once, within the hour): {link}", soft_wrap=True, highlight=False)
+    # Its access log would show sign-in tokens; the bus logs every turn.
+    uvicorn.run(
+        create_app(assistant),
+        host=settings.server.host,
+        port=settings.server.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+
+
+def _is_empty(database: "Database") -> bool:
+    from storage.ventures import all_ventures
+
+    with database.read() as connection:
+        return not all_ventures(connection)
 
 
 def run() -> None:

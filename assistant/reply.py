@@ -32,6 +32,7 @@ class Problem(Exception):  # noqa: N818 - a problem is told to a person, it is n
         *,
         choices: Sequence[str] = (),
         status: "Status | None" = None,
+        slot: str | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -39,6 +40,11 @@ class Problem(Exception):  # noqa: N818 - a problem is told to a person, it is n
         self.cure = cure
         self.choices = tuple(choices)
         self.status = status or Status.REFUSED
+        self.slot = slot
+
+    def error(self) -> "Error":
+        """The part of a reply that tells it."""
+        return Error(code=self.code, message=self.message, cure=self.cure, slot=self.slot)
 
 
 class Status(StrEnum):
@@ -137,6 +143,7 @@ class Error(_Part):
     code: str
     message: str
     cure: str = ""
+    slot: str | None = Field(None, description="the slot whose value is the trouble")
 
 
 class Decision(_Part):
@@ -192,7 +199,8 @@ class Reply(BaseModel):
     status: Status
     steps: list["Reply"] = []
     reply: Telling
-    result: SerializeAsAny[BaseModel] | dict[str, Any] | None = None
+    # A stored reply is read back as plain data; left to right, or it would shrink to an empty model.
+    result: dict[str, Any] | SerializeAsAny[BaseModel] | None = Field(None, union_mode="left_to_right")
     error: Error | None = None
     job_id: str | None = None
     audit_id: int | None = None

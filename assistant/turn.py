@@ -28,6 +28,10 @@ class Turn:
     command: str | None = None
     slots: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # PostgreSQL stores no NUL characters.
+        self.text = self.text.replace("\x00", "\ufffd")
+
     @property
     def took_ms(self) -> float:
         """Milliseconds since the utterance came in."""

@@ -66,7 +66,7 @@ def spoken(name: str, value: Decimal | None, currency: str) -> str:
         case Unit.PERCENT:
             return f"{number(value * 100, 1)} percent"
         case Unit.COUNT:
-            return _rounded(value)
+            return count(value) if abs(value) < 1000 else _rounded(value)
         case Unit.MONTHS:
             return f"{number(value, 1)} months"
         case Unit.RATIO | Unit.INDEX:

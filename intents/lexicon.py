@@ -1,4 +1,4 @@
-"""The closed vocabularies: channels, metrics, statuses, platforms, topics, and what people call them.
+"""The closed vocabularies: channels, metrics, statuses, models, places …, and what people call them.
 
 They stand in ``intents/data/lexicon.yml`` in Rasa's own form: a ``synonym`` entry is named after its
 canonical value, a ``lookup`` entry is named after its kind and lists the kind's values.
@@ -16,12 +16,20 @@ from rapidfuzz.distance import OSA
 
 from intents.reading import EntityMatch
 
-KINDS = ("channel", "platform", "metric", "status", "topic")
-"""Every kind of word that can be looked up here, in the order in which they win."""
+EVERYWHERE = ("channel", "platform", "metric", "status", "model", "place")
+"""The kinds that are looked for in every utterance, in the order in which they win."""
+WHERE_TAKEN = ("topic", "stage", "business", "currency", "pace", "kind")
+"""The kinds whose words mean too much else: looked for once it is known that the command takes them."""
+KINDS = EVERYWHERE + WHERE_TAKEN
+"""Every kind of word that can be looked up here."""
 
 _FILE = Path(__file__).parent / "data" / "lexicon.yml"
 _WORD = re.compile(r"[^\W_]+")
-_SPEECH_ACTS = ("help", "repeat", "cancel")
+_SPEECH_ACTS = ("help", "repeat", "cancel", "why")
+_AROUND_ANSWERS = frozenset(
+    {"in", "the", "to", "it", "is", "it's", "a", "an", "make", "please", "at", "as", "s", "by", "stage", "data"}
+)
+_LONGEST_ANSWER = 60
 _SHORTEST_TYPO = 5
 """Words with fewer letters are not corrected."""
 
@@ -69,13 +77,38 @@ def listed(kind: str) -> frozenset[str]:
 
 
 def find(text: str) -> list[EntityMatch]:
-    """Every phrase of a vocabulary in ``text``, spelled right but for case and plural.
+    """Every phrase in ``text`` of a kind in `EVERYWHERE`, spelled right but for case and plural.
 
-    Within one kind the longest phrase wins; phrases of different kinds may overlap. Topics are left out:
-    nearly every word of the house is one.
+    Within one kind the longest phrase wins; phrases of different kinds may overlap.
     """
-    words = [(match.group().lower(), match.start(), match.end()) for match in _WORD.finditer(text)]
-    return [found for kind in KINDS if kind != "topic" for found in _find_kind(kind, words, text)]
+    words = _words_of(text)
+    return [found for kind in EVERYWHERE for found in _find_kind(kind, words, text)]
+
+
+def find_of(kind: str, text: str) -> list[EntityMatch]:
+    """The phrases of one kind in ``text``."""
+    found = _find_kind(kind, _words_of(text), text)
+    return [one for one in found if kind != "topic" or one.value not in _SPEECH_ACTS]
+
+
+def find_alone(text: str) -> list[EntityMatch]:
+    """What ``text`` means where it is nothing but one phrase of a kind in `WHERE_TAKEN`: a short answer."""
+    words = [word for word in _words_of(text[:_LONGEST_ANSWER]) if word[0] not in _AROUND_ANSWERS]
+    if not words or len(text) > _LONGEST_ANSWER:
+        return []
+    said = " ".join(word for word, _, _ in words)
+    found = []
+    for kind in WHERE_TAKEN:
+        phrases = _vocabularies()[kind].phrases
+        form = next((form for form in _forms(said) if form in phrases), None)
+        if form is not None and kind != "topic":
+            start, end = words[0][1], words[-1][2]
+            found.append(EntityMatch(kind, phrases[form], text[start:end], start, end, extractor="lexicon"))
+    return found
+
+
+def _words_of(text: str) -> list[tuple[str, int, int]]:
+    return [(match.group().lower(), match.start(), match.end()) for match in _WORD.finditer(text)]
 
 
 def _is_verb(words: list[tuple[str, int, int]], at: int) -> bool:
@@ -85,21 +118,22 @@ def _is_verb(words: list[tuple[str, int, int]], at: int) -> bool:
     return begins and follows and words[at][0] in listed("verbs")
 
 
-def find_topics(text: str) -> list[EntityMatch]:
-    """The topics in ``text``: what help can be asked about."""
-    words = [(match.group().lower(), match.start(), match.end()) for match in _WORD.finditer(text)]
-    return [found for found in _find_kind("topic", words, text) if found.value not in _SPEECH_ACTS]
-
-
 def _find_kind(kind: str, words: list[tuple[str, int, int]], text: str) -> Iterator[EntityMatch]:
     known = _vocabularies()[kind]
     at = 0
     while at < len(words):
         size, value = _longest_phrase(known, words, at)
-        if size and not (size == 1 and _is_verb(words, at)):
+        if size and not (size == 1 and (_is_verb(words, at) or _is_no_code(value, words[at], text))):
             start, end = words[at][1], words[at + size - 1][2]
             yield EntityMatch(kind, value, text[start:end], start, end, extractor="lexicon")
         at += size or 1
+
+
+def _is_no_code(value: str, word: tuple[str, int, int], text: str) -> bool:
+    """Whether the word only looks like a code: "in" is India in capitals alone, and not where all is shouted."""
+    if not value.isupper() or word[0] != value.lower():
+        return False
+    return not text[word[1] : word[2]].isupper() or (text.isupper() and len(text) > len(value))
 
 
 def _longest_phrase(known: Vocabulary, words: list[tuple[str, int, int]], at: int) -> tuple[int, str]:

@@ -59,7 +59,8 @@ def _assistant() -> Iterator["Assistant"]:
 
 
 @contextmanager
-def _database(settings: Settings) -> Iterator["Database"]:
+def open_database(settings: Settings) -> Iterator["Database"]:
+    """The settings' database, its schema up to date, closed at the end of the block."""
     from storage import migrate
     from storage.database import Database
 
@@ -189,13 +190,14 @@ def synth(
 ) -> None:
     """Fill an empty database with a synthetic portfolio and score its quality."""
     settings = load_settings()
-    with _database(settings) as database:
-        _fill(database, settings, records, seed, as_of.date() if as_of else None, as_json=as_json)
+    with open_database(settings) as database:
+        fill_database(database, settings, records, seed, as_of.date() if as_of else None, as_json=as_json)
 
 
-def _fill(
+def fill_database(
     database: "Database", settings: Settings, records: int, seed: int, as_of: date | None, *, as_json: bool
 ) -> None:
+    """Fill a database, showing progress, and tell its quality. An unfit database ends the command."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from storage.quality import measure
@@ -243,54 +245,15 @@ def _plain(value: Any) -> Any:
     return TypeAdapter(type(value)).dump_python(value, mode="json")
 
 
-@cli.command()
-def serve(
-    fill: Annotated[bool, typer.Option("--fill", help="Fill an empty database first.")] = False,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
-) -> None:
-    """Start the service and print a one-time sign-in link."""
-    import uvicorn
-
-    from assistant.app import create_app
-
-    settings = load_settings()
-    place = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
-    settings = settings.model_copy(update={"server": settings.server.model_copy(update=place)})
-    if fill:
-        with _database(settings) as database:
-            if _is_empty(database):
-                errors.print("The database is empty: filling it with a synthetic portfolio.")
-                _fill(database, settings, 71_297, 1, None, as_json=False)
-    from assistant.bootstrap import build
-
-    assistant = build(settings)
-    link = _sign_in_link(assistant, None)
-    console.print(f"Sign in (once, within the hour): {link}", soft_wrap=True, highlight=False)
-    uvicorn.run(
-        create_app(assistant),
-        host=settings.server.host,
-        port=settings.server.port,
-        log_level=settings.log_level.lower(),
-        server_header=False,
-    )
-
-
-def _is_empty(database: "Database") -> bool:
-    from storage.ventures import all_ventures
-
-    with database.read() as connection:
-        return not all_ventures(connection)
-
-
 @cli.command("sign-in")
 def sign_in(speaker: As = None) -> None:
     """Print a link that signs you in to the web page, once."""
     with _assistant() as assistant:
-        console.print(_sign_in_link(assistant, speaker), soft_wrap=True, highlight=False)
+        console.print(sign_in_link(assistant, speaker), soft_wrap=True, highlight=False)
 
 
-def _sign_in_link(assistant: "Assistant", speaker: str | None) -> str:
+def sign_in_link(assistant: "Assistant", speaker: str | None) -> str:
+    """A link that signs somebody in once: the chairman when nobody is named."""
     from storage import people
 
     person = _speaker(assistant, speaker)
@@ -324,7 +287,7 @@ def add_user(
         zone = known_zone(time_zone or settings.time_zone)
     except ValueError as error:
         _fail(f"time zone {time_zone!r} {error}")
-    with _database(settings) as database:
+    with open_database(settings) as database:
         try:
             with database.write() as connection:
                 people.add_person(connection, name, Role(role), zone, datetime.now(UTC))
@@ -338,7 +301,7 @@ def list_users() -> None:
     """List everybody."""
     from storage import people
 
-    with _database(load_settings()) as database, database.read() as connection:
+    with open_database(load_settings()) as database, database.read() as connection:
         for one in people.people(connection):
             console.print(f"{one.name:<24} {one.role:<10} {one.time_zone}", highlight=False)
 
@@ -352,7 +315,7 @@ def make_token(
     """Print a new API token of a person; it is shown only this once."""
     from storage import people
 
-    with _database(load_settings()) as database, database.write() as connection:
+    with open_database(load_settings()) as database, database.write() as connection:
         found = people.person_named(connection, name)
         if found is None:
             _fail(f"there is no active user {name!r}; `gtm user list` shows who there is")

@@ -81,7 +81,7 @@ class EmbeddedReader:
         found = [_as_wanted(entity, self.model.kinds.get(intent, ())) for entity in explained.entities]
         kept = [entity for entity in found if entity.entity in kinds or _is_name(entity)]
         if "topic" in kinds:
-            kept += _free(lexicon.find_topics(explained.words.text), kept)
+            kept += _free(X, kept)
         return tuple(sorted(kept, key=lambda entity: entity.start))
 
 
