@@ -62,6 +62,10 @@ class Command(BaseModel):
         """The docstring's first sentence."""
         return (cls.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ").strip()
 
+    def asks_for(self) -> str | None:
+        """An optional slot that is needed after all, given the others; None when nothing is missing."""
+        return None
+
     def needs_approval(self) -> bool:
         """Whether the chairman's yes is needed before this may happen."""
         return self.effect in (Effect.SPEND, Effect.PUBLISH)

@@ -86,11 +86,15 @@ def _problem(slot: Slot, match: EntityMatch) -> SlotProblem | None:
 
 def validated(command: type[Command], slots: Mapping[str, Any], scene: Scene | None) -> Command:
     """The command with its slots checked and made canonical. Raises `SlotErrors`."""
+    questions = {slot.name: slot.question for slot in slots_of(command)}
     try:
-        return command.model_validate(dict(slots), context=scene)
+        ready = command.model_validate(dict(slots), context=scene)
     except ValidationError as error:
-        questions = {slot.name: slot.question for slot in slots_of(command)}
         raise SlotErrors(tuple(_told(one, questions) for one in error.errors())) from error
+    missing = ready.asks_for()
+    if missing is not None:
+        raise SlotErrors((SlotProblem(missing, "missing", questions[missing]),))
+    return ready
 
 
 def _told(error: Any, questions: Mapping[str, str]) -> SlotProblem:

@@ -27,7 +27,24 @@ _FILE = Path(__file__).parent / "data" / "lexicon.yml"
 _WORD = re.compile(r"[^\W_]+")
 _SPEECH_ACTS = ("help", "repeat", "cancel", "why")
 _AROUND_ANSWERS = frozenset(
-    {"in", "the", "to", "it", "is", "it's", "a", "an", "make", "please", "at", "as", "s", "by", "stage", "data"}
+    {
+        "in",
+        "the",
+        "to",
+        "it",
+        "is",
+        "it's",
+        "a",
+        "an",
+        "make",
+        "please",
+        "at",
+        "as",
+        "s",
+        "by",
+        "stage",
+        "data",
+    }
 )
 _LONGEST_ANSWER = 60
 _SHORTEST_TYPO = 5
@@ -130,7 +147,7 @@ def _find_kind(kind: str, words: list[tuple[str, int, int]], text: str) -> Itera
 
 
 def _is_no_code(value: str, word: tuple[str, int, int], text: str) -> bool:
-    """Whether the word only looks like a code: "in" is India in capitals alone, and not where all is shouted."""
+    """Whether the word only looks like a code: "in" is India in capitals alone, if not all is shouted."""
     if not value.isupper() or word[0] != value.lower():
         return False
     return not text[word[1] : word[2]].isupper() or (text.isupper() and len(text) > len(value))

@@ -306,6 +306,21 @@ CategoryName = Annotated[str, Entity("category"), _named("category")]
 """A category some influencer has."""
 
 
+ModelName = Annotated[str, Entity("model"), _listed("model")]
+"""An attribution model: first_touch, last_touch, linear, time_decay, position_based …"""
+
+CountryCode = Annotated[str, Entity("place"), _listed("place")]
+"""An ISO 3166 country code."""
+
+InfluencerName = Annotated[
+    str, Entity("influencer", opened_by=("influencer", "creator", "block", "profile of"))
+]
+"""An influencer's handle or name."""
+
+Safe = Annotated[bool, Entity("safe")]
+"""Whether only brand-safe ones will do."""
+
+
 def _source_or_target(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str) or not isinstance(info.context, Scene):
         return value

@@ -1,8 +1,15 @@
 """Touchpoints and conversions: the ways visitors took."""
 
-from sqlalchemy import Column, ForeignKey, Index, String, Table
+from collections import defaultdict
+from datetime import timedelta
 
+from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, select
+
+from engines.attribution import LOOK_BACK_DAYS, Conversion, Journey, Touch, journeys
+from engines.terms import Period
+from storage.campaigns import channel_lines
 from storage.database import Amount, Key, UtcDateTime, metadata
+from storage.performance import day_bounds
 
 touchpoints = Table(
     "touchpoints",
@@ -33,3 +40,40 @@ conversions = Table(
     Index(None, "customer_id"),
     Index(None, "visitor"),
 )
+
+
+def journeys_in(connection: Connection, period: Period, zone: str, venture_id: int) -> list[Journey]:
+    """A venture's conversions on a period's days, each with its visitor's touches in the look-back window."""
+    start, end = day_bounds(period, zone)
+    of_venture = conversions.c.venture_id == venture_id
+    during = (conversions.c.occurred_at >= start, conversions.c.occurred_at < end)
+    won = [
+        Conversion(*row)
+        for row in connection.execute(
+            select(conversions.c.id, conversions.c.visitor, conversions.c.occurred_at, conversions.c.revenue)
+            .where(of_venture, *during)
+            .order_by(conversions.c.id)
+        )
+    ]
+    visitors = select(conversions.c.visitor).where(of_venture, *during)
+    query = (
+        select(
+            touchpoints.c.visitor,
+            touchpoints.c.channel,
+            touchpoints.c.line_id,
+            channel_lines.c.campaign_id,
+            touchpoints.c.occurred_at,
+        )
+        .outerjoin(channel_lines, channel_lines.c.id == touchpoints.c.line_id)
+        .where(
+            touchpoints.c.venture_id == venture_id,
+            touchpoints.c.occurred_at >= start - timedelta(days=LOOK_BACK_DAYS),
+            touchpoints.c.occurred_at < end,
+            touchpoints.c.visitor.in_(visitors),
+        )
+        .order_by(touchpoints.c.occurred_at, touchpoints.c.id)
+    )
+    touches: dict[str, list[Touch]] = defaultdict(list)
+    for visitor, channel, line_id, campaign_id, moment in connection.execute(query):
+        touches[visitor].append(Touch(channel, line_id, campaign_id, moment))
+    return journeys(touches, won)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from engines.metrics import Totals
+from engines.response import Day
 from engines.terms import Period
 from storage.campaigns import campaigns, channel_lines
 from storage.customers import customers
@@ -234,3 +235,17 @@ def first_day(connection: Connection, scope: Scope) -> date | None:
     )
     query: Select[date | None] = select(func.min(per_line)).select_from(_LINES).where(*scope.lines())
     return connection.scalar(query)
+
+
+def history(connection: Connection, line_ids: Sequence[int], until: date, days: int) -> dict[int, list[Day]]:
+    """Spend and revenue a day of channel lines over the ``days`` up to ``until``."""
+    table = daily_performance.c
+    query = (
+        select(table.line_id, table.day, table.spend, table.revenue)
+        .where(table.line_id.in_(line_ids), table.day.between(until - timedelta(days=days - 1), until))
+        .order_by(table.line_id, table.day)
+    )
+    found: dict[int, list[Day]] = {key: [] for key in line_ids}
+    for key, day, spend, revenue in connection.execute(query):
+        found[key].append(Day(day, spend, revenue))
+    return found

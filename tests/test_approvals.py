@@ -8,18 +8,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
 from assistant.bootstrap import Assistant
-from assistant.commands.budget import in_proportion
 from assistant.reply import Reply, Status
 from assistant.turn import Turn
 from intents.command import Role
 from storage import people
 from storage.audit import audit
-from storage.campaigns import Line, campaigns, channel_lines
+from storage.campaigns import campaigns, channel_lines
 from storage.changes import changes
 from storage.proposals import proposals
 from tests.conftest import NOW, Speaker, assistant_on
@@ -276,14 +273,3 @@ def test_bad_amounts_and_places_move_nothing(assistant: Assistant, slots: dict[s
     assert refused.error.code == code
     talk.say("yes")
     assert lines(assistant) == before
-
-
-@given(
-    st.lists(st.decimals(0, 10**6, places=2), min_size=1, max_size=8),
-    st.decimals(0, 10**7, places=2),
-)
-def test_a_split_sums_to_the_cent(weights: list[Decimal], total: Decimal) -> None:
-    parts = [Line(place, "email", "active", one, one, 1) for place, one in enumerate(weights)]
-    split = in_proportion(total, parts, "USD")
-    assert sum(split) == total
-    assert all(one >= 0 for one in split)

@@ -258,6 +258,22 @@ def test_optimum_equals_brute_force_over_whole_units() -> None:
     assert top <= outcome(lines, [move.after for move in found.moves]) * (1 + found.proof.gap) + 1e-9
 
 
+def test_present_allocation_stays_where_rounding_falls_behind_it() -> None:
+    rng = np.random.default_rng(1)
+    kept = 0
+    for _ in range(20):
+        lines = [line(n, rng.uniform(100, 900), rng.uniform(1, 5), "0") for n in range(3)]
+        tried = [(a, b, 10 - a - b) for a, b in product(range(1, 6), repeat=2) if 1 <= 10 - a - b <= 5]
+        splits = [tuple(Decimal(amount) for amount in split) for split in tried]
+        top = max(splits, key=lambda split: outcome(lines, split))
+        rounded = [move.after for move in best(lines, "10", currency="JPY").moves]
+        present = [replace(one, allocated=amount) for one, amount in zip(lines, top, strict=True)]
+        found = best(present, "10", currency="JPY")
+        assert tuple(move.after for move in found.moves) == top
+        kept += tuple(rounded) != top
+    assert kept, "no case in which rounding falls behind"
+
+
 def test_unheld_lines_share_one_marginal_return() -> None:
     found = best(FIVE, "10000")
     capped = [move for move in found.moves if "cap" in move.reason]

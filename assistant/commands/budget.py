@@ -1,6 +1,6 @@
 """Moving money: budgets of campaigns and their channel lines, pausing, resuming, stopping."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
 
 from pydantic import BaseModel, Field
@@ -9,6 +9,7 @@ from assistant import wording
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Column, Evidence, Problem, Table, Telling
 from assistant.reporting import rounded
+from engines.budget import spread
 from engines.terms import CampaignStatus, Channel, minor_units
 from intents.command import Command, Effect, Role
 from intents.slots import (
@@ -216,22 +217,9 @@ def to_cents(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(_smallest(currency), ROUND_DOWN)
 
 
-def in_proportion(total: Decimal, lines: Iterable[Line], currency: str) -> list[Decimal]:
-    """``total`` over lines in their present proportions (evenly when all are zero), exact to the cent.
-
-    The cents that rounding leaves go to the largest remainders, the first line first among equals.
-    """
-    weights = [line.allocated for line in lines]
-    if not any(weights):
-        weights = [Decimal(1)] * len(weights)
-    whole, unit = sum(weights), _smallest(currency)
-    exact = [total * weight / whole for weight in weights]
-    split = [to_cents(one, currency) for one in exact]
-    left = int((total - sum(split)) / unit)
-    by_remainder = sorted(range(len(split)), key=lambda place: split[place] - exact[place])
-    for place in by_remainder[:left]:
-        split[place] += unit
-    return split
+def in_proportion(total: Decimal, lines: Sequence[Line], currency: str) -> list[Decimal]:
+    """``total`` over lines in their present proportions, exact to the cent."""
+    return spread(total, [line.allocated for line in lines], currency)
 
 
 def line_of(campaign: Campaign, channel: str, label: str) -> Line:
@@ -250,28 +238,18 @@ def budget_answer(
     summary: str,
     done: str,
     amount: Decimal | None = None,
-    lead: str = "",
-    evidence: list[Evidence] | None = None,
-    confidence: Decimal | None = None,
-    risk: str | None = None,
 ) -> Answer[BudgetPlan]:
-    """The answer that plans new monthly allocations of lines, each checked against what it is now."""
+    """The answer that plans new monthly allocations of lines."""
     first = next(iter(campaigns.values()))
-    lines = [(label, line) for label, campaign in campaigns.items() for line in campaign.lines]
-    after = {line.id: wanted.get(line.id, line.allocated) for _, line in lines}
     moves = [
         LineMove(
             campaign=label,
             channel=line.channel,
             before=rounded(line.allocated) or Decimal(0),
-            after=rounded(after[line.id]) or Decimal(0),
+            after=rounded(wanted.get(line.id, line.allocated)) or Decimal(0),
         )
-        for label, line in lines
-    ]
-    changes = [
-        changed("channel_lines", line.id, allocated=(line.allocated, after[line.id]))
-        for _, line in lines
-        if after[line.id] != line.allocated
+        for label, campaign in campaigns.items()
+        for line in campaign.lines
     ]
     plan = BudgetPlan(
         currency=first.currency,
@@ -279,28 +257,51 @@ def budget_answer(
         total_before=sum((move.before for move in moves), Decimal(0)),
         total_after=sum((move.after for move in moves), Decimal(0)),
     )
-    if not changes:
-        text = f"{lead} Nothing would change.".strip()
-        return Answer(result=plan, telling=Telling(text=text, speech=text, evidence=evidence or []))
+    evidence = [_allocations(list(campaigns), plan)]
+    if all(move.before == move.after for move in moves):
+        text = "That is how it is already; nothing would change."
+        return Answer(result=plan, telling=Telling(text=text, speech=text, evidence=evidence))
     return Answer(
         result=plan,
-        telling=Telling(
-            text=lead,
-            table=moves_table(plan),
-            evidence=evidence or [_allocations(list(campaigns), plan)],
-        ),
-        action=Action(
+        telling=Telling(text="", table=moves_table(plan), evidence=evidence),
+        action=budget_action(
+            campaigns,
+            wanted,
             summary=summary,
             done=done,
-            changes=changes,
-            kind="budget",
-            venture_id=first.venture_id,
-            campaign_id=first.id,
-            amount=amount if amount is not None else plan.total_after,
-            currency=first.currency,
-            confidence=confidence,
-            risk=risk,
+            amount=plan.total_after if amount is None else amount,
         ),
+    )
+
+
+def budget_action(
+    campaigns: dict[str, Campaign],
+    wanted: dict[int, Decimal],
+    *,
+    summary: str,
+    done: str,
+    amount: Decimal,
+    confidence: Decimal | None = None,
+    risk: str | None = None,
+) -> Action:
+    """New monthly allocations by line; every line of the campaigns is checked against what it is now."""
+    first = next(iter(campaigns.values()))
+    return Action(
+        summary=summary,
+        done=done,
+        changes=[
+            changed("channel_lines", line.id, allocated=(line.allocated, wanted[line.id]))
+            for campaign in campaigns.values()
+            for line in campaign.lines
+            if wanted.get(line.id, line.allocated) != line.allocated
+        ],
+        kind="budget",
+        venture_id=first.venture_id,
+        campaign_id=first.id,
+        amount=amount,
+        currency=first.currency,
+        confidence=confidence,
+        risk=risk,
     )
 
 

@@ -1,7 +1,7 @@
 """The reader that needs nothing but this process: live names, listed words, values and a linear model."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class EmbeddedReader:
             (self.model.classifier.classes[index], float(probabilities[index]))
             for index in (-probabilities).argsort(kind="stable")
         )
-        is_fragment = explained.words.is_fragment()
+        is_fragment = explained.words.is_fragment() or _is_answer(heard)
         is_inside = is_fragment or (in_scope >= self.model.gate.threshold and len(features.columns) > 0)
         intent, confidence = ranking[0]
         return Reading(
@@ -73,16 +73,27 @@ class EmbeddedReader:
 
     def _entities(self, intent: str, explained: Explained, is_fragment: bool) -> tuple[EntityMatch, ...]:
         """The entities the intent has a use for; all of them in a follow-up, and names in any case."""
+        text = explained.words.text
         if is_fragment:
-            return explained.entities
+            return tuple(sorted((*explained.entities, *lexicon.find_alone(text)), key=_place))
         kinds = set(self.model.kinds.get(intent, ()))
+        found = [_as_wanted(entity, kinds) for entity in explained.entities]
         if kinds.intersection(NUMBERS):
             kinds.update(NUMBERS)
-        found = [_as_wanted(entity, self.model.kinds.get(intent, ())) for entity in explained.entities]
         kept = [entity for entity in found if entity.entity in kinds or _is_name(entity)]
-        if "topic" in kinds:
-            kept += _free(X, kept)
-        return tuple(sorted(kept, key=lambda entity: entity.start))
+        for kind in lexicon.WHERE_TAKEN:
+            if kind in kinds:
+                kept += _free(lexicon.find_of(kind, text), kept)
+        return tuple(sorted(kept, key=_place))
+
+
+def _is_answer(text: str) -> bool:
+    """Whether the text is a listed word that is no request by itself: "euros", "growth"."""
+    return any(one.entity != "kind" for one in lexicon.find_alone(text))
+
+
+def _place(entity: EntityMatch) -> int:
+    return entity.start
 
 
 def _is_name(entity: EntityMatch) -> bool:
@@ -93,8 +104,10 @@ def _free(found: Iterable[EntityMatch], kept: list[EntityMatch]) -> list[EntityM
     return [one for one in found if all(one.end <= other.start or one.start >= other.end for other in kept)]
 
 
-def _as_wanted(entity: EntityMatch, kinds: Iterable[str]) -> EntityMatch:
-    """A bare number as money where the intent takes money and no counts."""
+def _as_wanted(entity: EntityMatch, kinds: Collection[str]) -> EntityMatch:
+    """A bare number as money where the intent takes money and no counts; no proposal where it takes none."""
+    if entity.entity == "proposal" and "proposal" not in kinds:
+        entity = replace(entity, entity="count")
     if entity.entity == "count" and "money" in kinds and "count" not in kinds:
         return replace(entity, entity="money", value=MoneySaid(entity.value))
     return entity

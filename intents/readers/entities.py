@@ -3,6 +3,8 @@
 Every reader shares this layer; only the intent comes from elsewhere.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from intents import lexicon, values
@@ -12,8 +14,22 @@ from intents.reading import EntityMatch, Scene
 
 NUMBERS = ("count", "money", "percent", "range")
 """The kinds a bare number may turn out to be."""
-LIVE_NAMES = ("venture", "campaign", "influencer", "category", "sequence", "segment", "keyword", "trend")
+LIVE_NAMES = (
+    *("venture", "campaign", "influencer", "category", "person"),
+    *("sequence", "segment", "keyword", "trend"),
+)
 """The kinds whose values are names from the database."""
+_FILE = re.compile(
+    r"(?<![\w/\\~.-])[\w/\\~:.+-]*\w\.(?:csv|tsv|xlsx|xls|parquet|json)(?:\.gz)?\b", re.IGNORECASE
+)
+_BEFORE_PROPOSALS = re.compile(
+    r"(?:\b(?:proposals?|number|nr|no\.|request|approve|reject|accept|decline|deny|refuse|dismiss)|#)"
+    r"[\s.#]*(?:number\s+)?$",
+    re.IGNORECASE,
+)
+
+MOST_PROPOSALS = 9999
+"""Proposals are not numbered higher; what follows "approve" and is more is an amount."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +48,30 @@ def explain(text: str, scene: Scene) -> Explained:
     candidates = [
         *scene.names.scan(text, ordinary),
         *lexicon.find(text),
-        *values.find(text, scene.today, scene.fiscal_year_start),
+        *(_numbered(match, text) for match in values.find(text, scene.today, scene.fiscal_year_start)),
+        *_files(text),
     ]
     kept = _resolved(candidates)
     entities = tuple(_told_apart(entity, scene.names, kept) for entity in kept)
     words = Words.of(text, entities)
     return Explained(words, entities, words.unknown_names(ordinary))
+
+
+def _files(text: str) -> Iterator[EntityMatch]:
+    """Words that end like the name of a file."""
+    for match in _FILE.finditer(text):
+        yield EntityMatch(
+            "file", match.group(), match.group(), match.start(), match.end(), extractor="values"
+        )
+
+
+def _numbered(match: EntityMatch, text: str) -> EntityMatch:
+    """A bare number as that of a proposal where it directly follows such a word."""
+    if match.entity != "count" or not match.text.replace("-", " ").replace(" ", "").isalnum():
+        return match
+    if not isinstance(match.value, int) or match.value > MOST_PROPOSALS or match.text[-1:] in "kKmM":
+        return match
+    return replace(match, entity="proposal") if _BEFORE_PROPOSALS.search(text[: match.start]) else match
 
 
 def _resolved(candidates: list[EntityMatch]) -> list[EntityMatch]:

@@ -13,12 +13,12 @@ from storage.imports.columns import Plan
 from storage.imports.dates import DateStyle
 from storage.imports.errors import CellRefusedError, ImportRefusedError
 from storage.imports.numbers import Style, parse_count, parse_money
-from storage.imports.places import LinePlace, Places, VenturePlace
+from storage.imports.places import LinePlace, Places, VenturePlace, same_money
 from storage.imports.reading import Cells, Getter, RowRefusedError, Styles, as_text, getter
 from storage.imports.request import ImportReport
 from storage.imports.sources import Cell
 from storage.imports.stage import Fate, fill_map, line_map, settle_repeats, venture_map
-from storage.imports.words import channel_meant
+from storage.imports.words import channel_meant, yes_or_no
 
 WEAK_IDS = frozenset({"id", "row id", "record id"})
 """Id columns that number the rows of one file rather than things of the source."""
@@ -42,6 +42,8 @@ class Kind(ABC):
     """One import of one kind: reads rows into stage rows, then merges the stage."""
 
     stage: ClassVar[Table]
+    id_field: ClassVar[str] = "id"
+    """What a clash is reported under."""
     compared: ClassVar[tuple[str, ...]] = ()
     """Stage columns that must be equal for two rows of one id to say the same."""
 
@@ -93,10 +95,10 @@ class Kind(ABC):
         """The getter of a text."""
         return self.get(name, lambda cell: as_text(cell, longest))
 
-    def count(self, name: str) -> Getter:
-        """The getter of a count."""
+    def count(self, name: str, *, rounds: bool = False) -> Getter:
+        """The getter of a count; averages may be fractions, which are rounded."""
         style = self.number_style(name)
-        rounds = self.context.options.get("fractions") == "round"
+        rounds = rounds or self.context.options.get("fractions") == "round"
         return self.get(name, lambda cell: parse_count(cell, style, rounds=rounds))
 
     def money(self, name: str) -> Getter:
@@ -183,20 +185,21 @@ class Kind(ABC):
         fill_map(connection, venture_map, found)
 
     def used(self, connection: Connection, column: Column[Any]) -> list[int]:
-        """The places new rows and corrections need."""
+        """The places rows need that are not known yet."""
         query = select(column).where(self.stage.c.fate == Fate.NEW, column.is_not(None)).distinct()
         return list(connection.scalars(query))
 
-    def mark_known(self, connection: Connection, condition: Any, differs: Any, *, again: bool) -> None:
-        """Mark rows the condition joins to what is there as known, and as changed where they differ."""
+    def mark_known(self, connection: Connection, condition: Any) -> None:
+        """Mark the rows a condition joins to what is there as known."""
         stage = self.stage
         connection.execute(update(stage).where(condition, stage.c.fate == Fate.NEW).values(fate=Fate.KNOWN))
-        if not again:
-            connection.execute(
-                update(stage)
-                .where(condition, stage.c.fate == Fate.KNOWN, differs)
-                .values(fate=Fate.CHANGED)
-            )
+
+    def mark_changed(self, connection: Connection, condition: Any, differs: Any) -> None:
+        """Mark known rows that say something else than what is there as changed."""
+        stage = self.stage
+        connection.execute(
+            update(stage).where(condition, stage.c.fate == Fate.KNOWN, differs).values(fate=Fate.CHANGED)
+        )
 
 
 class LineFinder:
@@ -226,3 +229,19 @@ def parse_currency(cell: Cell) -> str:
     if len(code) != 3 or not code.isascii() or not code.isalpha():
         raise CellRefusedError("is no currency code such as USD")
     return code
+
+
+def parse_flag(cell: Cell) -> bool:
+    """Yes or no."""
+    if isinstance(cell, (bool, int, float)):
+        return bool(cell)
+    flag = yes_or_no(as_text(cell))
+    if flag is None:
+        raise CellRefusedError("is neither yes nor no")
+    return flag
+
+
+def same_currency(kind: Kind, cells: Cells, currency: str | None, venture: VenturePlace) -> None:
+    """Refuse amounts in another currency than the venture's, in which they would be kept."""
+    if currency and not same_money(currency, venture.currency):
+        raise kind.refusal("currency", cells, f"is {currency}, but this venture is kept in {venture.currency}")

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
     true,
     tuple_,
+    type_coerce,
     union_all,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -179,29 +180,31 @@ class Performance(Kind):
 
     def merge(self, connection: Connection, run_id: int, *, again: bool) -> None:
         """Add what is new, apply what was corrected."""
-        created = self.context.places.create(connection, self.context.now, (), self._facts(connection))
-        self.context.report.created = created
-        self.map_places(connection)
         ledger = imported_performance.c
         same_row = and_(self.stage.c.identity == ledger.identity, self.stage.c.ordinal == ledger.ordinal)
+        self.mark_known(connection, same_row)
+        facts = self._facts(connection, again=again)
+        self.context.report.created = self.context.places.create(connection, self.context.now, (), facts)
+        self.map_places(connection)
         placed = select(line_map.c.id).where(line_map.c.place == self.stage.c.place).scalar_subquery()
         differs = or_(
             ledger.line_id != placed,
             *(ledger[name] != cast(self.stage.c[name], BigInteger) for name in COUNTS),
             *(_raw(ledger[name]) != self.stage.c[name] for name in MONEY),
         )
-        self.mark_known(connection, same_row, differs, again=again)
+        if not again:
+            self.mark_changed(connection, same_row, differs)
         self._warn_of_more(connection)
         self._add(connection, same_row)
         self._clean(connection, same_row)
         self._record(connection, run_id)
 
-    def _facts(self, connection: Connection) -> dict[int, LineFacts]:
+    def _facts(self, connection: Connection, *, again: bool) -> dict[int, LineFacts]:
         """First day and fullest month of each line that rows still need."""
         stage = self.stage.c
         months = (
             select(stage.place, func.min(stage.day).label("first"), func.sum(stage.spend).label("spend"))
-            .where(stage.fate == Fate.NEW)
+            .where(stage.fate.in_((Fate.NEW,) if again else (Fate.NEW, Fate.KNOWN)))
             .group_by(stage.place, stage.month)
             .subquery()
         )
@@ -323,4 +326,4 @@ class Performance(Kind):
 
 def _raw(column: ColumnElement[Any]) -> ColumnElement[int]:
     """A column of amounts as the whole millionths it is kept in."""
-    return func.coalesce(column, 0, type_=BigInteger)
+    return type_coerce(column, BigInteger)

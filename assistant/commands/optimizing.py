@@ -1,0 +1,268 @@
+"""Finding the best split of a budget."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from pydantic import BaseModel, Field
+
+from assistant import wording
+from assistant.commands.budget import LineMove, budget_action, money_of
+from assistant.handling import Context, handles
+from assistant.reply import Action, Answer, Chart, Column, Evidence, Problem, Series, Table, Telling
+from assistant.reporting import rounded
+from engines.budget import CONFIDENCE_MEANING, RISK_RULE, Constraints, Line, Optimum, optimize
+from engines.response import Estimate, Fit, Refusal, fit_all
+from engines.terms import CampaignStatus, Channel, Period
+from intents.command import Command, Effect, Role
+from intents.slots import CampaignName, MoneySlot, VentureName
+from storage.campaigns import Campaign, campaigns_of
+from storage.performance import Scope, history, latest_day
+
+HISTORY_DAYS = 364
+"""Days of history the response curves are fitted to."""
+
+MOST_CHANGE = Decimal("0.3")
+"""Greatest change of a line in one step: further out the curves promise more than they keep."""
+
+
+class Range(BaseModel):
+    """A figure with the range it lies in with 90 % probability."""
+
+    value: Decimal
+    low: Decimal
+    high: Decimal
+
+
+class OptimumReport(BaseModel):
+    """A proposed split of a month's budget and what to expect of it."""
+
+    subject: str
+    currency: str
+    total_before: Decimal
+    total_after: Decimal
+    lines: list[LineMove]
+    reasons: dict[str, str]
+    revenue_now: Range
+    revenue_then: Range
+    gain: Range
+    confidence: Decimal
+    confidence_meaning: str
+    risk: str
+    channel_cap: Decimal
+    notes: list[str]
+
+
+class OptimizeBudget(Command):
+    """Finds the best split of a campaign's, or a venture's, monthly budget over its channel lines."""
+
+    effect = Effect.SPEND
+    role = Role.OPERATOR
+    examples = (
+        "optimize budget allocation for Spring Launch",
+        "optimize budget for campaign Spring Launch",
+        "optimize the budget of Acme with 80k",
+    )
+
+    campaign: CampaignName | None = Field(None, description="Of which campaign?")
+    venture: VentureName | None = Field(None, description="Of which venture?")
+    budget: MoneySlot | None = Field(None, description="With how much a month?")
+
+    def asks_for(self) -> str | None:
+        """One of the two must be named."""
+        return "campaign" if self.campaign is None and self.venture is None else None
+
+
+@handles
+def optimize_budget(asked: OptimizeBudget, context: Context) -> Answer[OptimumReport]:
+    """Fit each line's response to its history and split the money where it brings most, within limits."""
+    name, campaigns = _meant(asked, context)
+    currency = campaigns[next(iter(campaigns))].currency
+    fits, period = _fits(context, campaigns)
+    lines = [
+        Line(
+            line.id, line.channel, f"{Channel(line.channel).label} in {label}", line.allocated, fits[line.id]
+        )
+        for label, campaign in campaigns.items()
+        for line in campaign.lines
+    ]
+    now = sum((line.allocated for line in lines), Decimal(0))
+    total = now if asked.budget is None else money_of(asked.budget, currency)
+    limits = Constraints(max_change=MOST_CHANGE) if total == now else Constraints()
+    found = optimize(lines, total, currency, constraints=limits)
+    if isinstance(found, Refusal):
+        raise Problem(found.code, f"{name}: {found.reason}.", f"{wording.sentence(found.cure)}.")
+    report = _report(name, currency, now, found, campaigns)
+    telling = _telling(report, found, lines, period)
+    if not found.worthwhile and total == now:
+        text = f"{telling.text} That is too little to move money for; nothing is proposed."
+        return Answer(result=report, telling=telling.model_copy(update={"text": text}))
+    return Answer(result=report, telling=telling, action=_action(report, found, campaigns))
+
+
+def _meant(asked: OptimizeBudget, context: Context) -> tuple[str, dict[str, Campaign]]:
+    """The campaign, or the venture's active campaigns in one currency, by their canonical names."""
+    venture = context.venture(asked.venture)
+    if asked.campaign is not None:
+        return asked.campaign, {asked.campaign: context.campaign(asked.campaign, venture)}
+    if venture is None:
+        raise Problem("which_campaign", "Optimize what?", "Name a campaign or a venture.")
+    active = campaigns_of(context.connection, venture_id=venture.id, status=CampaignStatus.ACTIVE)
+    labels = context.labels("campaign")
+    fitting = {labels[one.id]: one for one in active if one.currency == venture.currency}
+    if not fitting:
+        raise Problem(
+            "nothing_active", f"{venture.name} has no active campaign.", "Resume or launch one first."
+        )
+    return venture.name, fitting
+
+
+def _fits(context: Context, campaigns: dict[str, Campaign]) -> tuple[dict[int, Fit | Refusal], Period]:
+    """Every line's response curve, fitted to the year up to the latest full day with data."""
+    ids = [line.id for campaign in campaigns.values() for line in campaign.lines]
+    yesterday = context.today - timedelta(days=1)
+    ends = [
+        latest_day(context.connection, Scope(campaign_id=one.id), yesterday) for one in campaigns.values()
+    ]
+    until = max((day for day in ends if day is not None), default=yesterday)
+    days = history(context.connection, ids, until, HISTORY_DAYS)
+    return fit_all(days, seed=0), Period.last_days(HISTORY_DAYS, until)
+
+
+def _range(found: Estimate) -> Range:
+    def exact(value: float) -> Decimal:
+        return Decimal(str(round(value, 2)))
+
+    return Range(value=exact(found.value), low=exact(found.low), high=exact(found.high))
+
+
+def _report(
+    name: str, currency: str, now: Decimal, found: Optimum, campaigns: dict[str, Campaign]
+) -> OptimumReport:
+    owner = {line.id: label for label, campaign in campaigns.items() for line in campaign.lines}
+    return OptimumReport(
+        subject=name,
+        currency=currency,
+        total_before=rounded(now) or Decimal(0),
+        total_after=rounded(found.total) or Decimal(0),
+        lines=[
+            LineMove(
+                campaign=owner[move.id],
+                channel=move.channel,
+                before=rounded(move.before) or Decimal(0),
+                after=rounded(move.after) or Decimal(0),
+            )
+            for move in found.moves
+        ],
+        reasons={move.name: move.reason for move in found.moves},
+        revenue_now=_range(found.effect.now),
+        revenue_then=_range(found.effect.proposed),
+        gain=_range(found.effect.gain),
+        confidence=Decimal(str(round(found.effect.confidence, 4))),
+        confidence_meaning=CONFIDENCE_MEANING,
+        risk=found.risk.value,
+        channel_cap=found.cap,
+        notes=list(found.notes),
+    )
+
+
+def _telling(report: OptimumReport, found: Optimum, lines: list[Line], period: Period) -> Telling:
+    def money(amount: Decimal) -> str:
+        return wording.money(amount, report.currency)
+
+    gain = report.gain
+    text = (
+        f"{report.subject}: {money(found.moved)} of {money(report.total_after)} a month would change lines. "
+        f"Expected revenue {money(report.revenue_then.value)} a month instead of "
+        f"{money(report.revenue_now.value)}: "
+        f"{money(gain.value)} more (90 % range {money(gain.low)} to {money(gain.high)}), "
+        f"confidence {wording.percent(report.confidence)}, risk {report.risk}."
+    )
+    notes = " ".join(f"{wording.sentence(note)}." for note in report.notes)
+    return Telling(
+        text=f"{text} {notes}".strip(),
+        speech=f"Expected gain {wording.spoken('revenue', gain.value, report.currency)} a month.",
+        table=_table(report, found),
+        chart=Chart(
+            kind="bar",
+            title=f"Money a month by line of {report.subject}",
+            unit=report.currency,
+            labels=[move.name for move in found.moves],
+            series=[
+                Series(name="Now", values=[float(move.before) for move in found.moves]),
+                Series(name="Then", values=[float(move.after) for move in found.moves]),
+            ],
+        ),
+        evidence=_evidence(report, lines, period),
+    )
+
+
+def _table(report: OptimumReport, found: Optimum) -> Table:
+    def money(amount: Decimal) -> str:
+        return wording.money(amount, report.currency)
+
+    return Table(
+        title="Money a month",
+        columns=[
+            Column(key="line", label="Line"),
+            Column(key="before", label="Now", numeric=True),
+            Column(key="after", label="Then", numeric=True),
+            Column(key="change", label="Change", numeric=True),
+            Column(key="reason", label="Why"),
+        ],
+        rows=[
+            [move.name, money(move.before), money(move.after), money(move.change), move.reason]
+            for move in found.moves
+        ],
+    )
+
+
+def _evidence(report: OptimumReport, lines: list[Line], period: Period) -> list[Evidence]:
+    fitted = [(line, line.fit) for line in lines if isinstance(line.fit, Fit)]
+    curves = [
+        Evidence(
+            claim=f"response curve of {line.name}",
+            formula="revenue a month = ceiling × spend / (spend + half-saturation), carried over day to day",
+            calculation=f"ceiling {_money(fit.curve.ceiling, report)}, half at {_money(fit.curve.half, report)}, "
+            f"carry-over {fit.carry_over:.2f}, R² {fit.r_squared:.2f}",
+            data=f"daily spend and revenue of {line.name}",
+            rows=fit.weeks * 7,
+            period=period,
+        )
+        for line, fit in fitted
+    ]
+    summary = Evidence(
+        claim=f"confidence {wording.percent(report.confidence)}, risk {report.risk}",
+        formula="the split that maximizes the sum of the lines' curves; every line not at a limit has the "
+        "same marginal revenue",
+        data=f"{len(fitted)} fitted response curves",
+        rows=len(fitted),
+        period=period,
+        assumptions=[
+            CONFIDENCE_MEANING,
+            RISK_RULE,
+            f"A channel gets at most {wording.percent(report.channel_cap)} of the budget.",
+        ],
+    )
+    return [summary, *curves]
+
+
+def _money(value: float, report: OptimumReport) -> str:
+    return wording.money(Decimal(str(round(value, 2))), report.currency)
+
+
+def _action(report: OptimumReport, found: Optimum, campaigns: dict[str, Campaign]) -> Action:
+    amount = wording.money(found.moved, report.currency)
+    what = f"{amount} a month between the channel lines of {report.subject}"
+    if report.total_after != report.total_before:
+        total = wording.money(report.total_after, report.currency)
+        what = f"{report.subject} to {total} a month, split over its channel lines as shown"
+    verb, past = ("move", "Moved") if report.total_after == report.total_before else ("set", "Set")
+    return budget_action(
+        campaigns,
+        {move.id: move.after for move in found.moves},
+        summary=f"{verb} {what}",
+        done=f"{past} {what}.",
+        amount=found.moved,
+        confidence=report.confidence,
+        risk=report.risk,
+    )

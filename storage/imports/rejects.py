@@ -1,0 +1,72 @@
+"""Refused rows: the first for the report, all of them for the file that was asked for."""
+
+import csv
+import os
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from storage.imports.errors import ImportRefusedError
+from storage.imports.numbers import is_blank_value
+from storage.imports.request import SHOWN_REJECTS, Reject
+from storage.imports.sources import Cell
+
+_LONGEST_VALUE = 200
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Rejects:
+    """Collects refused rows. The file appears, whole, when all rows were read."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.first: list[Reject] = []
+        self.count = 0
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        if self._path is None:
+            return self
+        try:
+            handle, self._temporary = tempfile.mkstemp(prefix=".rejects-", dir=self._path.parent)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ImportRefusedError(
+                "rejects_unwritable", f"{self._path} cannot be written: {reason}.", "Name another --rejects file."
+            ) from error
+        self._file = os.fdopen(handle, "w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._file)
+        self._writer.writerow(["line", "column", "value", "reason"])
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is None or self._path is None:
+            return
+        self._file.close()
+        if kind is None:
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(self._temporary).chmod(0o666 & ~mask)
+            Path(self._temporary).replace(self._path)
+        else:
+            Path(self._temporary).unlink(missing_ok=True)
+
+    def add(self, line: int, column: str, value: Cell, reason: str) -> None:
+        """Refuse a row."""
+        self.count += 1
+        said = "" if value is None else str(value)
+        said = said if len(said) <= _LONGEST_VALUE else said[:_LONGEST_VALUE] + "…"
+        if len(self.first) < SHOWN_REJECTS:
+            self.first.append(Reject(line, column, said, reason))
+        if self._file is not None:
+            self._writer.writerow([line, _inert(column), _inert(said), reason])
+
+
+def _inert(text: str) -> str:
+    """A value that a spreadsheet shows rather than computes."""
+    starts_formula = text.startswith(_FORMULA_STARTS) and not is_blank_value(text)
+    is_number = text[1:].replace(".", "", 1).isdecimal() and text[:1] in "+-"
+    return f"'{text}" if starts_formula and not is_number else text
