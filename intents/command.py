@@ -49,6 +49,8 @@ class Command(BaseModel):
     role: ClassVar[Role] = Role.VIEWER
     examples: ClassVar[tuple[str, ...]] = ()
     """Phrases for help and documentation, the best first."""
+    suggested: ClassVar[bool] = False
+    """Whether an empty conversation offers it."""
     version: ClassVar[int] = 1
     """Raised when the meaning of a slot changes, so that a frozen command of an older version is noticed."""
 

@@ -35,7 +35,7 @@ class Refused(HTTPException):
 
 def problem_response(status: int, error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response of an error."""
-    return JSONResponse(ErrorBody(error=error).model_dump(), status, headers)
+    return JSONResponse(ErrorBody(error=error).model_dump(exclude_none=True), status, headers)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -51,7 +51,7 @@ def readyz(here: Here) -> Response:
         message=" ".join(message for message, _ in reasons),
         cure=" ".join(cure for _, cure in reasons),
     )
-    return JSONResponse(ErrorBody(error=error).model_dump(), 503)
+    return JSONResponse(ErrorBody(error=error).model_dump(exclude_none=True), 503)
 
 
 @router.get("/metrics", operation_id="metrics", response_class=Response)

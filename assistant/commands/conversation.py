@@ -18,6 +18,7 @@ class HelpEntry(BaseModel):
     """Slot by name: what it is asked for with."""
     role: str
     effect: str
+    suggested: bool = False
 
 
 class HelpPage(BaseModel):
@@ -31,6 +32,7 @@ class Help(Command):
     """Tells what can be asked, or how to ask one thing."""
 
     examples = ("help", "what can you do", "help with campaigns")
+    suggested = True
 
     topic: TopicName | None = Field(None, description="Help with what?")
 
@@ -82,6 +84,7 @@ def _entry(command: type[Command]) -> HelpEntry:
         slots={slot.name: slot.question for slot in slots_of(command)},
         role=command.role.value,
         effect=command.effect.value,
+        suggested=command.suggested,
     )
 
 

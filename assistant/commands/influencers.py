@@ -73,6 +73,7 @@ class FindInfluencers(Command):
     """Finds influencers by category, followers, platform, place, engagement and price, the best first."""
 
     examples = ("find influencers for fitness with fifty thousand followers",)
+    suggested = True
 
     category: CategoryName | None = Field(None, description="In which category?")
     followers: FollowersRange | None = Field(None, description="With how many followers?")

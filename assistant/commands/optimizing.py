@@ -62,6 +62,7 @@ class OptimizeBudget(Command):
         "optimize budget for campaign Spring Launch",
         "optimize the budget of Acme with 80k",
     )
+    suggested = True
 
     campaign: CampaignName | None = Field(None, description="Of which campaign?")
     venture: VentureName | None = Field(None, description="Of which venture?")
@@ -222,7 +223,8 @@ def _evidence(report: OptimumReport, lines: list[Line], period: Period) -> list[
         Evidence(
             claim=f"response curve of {line.name}",
             formula="revenue a month = ceiling × spend / (spend + half-saturation), carried over day to day",
-            calculation=f"ceiling {_money(fit.curve.ceiling, report)}, half at {_money(fit.curve.half, report)}, "
+            calculation=f"ceiling {_money(fit.curve.ceiling, report)}, "
+            f"half at {_money(fit.curve.half, report)}, "
             f"carry-over {fit.carry_over:.2f}, R² {fit.r_squared:.2f}",
             data=f"daily spend and revenue of {line.name}",
             rows=fit.weeks * 7,

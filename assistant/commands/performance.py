@@ -61,6 +61,7 @@ class ShowPerformance(Command):
         "how did we do last month",
         "spend and revenue of Northwind in Q3",
     )
+    suggested = True
 
     venture: VentureName | None = Field(None, description="Which venture?")
     period: PeriodSlot | None = Field(None, description="For which period?")
@@ -191,6 +192,7 @@ class TopChannels(Command):
     """Ranks the channels of a venture or the portfolio by ROAS or another metric."""
 
     examples = ("what are the top performing channels this month", "top 3 channels for Acme by conversions")
+    suggested = True
 
     venture: VentureName | None = Field(None, description="Which venture?")
     period: PeriodSlot | None = Field(None, description="For which period?")

@@ -20,10 +20,21 @@ _BY_PART = 0.5
 _BY_CONTENT = 0.4
 _LEAST_FITTING = 0.5
 _SURELY_FITTING = 0.8
-_RATIOS = frozenset("per rate avg average cpc cpm cpa ctr share target previous percent".split())
-_PEOPLE = frozenset(
-    "name youtuber tiktoker channel influencer creator account user profile instagrammer".split()
-)
+_RATIOS = {
+    "per",
+    "rate",
+    "avg",
+    "average",
+    "cpc",
+    "cpm",
+    "cpa",
+    "ctr",
+    "share",
+    "target",
+    "previous",
+    "percent",
+}
+_PEOPLE = {"name", "youtuber", "tiktoker", "channel", "influencer", "creator", "account", "user", "profile"}
 _HANDLE = re.compile(r"@?[A-Za-z0-9._\-]{2,100}")
 _NUMBERS = ("count", "money", "share", "rank")
 _SAME = Decimal("0.02")
@@ -99,6 +110,9 @@ def _check_names(
                     f"{option} {name}=…: {shape.name} have no field {name!r}.",
                     f"Fields are {', '.join(dict.fromkeys(known))}.",
                 )
+    for name, value in constants.items():
+        if not value.strip():
+            raise ImportRefusedError("bad_value", f"--set {name}= says nothing.", "Give it a value.")
     for name, column in mapped.items():
         if column and _place(columns, column) < 0:
             near = extractOne(column, columns, score_cutoff=60)

@@ -180,6 +180,10 @@ def _year_last(first: int, second: int, year: str, order: Order | None) -> tuple
         order = "dmy"
     elif second > 12 >= first:
         order = "mdy"
+    elif order is None and first != second:
+        raise CellRefusedError(
+            "can be read two ways; write it as 2021-02-01, or say --set date_order=mdy or dmy"
+        )
     day, month = (second, first) if order == "mdy" else (first, second)
     return _year(year), month, day
 
@@ -225,6 +229,13 @@ def _zone(text: str | None) -> tzinfo | None:
     if offset >= timedelta(hours=24):
         raise CellRefusedError("has a time zone that does not exist")
     return timezone(-offset if text[0] == "-" else offset)
+
+
+def refuse_future(moment: datetime, now: datetime) -> datetime:
+    """The moment, unless it lies beyond today anywhere on earth. Raises `CellRefusedError`."""
+    if moment > now + timedelta(days=1):
+        raise CellRefusedError("lies in the future")
+    return moment
 
 
 def months_before(day: date, months: int) -> date:

@@ -7,13 +7,13 @@ from functools import cached_property
 from storage.imports.words import fold
 
 OPTIONS = {
-    "date_order": "mdy or dmy: which comes first in dates such as 2/1/21",
-    "decimal": "point or comma: what divides whole units from their parts",
-    "blanks": "zero takes every blank measure as 0",
-    "fractions": "round rounds counts that are not whole",
-    "conversion_touches": "no keeps conversions out of the touchpoints",
+    "date_order": ("mdy", "dmy"),
+    "decimal": ("point", "comma"),
+    "blanks": ("refuse", "zero"),
+    "fractions": ("refuse", "round"),
+    "conversion_touches": ("yes", "no"),
 }
-"""What `--set` says about reading rather than about a field."""
+"""What `--set` says about reading rather than about a field, and what it can say."""
 
 DEFAULTS = ("currency", "time_zone", "gross_margin", "stage", "model", "category", "objective")
 """What `--set` says about ventures and campaigns that an import creates."""
@@ -112,7 +112,8 @@ PERFORMANCE = Shape(
         Field(
             "breakdown",
             "text",
-            "age, gender, sex, device, device type, device category, placement, country, region, hour, interest, "
+            "age, gender, sex, device, device type, device category, placement, country, region, hour, "
+            "interest, "
             "network type, match type, ad group id, ad set id, adset id",
             many=True,
         ),
@@ -123,20 +124,23 @@ PERFORMANCE = Shape(
         Field(
             "conversions",
             "count",
-            "conversions, orders, purchases, website purchases, transactions, results, acquisitions, total orders",
+            "conversions, orders, purchases, website purchases, transactions, results, acquisitions, "
+            "total orders",
             "conversion conversions orders purchases",
         ),
         Field(
             "revenue",
             "money",
             "revenue, conversion value, conv value, conversions value, total conversion value, "
-            "purchases conversion value, purchase value, sales amount, sale amount, sales, total revenue, income",
+            "purchases conversion value, purchase value, sales amount, sale amount, sales, total revenue, "
+            "income",
             "revenue",
         ),
         Field(
             "spend",
             "money",
-            "spend, spent, amount spent, cost, ad spend, adspend, total spent, total spend, campaign cost, ad cost, "
+            "spend, spent, amount spent, cost, ad spend, adspend, total spent, total spend, "
+            "campaign cost, ad cost, "
             "media cost, costs",
             "spend spent cost",
         ),
@@ -147,7 +151,8 @@ PERFORMANCE = Shape(
 _TIME = Field(
     "time",
     "moment",
-    "time, timestamp, occurred at, event time, event timestamp, interaction time, created at, datetime, date time, "
+    "time, timestamp, occurred at, event time, event timestamp, interaction time, created at, datetime, "
+    "date time, "
     "date, order date, day",
     "time date",
     required=True,
@@ -211,13 +216,15 @@ INFLUENCERS = Shape(
         Field(
             "category",
             "text",
-            "category 1, category, niche, vertical, main category, category 2, category 3, topic, topics, topic 1",
+            "category 1, category, niche, vertical, main category, category 2, category 3, topic, topics, "
+            "topic 1",
             many=True,
         ),
         Field(
             "followers",
             "count",
-            "followers numbers, followers, subscribers, follower count, followers count, subscriber count, fans",
+            "followers numbers, followers, subscribers, follower count, followers count, "
+            "subscriber count, fans",
             "followers subscribers",
             required=True,
         ),
@@ -225,7 +232,8 @@ INFLUENCERS = Shape(
         Field(
             "interactions",
             "count",
-            "engagement avg values, engagement avg, eng avg, average engagement, avg engagement, engagement average, "
+            "engagement avg values, engagement avg, eng avg, average engagement, avg engagement, "
+            "engagement average, "
             "engagements, interactions, engagement",
         ),
         Field("likes", "count", "likes avg, avg likes, average likes, likes"),
@@ -280,7 +288,8 @@ CUSTOMERS = Shape(
         Field(
             "customer",
             "text",
-            "customer id, customer, external id, account id, user id, client id, subscriber id, id, customer number",
+            "customer id, customer, external id, account id, user id, client id, subscriber id, id, "
+            "customer number",
             required=True,
         ),
         Field("email", "text", "email, e mail, email address, mail"),
@@ -300,7 +309,8 @@ CUSTOMERS = Shape(
         Field(
             "acquired",
             "moment",
-            "acquired at, acquired, signup date, sign up date, signed up at, created at, start date, join date, "
+            "acquired at, acquired, signup date, sign up date, signed up at, created at, start date, "
+            "join date, "
             "customer since, registration date, subscription start",
         ),
         Field(

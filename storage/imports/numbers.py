@@ -18,15 +18,16 @@ MOST_MONEY = 10**10
 """Largest amount of one row, in whole units: sums of many still fit a database's integers."""
 
 _MICRO = Decimal("0.000001")
-_BLANKS = frozenset({"", "-", "--", "—", "–", "n/a", "na", "nan", "null", "none", "nil", "(not set)", "#n/a"})  # noqa: RUF001
+_BLANKS = frozenset({"", "-", "--", "—", "–", "n/a", "na", "nan", "null", "none", "nil", "(not set)", "#n/a"})
 _SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "mio": 10**6, "b": 10**9, "bn": 10**9}
 _SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "₹": "INR", "¥": "JPY", "r$": "BRL"}
 _LOCAL = frozenset({"kr", "zł", "kč", "ft", "lei", "rs", "rm", "us$", "a$", "c$", "s$"})
-CURRENCIES = frozenset(
+_ISO_CODES = (
     "AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JPY KES KRW "
     "KWD LKR MAD MXN MYR NGN NOK NZD OMR PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TND TRY TWD UAH USD "
-    "UYU VND ZAR".split()
+    "UYU VND ZAR"
 )
+CURRENCIES = frozenset(_ISO_CODES.split())
 """ISO 4217 codes that are told apart from other words beside a number."""
 _SHAPE = re.compile(
     r"""(?P<open>\()? \s*
@@ -48,7 +49,7 @@ def is_blank_value(cell: Cell) -> bool:
     """Whether a cell holds nothing, or one of the marks exporters write for nothing."""
     if isinstance(cell, str):
         return cell.strip().casefold() in _BLANKS
-    return cell is None or cell != cell  # noqa: PLR0124 - only not-a-number differs from itself
+    return cell is None or cell != cell
 
 
 def currency_in(text: str) -> str | None:

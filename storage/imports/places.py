@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
-from itertools import combinations
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -171,6 +170,7 @@ class Places:
             row = self._known.campaigns.get((venture.id, key)) if venture.id else None
             # "$" alone does not say whose dollar: a venture that has one keeps its own.
             own = currency if currency and not same_money(currency, venture.currency) else venture.currency
+            own = "USD" if own == "$" else own
             found = CampaignPlace(venture, key, row.currency if row else own, row.id if row else None)
             self._campaigns[venture.number, key] = found
         return found
@@ -285,6 +285,11 @@ class Places:
         line.id = made[0] if made else None
         created.lines.append(f"{self.name_of(line.campaign)} · {Channel(line.channel).label}")
 
+    def only_currency(self) -> str | None:
+        """The currency of every place rows belong to, if it is one."""
+        found = {line.campaign.currency for line in self.lines} or {one.currency for one in self.ventures}
+        return found.pop() if len(found) == 1 else None
+
     def name_of(self, campaign: CampaignPlace) -> str:
         """A campaign's name as most rows spell it."""
         return _usual(campaign.spellings)
@@ -356,18 +361,16 @@ def _others(spellings: Counter[str]) -> list[str]:
 
 
 def _alike(created: list[str], known: list[str], kind: str) -> list[str]:
-    new, old = created[:_COMPARED], known[:_COMPARED]
-    pairs = [
-        *combinations(new, 2),
-        *((one, other) for one in new for other in old if fold(one) != fold(other)),
-    ]
+    groups: list[list[str]] = []
+    new = created[:_COMPARED]
+    for name in [*known[:_COMPARED], *new]:
+        group = next((group for group in groups if any(alike(name, other) for other in group)), None)
+        if group is None:
+            groups.append([name])
+        elif name not in group:
+            group.append(name)
     return [
-        f"{kind}s {one!r} and {other!r} look like one; --set {kind}=NAME makes them one"
-        for one, other in pairs
-        if alike(one, other)
-    ][:10]
-
-
-def today_of(now: datetime) -> date:
-    """The latest day it can be anywhere."""
-    return date.fromordinal(now.astimezone(UTC).date().toordinal() + 1)
+        f"{kind}s {', '.join(map(repr, group))} look like one; --set {kind}=NAME makes them one"
+        for group in groups
+        if len(group) > 1 and any(name in new for name in group)
+    ]

@@ -131,12 +131,12 @@ def getter(place: int | None, constant: Any, parse: Callable[[Cell], Any]) -> Ge
         if cell.__class__ is not str:
             return constant if is_blank_value(cell) else parse(cell)
         try:
-            return known[cell]  # type: ignore[index]
+            return known[cell]
         except KeyError:
             value = constant if is_blank_value(cell) else parse(cell)
             if len(known) >= _KEPT:
                 known.clear()
-            known[cell] = value  # type: ignore[index]
+            known[cell] = value
             return value
 
     return get

@@ -19,7 +19,10 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 class Rejects:
     """Collects refused rows. The file appears, whole, when all rows were read."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, source: Path) -> None:
+        if path is not None and (path.is_dir() or path.resolve() == source.resolve()):
+            what = "is a folder" if path.is_dir() else "is the file to import"
+            raise ImportRefusedError("rejects_unwritable", f"{path} {what}.", "Name another --rejects file.")
         self.first: list[Reject] = []
         self.count = 0
         self._path = path
@@ -33,7 +36,9 @@ class Rejects:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise ImportRefusedError(
-                "rejects_unwritable", f"{self._path} cannot be written: {reason}.", "Name another --rejects file."
+                "rejects_unwritable",
+                f"{self._path} cannot be written: {reason}.",
+                "Name another --rejects file.",
             ) from error
         self._file = os.fdopen(handle, "w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file)

@@ -114,6 +114,8 @@ class ImportReport:
     """The first refused rows."""
     rejects_file: str | None = None
     created: Created = field(default_factory=Created)
+    currency: str | None = None
+    """Of the amounts, when all are in one."""
     totals: dict[str, str] = field(default_factory=dict)
     """Sums over the file's accepted rows, exact."""
     first_day: str | None = None

@@ -3,14 +3,15 @@
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from engines.terms import Channel
 from storage import names
 from storage.database import Database
 from storage.imports.columns import Plan, choose
@@ -29,13 +30,7 @@ from storage.imports.stage import Fate, Stage, clashes, counted, index_identity,
 
 _SAMPLE = 500
 _TOLD_EVERY = 5_000
-_CHOICES = {
-    "date_order": ("mdy", "dmy"),
-    "decimal": ("point", "comma"),
-    "blanks": ("zero", "refuse"),
-    "fractions": ("round", "refuse"),
-    "conversion_touches": ("yes", "no"),
-}
+_DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD"})
 
 
 def run(
@@ -66,24 +61,147 @@ def run(
     given = {name: value for name, value in request.set.items() if name not in options}
     plan = choose(shape, source.columns, sample, request.map, given, file.name)
     styles = survey(source, plan, options, tell)
-    plan = _without_blank_columns(plan, styles)
-    report = ImportReport(
-        kind=request.kind,
-        file=file.name,
-        dry_run=request.dry_run,
-        format=source.format,
-        encoding=source.encoding,
-        sheet=source.sheet,
-        columns=plan.chosen,
-        unused=plan.unused,
-    )
+    one = _Import(request, source, _without_blank_columns(plan, styles), styles, options, now, tell)
     try:
         with database.engine.connect() as connection:
-            _import(connection, request, source, plan, styles, options, report, now, defaults, tell)
-    except (IntegrityError, OperationalError, DBAPIError) as error:
+            one.run(connection, defaults or ImportDefaults())
+    except DBAPIError as error:
         raise _database_trouble(error) from error
-    report.seconds = round(time.monotonic() - started, 3)
-    return report
+    one.report.seconds = round(time.monotonic() - started, 3)
+    return one.report
+
+
+class _Import:
+    """The steps after the file was looked through."""
+
+    def __init__(
+        self,
+        request: ImportRequest,
+        source: Source,
+        plan: Plan,
+        styles: Styles,
+        options: dict[str, str],
+        now: datetime,
+        tell: Progress,
+    ) -> None:
+        self._request, self._source, self._plan, self._styles = request, source, plan, styles
+        self._options, self._now, self._tell = options, now, tell
+        self.report = ImportReport(
+            kind=request.kind,
+            file=Path(request.file).name,
+            dry_run=request.dry_run,
+            format=source.format,
+            encoding=source.encoding,
+            sheet=source.sheet,
+            columns=plan.chosen,
+            unused=plan.unused,
+            rejects_file=str(request.rejects) if request.rejects else None,
+        )
+
+    def run(self, connection: Connection, defaults: ImportDefaults) -> None:
+        """Stage every row, then swap."""
+        report, request = self.report, self._request
+        settings = Settings.made(defaults, request.set, _currency(self._styles.currency, defaults))
+        places = Places(connection, settings)
+        connection.rollback()
+        is_sqlite = connection.dialect.name == "sqlite"
+        context = Context(self._plan, self._styles, self._options, places, report, self._now, is_sqlite)
+        kind = KINDS[request.kind](context)
+        with Rejects(request.rejects, request.file) as rejects, staging(connection, kind.stage) as stage:
+            self._stage(kind, stage, rejects)
+            self._tell("sorting", 0, 1)
+            index_identity(connection, kind.stage)
+            kind.settle(connection)
+            _refuse_clashes(connection, kind, rejects)
+            kind.sums(connection)
+            report.merged = counted(connection, kind.stage)[Fate.MERGED]
+            connection.commit()
+            self._tell("sorting", 1, 1)
+            report.refused, report.rejects = rejects.count, rejects.first
+            report.currency = places.only_currency()
+            if report.accepted:
+                self._tell("writing", 0, 1)
+                self._swap(connection, kind)
+                self._tell("writing", 1, 1)
+            else:
+                report.status = "refused" if report.refused else "unchanged"
+        report.assumptions = self._assumptions(kind, settings)
+        report.warnings += places.lookalikes(report.created)
+
+    def _stage(self, kind: Kind, stage: Stage, rejects: Rejects) -> None:
+        report, width, pads = self.report, len(self._source.columns), self._source.format == "xlsx"
+        for line, cells in self._source.rows():
+            report.rows += 1
+            if not report.rows % _TOLD_EVERY:
+                self._tell("checking rows", report.rows, self._styles.rows)
+            if len(cells) != width:
+                if len(cells) < width and pads:
+                    cells = (*cells, *[None] * (width - len(cells)))  # noqa: PLW2901 - padded
+                elif len(cells) < width or not all(map(is_blank, cells[width:])):
+                    reason = f"the row has {len(cells)} cells, the header {width}"
+                    rejects.add(line, "", _beyond(cells, width), reason)
+                    continue
+            try:
+                rows = kind.read(line, cells)
+            except RowRefusedError as error:
+                rejects.add(line, error.column, error.value, error.reason)
+                continue
+            report.skipped += not rows
+            for row in rows:
+                stage.add(row)
+        stage.flush()
+        self._tell("checking rows", self._styles.rows, self._styles.rows)
+
+    def _swap(self, connection: Connection, kind: Kind) -> None:
+        """The one write transaction: everything, or on a dry run and on any error nothing."""
+        report = self.report
+        connection.execution_options(gtm_write=True)
+        try:
+            with connection.begin() as transaction:
+                if connection.dialect.name != "sqlite":
+                    connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('gtm imports'))")
+                digest = _digest(self._request)
+                again = was_imported(connection, digest)
+                run_id = self._begin(connection, digest)
+                kind.merge(connection, run_id, again=again)
+                fates = counted(connection, kind.stage, by_line=True)
+                report.imported, report.corrected = fates[Fate.NEW], fates[Fate.CHANGED]
+                report.known, report.repeated = fates[Fate.KNOWN], fates[Fate.REPEATED]
+                changes = bool(report.imported or report.corrected)
+                report.status = "imported" if changes else "unchanged"
+                if self._request.dry_run or not changes:
+                    transaction.rollback()
+                    return
+                report.run = run_id
+                names.touch(connection)
+                kept = {**report.to_json(), "rejects": []}
+                connection.execute(import_runs.update().where(import_runs.c.id == run_id).values(report=kept))
+        finally:
+            connection.execution_options(gtm_write=False)
+
+    def _begin(self, connection: Connection, digest: str) -> int:
+        insert = import_runs.insert().values(
+            kind=self.report.kind, file=self.report.file[:300], digest=digest, at=self._now, report={}
+        )
+        run_id: int = connection.execute(insert.returning(import_runs.c.id)).scalar_one()
+        return run_id
+
+    def _assumptions(self, kind: Kind, settings: Settings) -> list[str]:
+        report, created = self.report, self.report.created
+        said = [f"the file is {report.encoding} text"] if report.encoding not in (None, "utf-8") else []
+        said += [*self._source.notes, *self._plan.notes, *self._styles.notes, *kind.notes()]
+        said += kind.context.places.spellings()
+        if created.ventures:
+            said.append(
+                f"new ventures: stage {settings.stage}, model {settings.model}, "
+                f"category {settings.category}, {settings.currency}, {settings.time_zone}, "
+                f"gross margin {settings.gross_margin.normalize():f}"
+            )
+        if created.campaigns:
+            said.append(f"new campaigns: active, objective {settings.objective}")
+        if created.lines and report.kind == "performance":
+            said.append("a new line's monthly money is the most it spent in a calendar month of the file")
+        return said
 
 
 def _silence(stage: str, done: int, total: int) -> None:
@@ -94,7 +212,7 @@ def _options(given: Mapping[str, str]) -> dict[str, str]:
     """What `--set` says about reading, checked."""
     options = {name: value for name, value in given.items() if name in OPTIONS or name.startswith("channel:")}
     for name, value in options.items():
-        choices = _CHOICES.get(name) or [one for one in _channels()]
+        choices = OPTIONS.get(name) or tuple(one.value for one in Channel)
         if value not in choices:
             raise ImportRefusedError(
                 "bad_value", f"--set {name}={value} is not one of {', '.join(choices)}.", "Correct it."
@@ -107,16 +225,16 @@ def _options(given: Mapping[str, str]) -> dict[str, str]:
     return options
 
 
-def _channels() -> list[str]:
-    from engines.terms import Channel
-
-    return [one.value for one in Channel]
+def _currency(written: str | None, defaults: ImportDefaults) -> str | None:
+    """The currency new ventures get from the amounts; a bare "$" is whichever dollar is the default."""
+    if written != "$":
+        return written
+    return defaults.currency if defaults.currency in _DOLLARS else "USD"
 
 
 def _without_blank_columns(plan: Plan, styles: Styles) -> Plan:
     """Columns that are blank in every row give nothing."""
-    required = {one.name for one in plan.shape.fields if one.required}
-    blank = styles.blank - required
+    blank = styles.blank - {one.name for one in plan.shape.fields if one.required}
     if not blank:
         return plan
     styles.notes += [f"column {plan.column(name)!r} is blank in every row" for name in sorted(blank)]
@@ -125,88 +243,8 @@ def _without_blank_columns(plan: Plan, styles: Styles) -> Plan:
     return replace(plan, places=places, chosen=chosen)
 
 
-def _import(
-    connection: Connection,
-    request: ImportRequest,
-    source: Source,
-    plan: Plan,
-    styles: Styles,
-    options: dict[str, str],
-    report: ImportReport,
-    now: datetime,
-    defaults: ImportDefaults | None,
-    tell: Progress,
-) -> None:
-    known = defaults or ImportDefaults()
-    written = None if styles.currency == "$" and known.currency in ("USD", "CAD", "AUD", "NZD", "SGD") else styles.currency
-    settings = Settings.made(known, request.set, "USD" if written == "$" else written)
-    is_sqlite = connection.dialect.name == "sqlite"
-    places = Places(connection, settings)
-    connection.rollback()
-    context = Context(plan, styles, options, places, report, now, is_sqlite)
-    kind = KINDS[request.kind](context)
-    with Rejects(request.rejects) as rejects, staging(connection, kind.stage) as stage:
-        _stage_rows(kind, source, stage, report, rejects, tell, styles.rows)
-        tell("sorting", 0, 1)
-        index_identity(connection, kind.stage)
-        kind.settle(connection)
-        _refuse_clashes(connection, kind, rejects)
-        report.merged = counted(connection, kind.stage)[Fate.MERGED]
-        connection.commit()
-        tell("sorting", 1, 1)
-        _finish_reading(report, kind, source, styles, rejects, request)
-        kind.sums(connection)
-        connection.commit()
-        digest = _digest(request, settings)
-        if report.rows > report.refused + report.skipped:
-            tell("writing", 0, 1)
-            _swap(connection, kind, report, request, digest, now)
-            tell("writing", 1, 1)
-        else:
-            report.status = "refused"
-    report.assumptions = _assumptions(report, source, plan, styles, kind, settings)
-
-
-def _stage_rows(
-    kind: Kind,
-    source: Source,
-    stage: Stage,
-    report: ImportReport,
-    rejects: Rejects,
-    tell: Progress,
-    total: int,
-) -> None:
-    width, pads = len(source.columns), source.format == "xlsx"
-    for line, cells in source.rows():
-        report.rows += 1
-        if not report.rows % _TOLD_EVERY:
-            tell("checking rows", report.rows, total)
-        if len(cells) != width:
-            if len(cells) < width and pads:
-                cells = (*cells, *[None] * (width - len(cells)))  # noqa: PLW2901 - padded
-            elif len(cells) < width or not all(map(is_blank, cells[width:])):
-                rejects.add(line, "", _beyond(cells, width), _ragged(len(cells), width))
-                continue
-        try:
-            rows = kind.read(line, cells)
-        except RowRefusedError as error:
-            rejects.add(line, error.column, error.value, error.reason)
-            continue
-        if not rows:
-            report.skipped += 1
-        for row in rows:
-            stage.add(row)
-    stage.flush()
-    tell("checking rows", total, total)
-
-
-def _beyond(cells: object, width: int) -> Cell:
-    row = cells if isinstance(cells, (list, tuple)) else ()
-    return str(row[width]) if len(row) > width else None
-
-
-def _ragged(count: int, width: int) -> str:
-    return f"the row has {count} cells, the header {width}"
+def _beyond(cells: Sequence[Cell], width: int) -> Cell:
+    return cells[width] if len(cells) > width else None
 
 
 def _refuse_clashes(connection: Connection, kind: Kind, rejects: Rejects) -> None:
@@ -215,75 +253,7 @@ def _refuse_clashes(connection: Connection, kind: Kind, rejects: Rejects) -> Non
         rejects.add(line, column, label, f"stands in line {other} already, with other values")
 
 
-def _finish_reading(
-    report: ImportReport, kind: Kind, source: Source, styles: Styles, rejects: Rejects, request: ImportRequest
-) -> None:
-    report.refused, report.rejects = rejects.count, rejects.first
-    report.rejects_file = str(request.rejects) if request.rejects else None
-
-
-def _swap(
-    connection: Connection, kind: Kind, report: ImportReport, request: ImportRequest, digest: str, now: datetime
-) -> None:
-    """The one write transaction: everything, or on a dry run and on any error nothing."""
-    connection.execution_options(gtm_write=True)
-    try:
-        with connection.begin() as transaction:
-            if connection.dialect.name != "sqlite":
-                connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('gtm imports'))")
-            again = was_imported(connection, digest)
-            made = connection.execute(
-                import_runs.insert().values(
-                    kind=report.kind, file=report.file[:300], digest=digest, at=now, report={}
-                )
-            ).inserted_primary_key
-            report.run = made[0] if made else None
-            kind.merge(connection, report.run or 0, again=again)
-            _count(connection, kind, report)
-            changed = report.imported or report.corrected
-            report.status = "imported" if changed else "unchanged"
-            if request.dry_run or not changed:
-                report.run = None
-                transaction.rollback()
-                return
-            names.touch(connection)
-            kept = {**report.to_json(), "assumptions": [], "rejects": []}
-            connection.execute(
-                import_runs.update().where(import_runs.c.id == report.run).values(report=kept)
-            )
-    finally:
-        connection.execution_options(gtm_write=False)
-
-
-def _count(connection: Connection, kind: Kind, report: ImportReport) -> None:
-    """Rows of the file by their fate; a row that became two counts once."""
-    fates = counted(connection, kind.stage)
-    report.imported, report.corrected = fates[Fate.NEW], fates[Fate.CHANGED]
-    report.known, report.repeated = fates[Fate.KNOWN], fates[Fate.REPEATED]
-
-
-def _assumptions(
-    report: ImportReport, source: Source, plan: Plan, styles: Styles, kind: Kind, settings: Settings
-) -> list[str]:
-    said = []
-    if report.encoding not in (None, "utf-8"):
-        said.append(f"the file is {report.encoding} text")
-    said += [*source.notes, *plan.notes, *styles.notes, *kind.notes(), *kind.context.places.spellings()]
-    created = report.created
-    if created.ventures:
-        said.append(
-            f"new ventures: stage {settings.stage}, model {settings.model}, category {settings.category}, "
-            f"{settings.currency}, {settings.time_zone}, gross margin {settings.gross_margin}"
-        )
-    if created.campaigns:
-        said.append(f"new campaigns: active, objective {settings.objective}")
-    if created.lines and report.kind == "performance":
-        said.append("a new line's monthly money is the most it spent in a calendar month of the file")
-    report.warnings += kind.context.places.lookalikes(created)
-    return said
-
-
-def _digest(request: ImportRequest, settings: Settings) -> str:
+def _digest(request: ImportRequest) -> str:
     """The file's bytes and how they were asked to be read."""
     digest = hashlib.sha256()
     with Path(request.file).open("rb") as file:
@@ -295,7 +265,7 @@ def _digest(request: ImportRequest, settings: Settings) -> str:
 
 
 def _database_trouble(error: DBAPIError) -> ImportRefusedError:
-    said = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+    said = (str(error.orig).strip().splitlines() or [""])[0]
     if isinstance(error, IntegrityError):
         return ImportRefusedError(
             "changed_meanwhile",
@@ -307,5 +277,7 @@ def _database_trouble(error: DBAPIError) -> ImportRefusedError:
             "database_busy", "The database is locked by somebody else.", "Wait for them, and import again."
         )
     if "readonly" in said or "read-only" in said:
-        return ImportRefusedError("database_read_only", "The database cannot be written.", "Check its permissions.")
+        return ImportRefusedError(
+            "database_read_only", "The database cannot be written.", "Check its permissions."
+        )
     return ImportRefusedError("database_unavailable", f"The database failed: {said}.", "Check that it runs.")

@@ -178,12 +178,13 @@ def settle_repeats(connection: Connection, table: Table, values: Sequence[Column
 def _later(table: Table) -> Subquery:
     """Rows that are not the first of their identity, with their number and the first."""
     several = select(table.c.identity).group_by(table.c.identity).having(func.count() > 1)
-    within = {"partition_by": table.c.identity, "order_by": table.c.seq}
     numbered = (
         select(
             table.c.seq,
-            (func.row_number().over(**within) - 1).label("number"),
-            func.first_value(table.c.seq).over(**within).label("first"),
+            (func.row_number().over(partition_by=table.c.identity, order_by=table.c.seq) - 1).label("number"),
+            func.first_value(table.c.seq)
+            .over(partition_by=table.c.identity, order_by=table.c.seq)
+            .label("first"),
         )
         .where(table.c.identity.in_(several))
         .subquery()
@@ -205,14 +206,26 @@ def clashes(connection: Connection, table: Table) -> Iterator[tuple[int, str | N
         .where(table.c.fate == Fate.CLASHING)
         .order_by(table.c.seq)
     )
-    for line, label, other in connection.execute(query):
-        yield line, label, other
+    yield from connection.execute(query).tuples()
 
 
-def counted(connection: Connection, table: Table) -> dict[Fate, int]:
-    """How many staged rows have each fate."""
-    rows = connection.execute(select(table.c.fate, func.count()).group_by(table.c.fate))
-    found = {Fate(fate): count for fate, count in rows}
+def counted(connection: Connection, table: Table, *, by_line: bool = False) -> dict[Fate, int]:
+    """How many staged rows have each fate; ``by_line``: a line that became several rows counts once."""
+    fate: ColumnElement[int] = table.c.fate
+    rows = select(fate.label("fate")).subquery()
+    if by_line and "target" in table.c:
+        # What is new outweighs what is known, and that what is repeated: the least number does.
+        best = func.min(case((fate == Fate.CHANGED, -1), (fate == Fate.NEW, -2), else_=fate))
+        of_line = select(best.label("best")).group_by(table.c.line).subquery()
+        rows = select(
+            case(
+                (of_line.c.best == -1, Fate.CHANGED), (of_line.c.best == -2, Fate.NEW), else_=of_line.c.best
+            ).label("fate")
+        ).subquery()
+    found = {
+        Fate(one): count
+        for one, count in connection.execute(select(rows.c.fate, func.count()).group_by(rows.c.fate))
+    }
     return {fate: found.get(fate, 0) for fate in Fate}
 
 

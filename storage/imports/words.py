@@ -14,12 +14,16 @@ _SEPARATORS = re.compile(r"[\W_]+")
 _CHANNELS: dict[Channel, str] = {
     Channel.EMAIL: "email, e mail, mail, newsletter, newsletters, edm, crm, mailing, mailchimp, klaviyo",
     Channel.SEO: "seo, organic, organic search, search organic, google organic, natural search",
-    Channel.PAID_SEARCH: "paid search, search, sem, ppc, cpc, adwords, google ads, google adwords, google search, "
+    Channel.PAID_SEARCH: "paid search, search, sem, ppc, cpc, adwords, google ads, google adwords, "
+    "google search, "
     "bing ads, microsoft ads, search ads, paidsearch, google cpc, bing cpc, brand search, shopping, google",
-    Channel.PAID_SOCIAL: "paid social, social, social ads, social media, social media ads, facebook, facebook ads, "
-    "fb, meta, meta ads, instagram, instagram ads, ig, linkedin, linkedin ads, tiktok, tiktok ads, twitter, x, "
+    Channel.PAID_SOCIAL: "paid social, social, social ads, social media, social media ads, facebook, "
+    "facebook ads, "
+    "fb, meta, meta ads, instagram, instagram ads, ig, linkedin, linkedin ads, tiktok, tiktok ads, "
+    "twitter, x, "
     "twitter ads, snapchat, pinterest, reddit, reddit ads, paidsocial, facebook cpc",
-    Channel.DISPLAY: "display, online display, display ads, banner, banners, gdn, programmatic, display network, "
+    Channel.DISPLAY: "display, online display, display ads, banner, banners, gdn, programmatic, "
+    "display network, "
     "google display, media, retargeting, remarketing, native",
     Channel.VIDEO: "video, online video, video ads, youtube, youtube ads, ctv, ott, tv",
     Channel.AFFILIATE: "affiliate, affiliates, affiliate marketing, cpa network",
@@ -43,27 +47,34 @@ _PLATFORMS: dict[Platform, str] = {
     Platform.TWITCH: "twitch, twitch tv",
 }
 _TOUCHES = {
-    "impression": "impression, impressions, view, imp, ad view, display view, seen, viewed, send, sent, delivered",
+    "impression": "impression, impressions, view, imp, ad view, display view, seen, viewed, send, sent, "
+    "delivered",
     "click": "click, clicks, tap, clicked, ad click, link click, engagement, interaction",
     "visit": "visit, visits, session, sessions, page view, pageview, landing, open, opened, site visit",
-    "conversion": "conversion, conversions, converted, purchase, order, sale, transaction, checkout, paid, won, "
+    "conversion": "conversion, conversions, converted, purchase, order, sale, transaction, checkout, "
+    "paid, won, "
     "complete registration, signup, sign up, lead",
 }
-_YES = frozenset("yes y true t 1 churned left cancelled canceled lost verified".split())
-_NO = frozenset("no n false f 0 active current retained stayed".split())
+_YES = {"yes", "y", "true", "t", "1", "churned", "left", "cancelled", "canceled", "lost", "verified"}
+_NO = {"no", "n", "false", "f", "0", "active", "current", "retained", "stayed"}
 _INTENTS = ("transactional", "commercial", "navigational", "informational")
 _COUNTRIES = (
-    "AE united arab emirates, AR argentina, AT austria, AU australia, BD bangladesh, BE belgium, BG bulgaria, "
+    "AE united arab emirates, AR argentina, AT austria, AU australia, BD bangladesh, BE belgium, "
+    "BG bulgaria, "
     "BR brazil, CA canada, CH switzerland, CL chile, CN china, CO colombia, CZ czechia, CZ czech republic, "
     "DE germany, DK denmark, DO dominican republic, DZ algeria, EC ecuador, EE estonia, EG egypt, ES spain, "
     "FI finland, FR france, GB united kingdom, GB great britain, GB uk, GB england, GE georgia, GH ghana, "
     "GR greece, GT guatemala, HK hong kong, HR croatia, HU hungary, ID indonesia, IE ireland, IL israel, "
-    "IN india, IQ iraq, IR iran, IS iceland, IT italy, JM jamaica, JO jordan, JP japan, KE kenya, KH cambodia, "
-    "KR south korea, KR korea, KW kuwait, KZ kazakhstan, LB lebanon, LK sri lanka, LT lithuania, LU luxembourg, "
-    "LV latvia, MA morocco, MM myanmar, MX mexico, MY malaysia, NG nigeria, NL netherlands, NO norway, NP nepal, "
+    "IN india, IQ iraq, IR iran, IS iceland, IT italy, JM jamaica, JO jordan, JP japan, KE kenya, "
+    "KH cambodia, "
+    "KR south korea, KR korea, KW kuwait, KZ kazakhstan, LB lebanon, LK sri lanka, LT lithuania, "
+    "LU luxembourg, "
+    "LV latvia, MA morocco, MM myanmar, MX mexico, MY malaysia, NG nigeria, NL netherlands, NO norway, "
+    "NP nepal, "
     "NZ new zealand, PE peru, PH philippines, PK pakistan, PL poland, PR puerto rico, PT portugal, "
     "PY paraguay, QA qatar, RO romania, RS serbia, RU russia, SA saudi arabia, SE sweden, SG singapore, "
-    "SI slovenia, SK slovakia, SY syria, TH thailand, TN tunisia, TR turkey, TR türkiye, TW taiwan, UA ukraine, "
+    "SI slovenia, SK slovakia, SY syria, TH thailand, TN tunisia, TR turkey, TR türkiye, TW taiwan, "
+    "UA ukraine, "
     "US united states, US united states of america, US usa, UY uruguay, UZ uzbekistan, VE venezuela, "
     "VN vietnam, YE yemen, ZA south africa"
 )

@@ -5,7 +5,6 @@ import { forget, keep, restored } from "./keep.js";
 import { answer, unanswered, utterance } from "./reply.js";
 import { commands, say, signOut } from "./service.js";
 
-const SUGGESTIONS = 6;
 
 const log = document.getElementById("log");
 const form = document.getElementById("composer");
@@ -126,9 +125,8 @@ async function greet() {
 
 /** The first examples of some commands: those that can be asked about something come first. */
 function offered(known) {
-  const telling = known.filter((one) => one.permitted && one.effect === "read" && one.examples.length);
-  telling.sort((one, other) => Object.keys(other.slots).length - Object.keys(one.slots).length);
-  return telling.slice(0, SUGGESTIONS).map((one) => button(one.examples[0], () => speak(one.examples[0]), { title: one.summary }));
+  const telling = known.filter((one) => one.permitted && one.suggested);
+  return telling.map((one) => button(one.examples[0], () => speak(one.examples[0]), { title: one.summary }));
 }
 
 function startAnew() {

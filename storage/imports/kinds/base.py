@@ -12,7 +12,7 @@ from sqlalchemy import Column, Connection, Table, select, update
 from storage.imports.columns import Plan
 from storage.imports.dates import DateStyle
 from storage.imports.errors import CellRefusedError, ImportRefusedError
-from storage.imports.numbers import Style, parse_count, parse_money
+from storage.imports.numbers import CURRENCIES, Style, parse_count, parse_money
 from storage.imports.places import LinePlace, Places, VenturePlace, same_money
 from storage.imports.reading import Cells, Getter, RowRefusedError, Styles, as_text, getter
 from storage.imports.request import ImportReport
@@ -74,7 +74,9 @@ class Kind(ABC):
 
     def notes(self) -> list[str]:
         """What was decided while reading, as sentences."""
-        words = ", ".join(f"{said!r} as {meant.replace('_', ' ')}" for said, meant in self._translated.items())
+        words = ", ".join(
+            f"{said!r} as {meant.replace('_', ' ')}" for said, meant in self._translated.items()
+        )
         return [*self.context.notes, *([f"channels: {words}"] if words else [])]
 
     def get(self, name: str, parse: Callable[[Cell], Any]) -> Getter:
@@ -126,7 +128,9 @@ class Kind(ABC):
         if meant is None:
             meant, misspelled = channel_meant(said)
         if meant is None:
-            raise CellRefusedError(f"is no channel known here; --set 'channel:{said}=CHANNEL' says what it is")
+            raise CellRefusedError(
+                f"is no channel known here; --set 'channel:{said}=CHANNEL' says what it is"
+            )
         if said.casefold().replace(" ", "_") != meant and (misspelled or len(self._translated) < 40):
             self._translated[said] = meant
         return meant
@@ -150,7 +154,7 @@ class Kind(ABC):
             if place is None:
                 place = known[said] = places.venture(said)
             else:
-                place.spellings[said] += 1
+                place.spellings[" ".join(said.split())] += 1
             return place
 
         return get
@@ -209,9 +213,7 @@ class LineFinder:
         self._places = places
         self._known: dict[tuple[int, str, str, str | None], tuple[LinePlace, Counter[str], str]] = {}
 
-    def __call__(
-        self, venture: VenturePlace, campaign: str, channel: str, currency: str | None
-    ) -> LinePlace:
+    def __call__(self, venture: VenturePlace, campaign: str, channel: str, currency: str | None) -> LinePlace:
         """The line. Raises `CellRefusedError`."""
         key = (venture.number, campaign, channel, currency)
         found = self._known.get(key)
@@ -226,8 +228,8 @@ class LineFinder:
 def parse_currency(cell: Cell) -> str:
     """An ISO 4217 code."""
     code = as_text(cell).upper()
-    if len(code) != 3 or not code.isascii() or not code.isalpha():
-        raise CellRefusedError("is no currency code such as USD")
+    if code not in CURRENCIES:
+        raise CellRefusedError("is no currency known here, such as USD")
     return code
 
 
@@ -244,4 +246,6 @@ def parse_flag(cell: Cell) -> bool:
 def same_currency(kind: Kind, cells: Cells, currency: str | None, venture: VenturePlace) -> None:
     """Refuse amounts in another currency than the venture's, in which they would be kept."""
     if currency and not same_money(currency, venture.currency):
-        raise kind.refusal("currency", cells, f"is {currency}, but this venture is kept in {venture.currency}")
+        raise kind.refusal(
+            "currency", cells, f"is {currency}, but this venture is kept in {venture.currency}"
+        )

@@ -1,14 +1,14 @@
 """Customers, known by venture and their number there; what else the file says are their indicators."""
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Connection, Date, DateTime, Integer, String, func, select
 
 from storage.customers import customers
 from storage.database import Json
-from storage.imports.dates import months_before, parse_day, parse_moment
+from storage.imports.dates import months_before, parse_day, parse_moment, refuse_future
 from storage.imports.errors import CellRefusedError, ImportRefusedError
 from storage.imports.kinds.base import LineFinder, parse_flag, same_currency
 from storage.imports.kinds.state import State, as_json
@@ -146,19 +146,18 @@ class Customers(State):
 
     def _moment(self, name: str, cells: Cells, said: Cell, venture: VenturePlace) -> datetime:
         try:
-            moment = parse_moment(said, self.day_style(name), venture.zone)
-            if moment > self.context.now + timedelta(days=1):
-                raise CellRefusedError("lies in the future")
+            return refuse_future(parse_moment(said, self.day_style(name), venture.zone), self.context.now)
         except CellRefusedError as error:
             raise self.refusal(name, cells, str(error)) from error
-        return moment
 
     def _stored(self, moment: datetime) -> str:
         text = moment.isoformat(sep=" ", timespec="microseconds")
         return text[:26] if self.context.is_sqlite else text
 
     def _indicators(self, cells: Cells) -> dict[str, Any]:
-        return {name: _indicator(cells[place]) for place, name in self._rest if not is_blank_value(cells[place])}
+        return {
+            name: _indicator(cells[place]) for place, name in self._rest if not is_blank_value(cells[place])
+        }
 
     def line_facts(self, connection: Connection) -> dict[int, LineFacts]:
         """Lines customers were won through."""

@@ -1,8 +1,9 @@
 """Touchpoints and conversions: moments of visitors."""
 
-from datetime import timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BigInteger,
@@ -24,10 +25,9 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from zoneinfo import ZoneInfo
 
 from storage.customers import customers
-from storage.imports.dates import parse_moment
+from storage.imports.dates import DateStyle, parse_moment, refuse_future
 from storage.imports.errors import CellRefusedError
 from storage.imports.fields import plain
 from storage.imports.kinds.base import WEAK_IDS, Kind, LineFinder, parse_flag
@@ -70,8 +70,7 @@ class Events(Kind):
         self._content = Content(self.plan.columns)
         self._id_place = self.plan.places["id"][0] if "id" in self.plan.places else None
         self._id_name = plain(self.plan.column("id"))
-        self._latest = self.context.now + timedelta(days=1)
-        self._naive_zone: set[str] = set()
+        self._style = self.day_style("time")
         self._getters: dict[str, Getter] = {
             "venture": self.venture(),
             "time": self._raw_time(),
@@ -88,11 +87,13 @@ class Events(Kind):
         """Getters of visitor and customer."""
         return {
             "visitor": self.text("visitor", _LONGEST_VISITOR),
-            "customer": self.text("customer", _LONGEST_VISITOR) if self.plan.has("customer") else lambda _cells: None,
+            "customer": self.text("customer", _LONGEST_VISITOR)
+            if self.plan.has("customer")
+            else lambda _cells: None,
         }
 
     def _raw_time(self) -> Getter:
-        style = self.day_style("time")
+        style = self._style
         return self.get("time", lambda cell: cell if not isinstance(cell, str) else _Said(cell, style))
 
     def events(self, values: dict[str, Any], cells: Cells) -> list[tuple[int, str]]:
@@ -128,17 +129,22 @@ class Events(Kind):
             for target, kind in events
         ]
 
+    def _refuse_blank_revenue(self, cells: Cells, values: dict[str, Any]) -> None:
+        """A conversion whose value the file leaves out is not one worth nothing."""
+        if (
+            values["revenue"] is None
+            and self.plan.has("revenue")
+            and self.context.options.get("blanks") != "zero"
+        ):
+            raise self.refusal("revenue", cells, "is blank; --set blanks=zero takes it as 0")
+
     def _moment(self, cells: Cells, values: dict[str, Any], zone: ZoneInfo) -> str:
         said = values["time"]
         if said is None:
             raise self.refusal("time", cells, "is blank")
         try:
-            if isinstance(said, _Said):
-                moment = said.moment(zone)
-            else:
-                moment = parse_moment(said, self.day_style("time"), zone)
-            if moment > self._latest:
-                raise CellRefusedError("lies in the future")
+            read = said.moment(zone) if isinstance(said, _Said) else parse_moment(said, self._style, zone)
+            moment = refuse_future(read, self.context.now)
         except CellRefusedError as error:
             raise self.refusal("time", cells, str(error)) from error
         text = moment.isoformat(sep=" ", timespec="microseconds")
@@ -189,7 +195,9 @@ class Events(Kind):
         fates = (Fate.NEW,) if again else (Fate.NEW, Fate.KNOWN)
         first = func.min(func.date(stage.occurred_at), type_=Date)
         lines = (
-            select(stage.place, first).where(stage.place.is_not(None), stage.fate.in_(fates)).group_by(stage.place)
+            select(stage.place, first)
+            .where(stage.place.is_not(None), stage.fate.in_(fates))
+            .group_by(stage.place)
         )
         facts = {place: LineFacts(day) for place, day in connection.execute(lines)}
         used = connection.scalars(select(stage.venture).where(stage.fate.in_(fates)).distinct())
@@ -324,6 +332,7 @@ class Touchpoints(Events):
                 raise self.refusal(name, cells, "is blank")
         kind = values["kind"]
         if kind in ("conversion", "purchase", "renewal") or values["conversion"]:
+            self._refuse_blank_revenue(cells, values)
             self._converted += 1
             bought = "renewal" if kind == "renewal" else "purchase"
             touch = kind if kind in ("impression", "click", "visit") else "click"
@@ -335,7 +344,7 @@ class Touchpoints(Events):
         notes = super().notes()
         if self._converted and self._touches_too:
             notes.append(
-                f"{self._converted:,} rows are conversions; each is also a click of its channel at that moment "
+                f"{self._converted:,} rows are conversions; each is also a click of its channel then "
                 "(--set conversion_touches=no leaves those out)"
             )
         elif self._converted:
@@ -360,8 +369,7 @@ class Conversions(Events):
         values["visitor"] = values["visitor"] or values["customer"]
         if values["visitor"] is None:
             raise self.refusal("visitor" if self.plan.has("visitor") else "customer", cells, "is blank")
-        if values["revenue"] is None:
-            raise self.refusal("revenue", cells, "is blank")
+        self._refuse_blank_revenue(cells, values)
         return [(CONVERSION, "renewal" if kind == "renewal" else "purchase")]
 
     def people(self) -> dict[str, Getter]:
@@ -375,12 +383,12 @@ class Conversions(Events):
 class _Said:
     """A moment in words, which needs the venture's time zone to be one."""
 
-    def __init__(self, text: str, style: Any) -> None:
+    def __init__(self, text: str, style: DateStyle) -> None:
         self.text = text.strip()
         self._style = style
         self._zone: ZoneInfo | None = None
 
-    def moment(self, zone: ZoneInfo) -> Any:
+    def moment(self, zone: ZoneInfo) -> datetime:
         """The moment in UTC."""
         if self._zone is not zone:
             self._moment, self._zone = parse_moment(self.text, self._style, zone), zone

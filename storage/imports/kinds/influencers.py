@@ -51,7 +51,10 @@ class Influencers(State):
             "platform": self.get("platform", _platform),
             "followers": self.count("followers"),
             "engagement": self.get("engagement", lambda cell: parse_share(cell, share)),
-            **{name: self.count(name, rounds=True) for name in ("interactions", "likes", "comments", "shares", "average_views")},
+            **{
+                name: self.count(name, rounds=True)
+                for name in ("interactions", "likes", "comments", "shares", "average_views")
+            },
             "country": self.text("country"),
             "price": self.money("price"),
             "currency": self.currency() if self.plan.has("currency") else lambda _cells: None,
@@ -109,24 +112,23 @@ class Influencers(State):
     def _rate(self, cells: Cells, values: dict[str, Any]) -> Decimal:
         """Interactions a follower and post; viral posts reach beyond one's own, so it is cut at 1."""
         rate: Decimal | None = values["engagement"]
-        if rate is not None:
-            if self._is_percent and "%" not in str(cells[self.plan.places["engagement"][0]]):
-                rate /= 100
-        else:
+        if rate is None:
             rate = self._counted_rate(cells, values)
+        elif self._is_percent and "%" not in str(cells[self.plan.places["engagement"][0]]):
+            rate /= 100
         if rate > 1:
             self._cut += 1
-        return min(rate, Decimal(1))
+            return Decimal(1)
+        return rate
 
     def _counted_rate(self, cells: Cells, values: dict[str, Any]) -> Decimal:
-        parts = [values[name] for name in ("likes", "comments", "shares") if values[name] is not None]
-        interactions = values["interactions"] if values["interactions"] is not None else sum(parts)
-        if values["interactions"] is None and values["likes"] is None:
-            name = next(one for one in ("interactions", "likes", "engagement") if self.plan.has(one))
-            raise self.refusal(name, cells, "is blank")
-        if not values["followers"]:
-            return Decimal(0)
-        return Decimal(interactions) / values["followers"]
+        interactions, likes, followers = values["interactions"], values["likes"], values["followers"]
+        if interactions is None:
+            if likes is None:
+                name = next(one for one in ("interactions", "likes", "engagement") if self.plan.has(one))
+                raise self.refusal(name, cells, "is blank")
+            interactions = likes + (values["comments"] or 0) + (values["shares"] or 0)
+        return Decimal(interactions) / Decimal(followers) if followers else Decimal(0)
 
     def _country(self, said: str | None) -> str | None:
         if said is None:
@@ -140,7 +142,9 @@ class Influencers(State):
         """What the file gives."""
         columns = ["name", "followers", "engagement_rate"]
         columns += [
-            name for name in ("category", "average_views", "country", "price", "verified") if self.plan.has(name)
+            name
+            for name in ("category", "average_views", "country", "price", "verified")
+            if self.plan.has(name)
         ]
         if self._categories:
             columns.append("topics")
@@ -194,4 +198,3 @@ def _platform(cell: Cell) -> str:
     if platform is None:
         raise CellRefusedError("is no platform known here")
     return platform
-

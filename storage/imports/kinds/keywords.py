@@ -17,7 +17,9 @@ from storage.organic import keywords
 
 _LAST_RANK = 1_000
 _MOST_SEARCHES = 2_000_000_000
-_UNRANKED = frozenset({"not found", "not_found", "notfound", "not ranked", "not in top 100", ">100", "100+", "lost"})
+_UNRANKED = frozenset(
+    {"not found", "not_found", "notfound", "not ranked", "not in top 100", ">100", "100+", "lost"}
+)
 _LONGEST_URL = 2_000
 _MADE_WITH = {"volume": 0, "difficulty": 0, "search_intent": "informational", "cluster": "unsorted"}
 
@@ -70,7 +72,16 @@ class Keywords(State):
             raise self.refusal("volume", cells, f"is beyond {_MOST_SEARCHES:,}")
         if values["cpc"]:
             same_currency(self, cells, values["currency"], venture)
-        said = ("volume", "difficulty", "cpc", "position", "previous_position", "url", "search_intent", "cluster")
+        said = (
+            "volume",
+            "difficulty",
+            "cpc",
+            "position",
+            "previous_position",
+            "url",
+            "search_intent",
+            "cluster",
+        )
         day = values["date"]
         return [
             (
@@ -96,14 +107,21 @@ class Keywords(State):
         )
         ranked = select(stage.c.seq, best.label("number")).subquery("ranked")
         connection.execute(
-            update(stage)
-            .where(stage.c.seq == ranked.c.seq, ranked.c.number > 1)
-            .values(fate=Fate.MERGED)
+            update(stage).where(stage.c.seq == ranked.c.seq, ranked.c.number > 1).values(fate=Fate.MERGED)
         )
 
     def provided(self) -> list[str]:
         """What the file gives."""
-        names = ("volume", "difficulty", "cpc", "position", "previous_position", "url", "search_intent", "cluster")
+        names = (
+            "volume",
+            "difficulty",
+            "cpc",
+            "position",
+            "previous_position",
+            "url",
+            "search_intent",
+            "cluster",
+        )
         return [name for name in names if self.plan.has(name)]
 
     def made_with(self) -> dict[str, Any]:

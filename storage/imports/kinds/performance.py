@@ -152,9 +152,7 @@ class Performance(Kind):
                 self._blanks_taken[name] = self._blanks_taken.get(name, 0) + 1
         return [values[name] or 0 for name in MEASURES]
 
-    def _identity(
-        self, cells: Cells, values: dict[str, Any], campaign: str
-    ) -> tuple[bytes, int, str | None]:
+    def _identity(self, cells: Cells, values: dict[str, Any], campaign: str) -> tuple[bytes, int, str | None]:
         """What the row is known by: the source's id on its day, else all it says."""
         where = (values["venture"].key, values["channel"], values["date"].toordinal())
         if self._id_place is not None:
@@ -226,8 +224,8 @@ class Performance(Kind):
         more = connection.scalar(self._new_rows([func.count()], Fate.NEW).where(there)) or 0
         if more:
             self.context.report.warnings.append(
-                f"{more:,} rows were added to days that had rows already: without an id nobody can tell whether "
-                "they are the same, exported again"
+                f"{more:,} rows were added to days that had rows already: without an id nobody can tell "
+                "whether they are the same, exported again"
             )
 
     def _add(self, connection: Connection, same_row: ColumnElement[bool]) -> None:
@@ -244,9 +242,7 @@ class Performance(Kind):
         )
         both = union_all(after, before).subquery()
         sums = (cast(func.sum(both.c[name]), BigInteger).label(name) for name in MEASURES)
-        summed = (
-            select(both.c.line_id, both.c.day, *sums).where(true()).group_by(both.c.line_id, both.c.day)
-        )
+        summed = select(both.c.line_id, both.c.day, *sums).where(true()).group_by(both.c.line_id, both.c.day)
         dialect = sqlite if self.context.is_sqlite else postgresql
         insert = dialect.insert(daily_performance).from_select(
             ["line_id", "day", *MEASURES], summed.order_by(both.c.line_id, both.c.day)
@@ -270,7 +266,7 @@ class Performance(Kind):
         if connection.scalar(select(func.count()).select_from(daily_performance).where(touched, below)):
             raise ImportRefusedError(
                 "changed_since",
-                "The file corrects days whose numbers were changed by something else since they were imported.",
+                "The file corrects days whose numbers were changed by something else since.",
                 "Correct those days where they were changed.",
             )
         moved = (

@@ -67,7 +67,7 @@ class State(Kind):
         self.context.report.created = created
         self.map_places(connection)
 
-    def line_facts(self, connection: Connection) -> dict[int, Any]:  # noqa: ARG002 - for kinds with lines
+    def line_facts(self, connection: Connection) -> dict[int, Any]:
         """The channel lines rows need."""
         return {}
 
@@ -124,4 +124,3 @@ def as_json(value: object) -> str:
 def _kept(column: Column[Any]) -> ColumnElement[Any]:
     """A column as the database keeps it: amounts as whole units."""
     return type_coerce(column, BigInteger) if isinstance(column.type, Scaled) else column
-

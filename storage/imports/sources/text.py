@@ -4,11 +4,12 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from storage.imports.errors import ImportRefusedError
 from storage.imports.sources.header import Row, Source
@@ -29,6 +30,9 @@ _BOMS = (
 _DELIMITERS = ",;\t|"
 _NAMES = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
 _SNIFFED = 30
+_ANY_BYTES = ("cp1252", "latin-1")
+_CONTROLS = re.compile(r"[\x01-\x08\x0e-\x19\x1b-\x1f]")
+"""What no text holds, but bytes of any other file, read as one, do."""
 
 
 def open_text(path: Path, *, zipped: bool) -> Source:
@@ -74,8 +78,8 @@ class _Text(Source):
                 if not self._zipped:
                     yield self._file
                     return
-                with gzip.GzipFile(fileobj=self._file) as unpacked:
-                    yield unpacked
+                with gzip.open(self._file, "rb") as unpacked:
+                    yield cast("IO[bytes]", unpacked)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ImportRefusedError(
                 "damaged_file", f"{self._path.name} is cut off or damaged.", "Copy or export it again."
@@ -109,6 +113,14 @@ class _Text(Source):
         self._check("latin-1")
         return "latin-1"
 
+    def _refuse_binary(self, text: str, encoding: str) -> None:
+        if "\0" in text or (encoding in _ANY_BYTES and _CONTROLS.search(text)):
+            raise ImportRefusedError(
+                "not_text",
+                f"{self._path.name} holds NUL or control characters: it is no text file, or a damaged one.",
+                "Export it again as CSV.",
+            )
+
     def _check(self, encoding: str) -> None:
         """Decode everything once. Raises `UnicodeDecodeError` where another encoding may fit."""
         decoder, read = codecs.getincrementaldecoder(encoding)(), 0
@@ -127,12 +139,7 @@ class _Text(Source):
                     if encoding in ("utf-8", "cp1252"):
                         raise
                     raise self._undecodable(encoding) from error
-                if "\0" in text:
-                    raise ImportRefusedError(
-                        "not_text",
-                        f"{self._path.name} holds NUL bytes: it is no text file, or a damaged one.",
-                        "Export it again as CSV.",
-                    )
+                self._refuse_binary(text, encoding)
         try:
             decoder.decode(b"", True)
         except UnicodeDecodeError as error:
@@ -149,7 +156,7 @@ class _Text(Source):
 
     def _sniff(self) -> str:
         """The delimiter that divides the first lines best."""
-        if any(name in self._path.name.lower() for name in (".tsv",)):
+        if ".tsv" in self._path.name.lower():
             return "\t"
         with self._bytes() as raw, io.TextIOWrapper(raw, self.encoding, newline="") as text:
             lines = [line for _, line in zip(range(_SNIFFED), _Lines(text), strict=False)]

@@ -35,7 +35,7 @@ class Workbook:
         """The part of each sheet by name, hidden ones last."""
         found = sorted(_named(book, "sheet"), key=lambda one: one.get("state", "visible") != "visible")
         for one in found:
-            target = targets.get(next((one.get(key) for key in one.keys() if key.endswith("}id")), None), "")
+            target = targets.get(next((one.get(key) for key in one.attrib if key.endswith("}id")), None), "")
             self.sheets[one.get("name", "")] = posixpath.normpath(posixpath.join("/xl", target)).lstrip("/")
         self.starts_1904 = any(one.get("date1904") in ("1", "true") for one in _named(book, "workbookPr"))
         self._days = self._day_styles()
