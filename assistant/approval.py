@@ -38,12 +38,17 @@ def read_back(turn: Turn, action: Action, telling: Telling) -> Reply:
     question = f"Shall I {action.summary}?"
     told = telling.model_copy(
         update={
-            "text": f"{telling.text} {question}".strip(),
+            "text": f"{_reasons(action, telling)} {question}".strip(),
             "speech": question,
             "buttons": [Button(label="Yes", say="yes"), Button(label="No", say="no")],
         }
     )
     return Reply(turn_id=turn.turn_id, text=turn.text, status=Status.CONFIRM, reply=told)
+
+
+def _reasons(action: Action, telling: Telling) -> str:
+    """What was told besides that it is done, which it is not yet."""
+    return "" if telling.text.startswith(action.done) else telling.text
 
 
 def waiting_for_yes(turn: Turn, command: Command, action: Action, now: datetime) -> Waiting:
@@ -92,7 +97,7 @@ def propose(
     )
     until = wording.day((now + lifetime).date())
     waits = f"Proposal {number} waits for the chairman until {until}: {action.summary}."
-    text = f"{telling.text} {waits}".strip()
+    text = f"{_reasons(action, telling)} {waits}".strip()
     told = telling.model_copy(update={"text": text, "speech": f"Proposal {number} waits for the chairman."})
     return Reply(turn_id=turn.turn_id, text=turn.text, status=Status.APPROVAL, reply=told)
 

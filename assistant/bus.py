@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from assistant import approval
 from assistant.handling import Context, Handler
@@ -58,7 +58,8 @@ class Bus:
         """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given."""
         turn.command = command.command_name()
         turn.slots = command.model_dump(mode="json", exclude_none=True)
-        turn.memory = turn.memory.model_copy(update={"waiting": None})
+        if turn.command not in ABOUT_THE_TALK:
+            turn.memory = turn.memory.model_copy(update={"waiting": None})
         try:
             answer = self._answer(command, turn)
         except Problem as problem:
@@ -111,6 +112,7 @@ class Bus:
                     "slots": turn.slots,
                     "turn_id": turn.turn_id,
                     "answered_at": self.clock(),
+                    "listed": answer.telling.listed,
                 }
             )
         action = answer.action
@@ -131,7 +133,10 @@ class Bus:
         def make(connection: Connection) -> list[RowChange]:
             return approval.carry_out(connection, turn, action, reply, self.clock())
 
-        return self.conclude(turn, reply, make, undoes=action.undoes, approved=approved)
+        concluded = self.conclude(turn, reply, make, undoes=action.undoes, approved=approved)
+        if action.renames:
+            self.names.forget()
+        return concluded
 
     def _propose(self, command: Command, turn: Turn, action: Action, reply: Reply) -> Reply:
         lifetime = timedelta(days=self.settings.approvals.proposal_days)
@@ -207,7 +212,7 @@ class Bus:
             # Somebody sent the same key at the same time and was first.
             return self.earlier(turn) or reply
         except SQLAlchemyError as error:
-            log.warning("turn %s goes to the journal: %s", turn.turn_id, type(error).__name__)
+            log.warning("turn %s goes to the journal: %s", turn.turn_id, _named(error))
             if reply.status is not Status.FAILED:
                 reply = _as_failed(reply, database_problem(error))
             self.journal.append(self._entry(turn, reply, None))
@@ -322,6 +327,11 @@ def _trace(reading: Reading) -> dict[str, Any]:
     }
 
 
+def _named(error: SQLAlchemyError) -> str:
+    """The error without its parameters, which may hold what somebody said."""
+    return str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+
+
 def database_problem(error: SQLAlchemyError) -> Problem:
     """What a database error means to a person."""
     code, message = "database_error", "The database could not answer."
@@ -331,7 +341,7 @@ def database_problem(error: SQLAlchemyError) -> Problem:
             code, message = "database_busy", "The database is busy with another change."
         elif "readonly" in said or "read-only" in said:
             code, message = "database_read_only", "The database is read-only."
-        else:
+        elif isinstance(error, OperationalError | InterfaceError) and "no such table" not in said:
             code, message = "database_unavailable", "The database cannot be reached."
     return Problem(code, message, "Nothing was changed; try again in a moment.", status=Status.FAILED)
 

@@ -1,5 +1,6 @@
 """Runs a turn: what was said, in the light of what was said before, becomes a command for the bus."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,11 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import SQLAlchemyError
 
 from assistant import wording
-from assistant.bus import Bus, database_problem, refusal
+from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, refusal
 from assistant.memory import Memory, Pending, Waiting
 from assistant.reply import Problem, Reply, Status, Telling
 from assistant.turn import Turn
-from intents.command import Command, slots_of
+from intents.command import Command, Effect, slots_of
 from intents.filling import SlotErrors, SlotProblem, slots_from, validated
 from intents.names import Names
 from intents.reading import Reader, Reading, Scene
@@ -110,6 +111,10 @@ class Dialogue:
             reply = self._answered(turn, turn.reading, turn.memory.pending, scene)
             if reply is not None:
                 return reply
+        place = _place(turn.text)
+        if place is not None and not turn.memory.pending and len(turn.memory.listed) > place:
+            listed = turn.memory.listed[place]
+            return self._carry_out(turn, self._command(listed.command), listed.slots, scene)
         if turn.memory.waiting is not None:
             reply = self._confirmed(turn, turn.reading, turn.memory.waiting)
             if reply is not None:
@@ -120,6 +125,8 @@ class Dialogue:
         """What a yes or no leads to; None when the turn is about something else."""
         if reading.intent == AFFIRM and not reading.entities:
             return self.bus.confirm(turn, waiting)
+        if reading.intent in ABOUT_THE_TALK:
+            return None
         turn.memory = turn.memory.model_copy(update={"waiting": None})
         if reading.intent in (DENY, "cancel"):
             return self.bus.conclude(turn, _said(turn, "Dropped; nothing was changed."))
@@ -154,6 +161,9 @@ class Dialogue:
         return self._carry_out(turn, command, {**pending.slots, pending.missing: value}, scene)
 
     def _chosen(self, reading: Reading, pending: Pending, command: type[Command]) -> Any | None:
+        place = _place(reading.text)
+        if place is not None and -1 <= place < len(pending.choices):
+            return pending.choices[place]
         text = reading.text.strip().rstrip(".!").casefold()
         for choice in pending.choices:
             if text == choice.casefold():
@@ -181,12 +191,15 @@ class Dialogue:
         if reading.confidence < self.bus.settings.understanding.min_confidence:
             raise self._unsure(reading)
         command = self._command(reading.intent)
-        if reading.unknown:
-            raise _unknown_name(reading, command, scene.names)
+        if command.effect is not Effect.READ and _NEGATION.search(reading.text):
+            raise Problem("negated", "You said not to, so I changed nothing.")
         try:
             slots = slots_from(command, reading.entities, reading.text)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
+        unknown = _unexplained(reading.unknown, slots)
+        if unknown:
+            raise _unknown_name(unknown[0], command, scene.names)
         return self._carry_out(turn, command, slots, scene)
 
     def _follow_up(self, turn: Turn, last: str, reading: Reading, scene: Scene) -> Reply:
@@ -328,9 +341,41 @@ def _slot_problem(first: SlotProblem) -> Problem:
     return Problem(first.code, first.message, cure, choices=first.choices, slot=first.slot)
 
 
-def _unknown_name(reading: Reading, command: type[Command], names: Names) -> Problem:
+_NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)
+
+_PLACES = {
+    word: place
+    for place, word in enumerate(
+        ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+    )
+}
+
+_ORDINAL = re.compile(
+    r"(?:(?:and|show|show me|take|open|i mean|what about)\s+)?(?:the\s+)?"
+    rf"(?:({'|'.join(_PLACES)}|last|\d+(?:st|nd|rd|th))(?:\s+one)?|(?:number|no\.?)\s+(\d+))[.!?]?",
+    re.IGNORECASE,
+)
+
+
+def _place(text: str) -> int | None:
+    """Which of several things "the second one" means, counted from 0, the last as -1; None for other words."""
+    said = _ORDINAL.fullmatch(text.strip())
+    if said is None:
+        return None
+    word = next(group for group in said.groups() if group is not None).casefold()
+    if word == "last":
+        return -1
+    return _PLACES.get(word, int(re.sub(r"\D", "", word) or 0) - 1)
+
+
+def _unexplained(unknown: tuple[str, ...], slots: dict[str, Any]) -> list[str]:
+    """Unknown words that no slot took as a new name."""
+    taken = " ".join(str(value).casefold() for value in slots.values() if isinstance(value, str))
+    return [word for word in unknown if word.casefold() not in taken]
+
+
+def _unknown_name(said: str, command: type[Command], names: Names) -> Problem:
     """The refusal for a name nobody knows, with the nearest names of the kinds the command takes."""
-    said = reading.unknown[0]
     kinds = [slot.entity for slot in slots_of(command) if names.labels(slot.entity)]
     near = [label for kind in kinds for label in names.find(kind, said).suggestions]
     kind = kinds[0] if kinds else "name"

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 
-from assistant.reply import Action
+from assistant.reply import Action, Listed
 from assistant.settings import Dialogue
 
 
@@ -43,6 +43,8 @@ class Memory(BaseModel):
     """And with which slots: what "and last month?" builds on."""
     turn_id: str | None = None
     """The last turn that gave an answer: what "repeat" and "why" mean."""
+    listed: list[Listed] = []
+    """What the last answer listed: what "the second one" means."""
     answered_at: AwareDatetime | None = None
     pending: Pending | None = None
     waiting: Waiting | None = None

@@ -19,6 +19,11 @@ class LiveNames:
         self._checked = float("-inf")
         self._lock = threading.Lock()
 
+    def forget(self) -> None:
+        """Ask the database again at the next chance: this process changed a name."""
+        with self._lock:
+            self._checked = float("-inf")
+
     def current(self, connection: Connection) -> Names:
         """The names, at most a second old."""
         with self._lock:

@@ -125,6 +125,14 @@ class Evidence(_Part):
     assumptions: list[str] = []
 
 
+class Listed(_Part):
+    """A thing an answer listed, and the command that goes on with it: what "the second one" means."""
+
+    label: str
+    command: str
+    slots: dict[str, Any]
+
+
 class Telling(_Part):
     """What a person reads and hears."""
 
@@ -135,6 +143,7 @@ class Telling(_Part):
     buttons: list[Button] = []
     choices: list[str] = []
     evidence: list[Evidence] = []
+    listed: list[Listed] = []
 
 
 class Error(_Part):

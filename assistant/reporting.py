@@ -81,7 +81,7 @@ def portfolio_or(context: Context, venture: Venture | None, channel: str | None 
     suffix = "" if channel is None else f" on {channel.replace('_', ' ')}"
     if venture is None:
         scope = Scope(channel=channel)
-        return Subject(f"The portfolio{suffix}", scope, context.settings.currency, None)
+        return Subject(f"the portfolio{suffix}", scope, context.settings.currency, None)
     scope = Scope(venture_id=venture.id, channel=channel)
     return Subject(f"{venture.name}{suffix}", scope, venture.currency, venture.gross_margin)
 
@@ -274,12 +274,12 @@ def _no_data(context: Context, subject: Subject, period: Period) -> Problem:
     if latest is None:
         return Problem(
             "no_data",
-            f"{subject.name} has no performance data yet.",
+            f"{wording.sentence(subject.name)} has no performance data yet.",
             "Import some, or ask about another.",
         )
     return Problem(
         "no_data_in_period",
-        f"{subject.name} has no data for {wording.named(period)}.",
+        f"{wording.sentence(subject.name)} has no data for {wording.named(period)}.",
         f"The latest day with data is {wording.day(latest)}.",
     )
 

@@ -64,7 +64,8 @@ def _fits(slot: Slot, match: EntityMatch, text: str) -> bool:
 
 def _opened(slot: Slot, entities: list[EntityMatch], text: str) -> str | None:
     """The words after an opening word, up to what is already understood or a joining word."""
-    opening = re.search(rf"\b(?:{'|'.join(slot.opened_by)})\s+", text, re.IGNORECASE)
+    found = (re.search(rf"\b{word}\s+", text, re.IGNORECASE) for word in slot.opened_by)
+    opening = next((one for one in found if one is not None), None)
     if opening is None:
         return None
     end = min((match.start for match in entities if match.start >= opening.end()), default=len(text))

@@ -159,7 +159,7 @@ def _amount(value: Any, info: ValidationInfo) -> Any:
     if isinstance(value, int):
         value = Amount(amount=Decimal(value))
     elif isinstance(value, values.MoneySaid):
-        value = Amount(amount=value.amount, currency=value.currency)
+        value = Amount(amount=Decimal(value.amount), currency=value.currency)
     elif isinstance(value, Decimal):
         value = Amount(share=value)
     if isinstance(value, dict):

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +20,7 @@ from intents import lexicon, values
 from intents.names import Name, Names
 from intents.readers import cache
 from intents.readers.embedded import DATA, EmbeddedReader
+from intents.readers.entities import LIVE_NAMES
 from intents.readers.features import Block
 from intents.readers.learning import train
 from intents.readers.sentences import OUT_OF_SCOPE, training_names
@@ -39,6 +40,10 @@ SCENE = Scene(
             Name("campaign", 3, "Clearance Days", "Kestrel"),
             Name("campaign", 4, "Black Friday", "Acme"),
             Name("campaign", 5, "Black Friday", "Bluebird"),
+            Name("influencer", 1, "Rosa Delgado"),
+            Name("influencer", 2, "climbwithkai"),
+            *(Name("category", n, name) for n, name in enumerate(["Fitness", "Street Food", "Yoga"])),
+            *(Name("person", n, name) for n, name in enumerate(["Miriam", "Oskar"])),
         ]
     ),
     TODAY,
@@ -65,13 +70,22 @@ def meaning(kind: str, value: Any) -> tuple[str, Any]:
 
 
 def marked(span: Span) -> tuple[str, Any]:
-    if span.entity in ("venture", "campaign"):
-        return span.entity, SCENE.names.find(span.entity, span.value).label
+    if span.entity in LIVE_NAMES:
+        return span.entity, SCENE.names.find(span.entity, span.value).label or None
     if span.entity in lexicon.KINDS:
         return span.entity, lexicon.canonical(span.entity, span.value)
     if span.entity == "period":
         return meaning("period", values.parse_period(span.value, TODAY))
-    return span.entity, values.parse_count(span.value)
+    if span.entity == "file":
+        return "file", span.value
+    return span.entity, PARSED.get(span.entity, values.parse_count)(span.value)
+
+
+PARSED: dict[str, Callable[[str], Any]] = {
+    "money": values.parse_money,
+    "percent": values.parse_percent,
+    "range": values.parse_range,
+}
 
 
 def found(entities: Sequence[EntityMatch]) -> list[tuple[str, Any]]:

@@ -15,6 +15,7 @@ from assistant.reply import (
     Column,
     Decision,
     Evidence,
+    Listed,
     Problem,
     Table,
     Telling,
@@ -91,6 +92,9 @@ def list_approvals(asked: ListApprovals, context: Context) -> Answer[ApprovalLis
                 Button(label=f"Reject {rows[0].number}", say=f"reject proposal {rows[0].number}"),
             ],
             evidence=[one for row in rows for one in row.evidence],
+            listed=[
+                Listed(label=row.summary, command="approve", slots={"proposal": row.number}) for row in rows
+            ],
         ),
     )
 

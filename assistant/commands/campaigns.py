@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from assistant import wording
 from assistant.commands.performance import CHANNEL_COLUMNS, OVERVIEW, campaign_subject, channel_table
 from assistant.handling import Context, handles
-from assistant.reply import Answer, Button, Chart, Column, Problem, Series, Table, Telling
+from assistant.reply import Answer, Button, Chart, Column, Listed, Problem, Series, Table, Telling
 from assistant.reporting import (
     Figure,
     Part,
@@ -286,7 +286,7 @@ def _list_telling(
 ) -> Telling:
     state = f"{asked.status} " if asked.status else ""
     noun = "campaign" if len(rows) == 1 else "campaigns"
-    lead = f"{subject} has {len(rows)} {state}{noun}"
+    lead = f"{wording.sentence(subject)} has {len(rows)} {state}{noun}"
     if not rows:
         return Telling(text=f"{lead}.", speech=f"{lead}.")
     order = f"by {METRICS[asked.metric].label}, {wording.named(period)}"
@@ -317,4 +317,8 @@ def _list_telling(
         speech=f"{lead}. First: {wording.listed([row.campaign for row in shown[:3]])}.",
         table=table,
         buttons=[Button(label=row.campaign, say=f"show campaign {row.campaign}") for row in shown[:3]],
+        listed=[
+            Listed(label=row.campaign, command="show_campaign", slots={"campaign": row.campaign})
+            for row in shown
+        ],
     )

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from assistant import wording
 from assistant.handling import Context, handles
-from assistant.reply import Action, Answer, Button, Column, Evidence, Problem, Table, Telling
+from assistant.reply import Action, Answer, Button, Column, Evidence, Listed, Problem, Table, Telling
 from engines.influencers import WEIGHTS, Assessment, Filters, Range, Sought, find
 from intents.command import Command, Effect, Role
 from intents.slots import (
@@ -116,6 +116,10 @@ def find_influencers(asked: FindInfluencers, context: Context) -> Answer[Influen
             speech=f"{lead} The best is {cards[0].name}, score {cards[0].composite:.0f}.",
             table=_table(cards),
             buttons=[Button(label=card.name, say=f"show influencer {card.handle}") for card in cards[:3]],
+            listed=[
+                Listed(label=card.name, command="show_influencer", slots={"influencer": card.handle})
+                for card in cards
+            ],
             evidence=[_evidence(len(stored), len(best))],
         ),
     )

@@ -347,11 +347,12 @@ def _compared_row(
 
 
 class FunnelStep(BaseModel):
-    """One step of the funnel, and the share of the step before that reached it."""
+    """One step of the funnel, and the share of an earlier step that reached it."""
 
     name: str
     count: int
     share: Decimal | None
+    of: str | None
 
 
 class Funnel(BaseModel):
@@ -372,38 +373,45 @@ class ShowFunnel(Command):
     period: PeriodSlot | None = Field(None, description="For which period?")
 
 
-FUNNEL = ("impressions", "clicks", "leads", "conversions", "new_customers")
+FUNNEL = {
+    "impressions": None,
+    "clicks": "impressions",
+    "leads": "clicks",
+    "conversions": "clicks",
+    "new_customers": "conversions",
+}
+"""Each step and the one it is a share of; not every conversion was a lead first."""
 
 
 @handles
 def show_funnel(asked: ShowFunnel, context: Context) -> Answer[Funnel]:
     """Measure each step over the same lines and days."""
     subject = _subject(context, asked.venture, asked.campaign)
-    found = report(context, subject, asked.period, FUNNEL)
-    totals = found.measured.whole
-    counts = [int(getattr(totals, name)) for name in FUNNEL]
+    found = report(context, subject, asked.period, tuple(FUNNEL))
+    counts = {name: int(getattr(found.measured.whole, name)) for name in FUNNEL}
     steps = [
         FunnelStep(
             name=name,
-            count=count,
-            share=rounded(Decimal(count) / before) if before else None,
+            count=counts[name],
+            share=rounded(Decimal(counts[name]) / counts[of]) if of and counts[of] else None,
+            of=of,
         )
-        for name, count, before in zip(FUNNEL, counts, (0, *counts), strict=False)
+        for name, of in FUNNEL.items()
     ]
     told = "; ".join(_step(one) for one in steps)
     notes = [freshness(found, context.today), *assumptions(found)]
-    text = f"{subject.name}, {wording.named(found.window.period)}: {told}."
+    text = f"{wording.sentence(subject.name)}, {wording.named(found.window.period)}: {told}."
     return Answer(
         result=Funnel(subject=subject.name, period=found.window.period, steps=steps),
         telling=Telling(
             text=" ".join(part for part in (text, *notes) if part),
-            speech=f"Of {wording.count(counts[1])} clicks {wording.count(counts[3])} became conversions.",
+            speech=f"{'; '.join(_step(one) for one in steps)}.",
             table=Table(
                 title="Funnel",
                 columns=[
                     Column(key="step", label="Step"),
                     Column(key="count", label="Count", numeric=True),
-                    Column(key="share", label="Of the step before", numeric=True),
+                    Column(key="share", label="Share", numeric=True),
                 ],
                 rows=[[METRICS[one.name].label, wording.count(one.count), _of_before(one)] for one in steps],
             ),
@@ -414,7 +422,7 @@ def show_funnel(asked: ShowFunnel, context: Context) -> Answer[Funnel]:
                 labels=[METRICS[one.name].label for one in steps],
                 series=[Series(name="Count", values=[float(one.count) for one in steps])],
             ),
-            evidence=evidence(found, FUNNEL),
+            evidence=evidence(found, tuple(FUNNEL)),
         ),
     )
 
@@ -425,7 +433,9 @@ def _step(one: FunnelStep) -> str:
 
 
 def _of_before(one: FunnelStep) -> str:
-    return wording.NOTHING if one.share is None else wording.percent(one.share)
+    if one.share is None or one.of is None:
+        return wording.NOTHING
+    return f"{wording.percent(one.share)} of {METRICS[one.of].label.lower()}"
 
 
 def _subject(context: Context, venture: str | None, campaign: str | None) -> Subject:

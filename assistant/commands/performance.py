@@ -102,7 +102,7 @@ def _answer(
         converted_from=found.measured.converted_from,
         assumptions=assumptions(found),
     )
-    lead = f"{found.subject.name}, {wording.named(found.window.period)}: "
+    lead = f"{wording.sentence(found.subject.name)}, {wording.named(found.window.period)}: "
     told = "; ".join(_with_change(one) for one in shown.values())
     compared = f"Changes are against {wording.days(found.window.period.before())}."
     if all(one.change is None for one in shown.values()):
@@ -138,7 +138,7 @@ def _speech(found: Report, names: tuple[str, ...]) -> str:
     for name in names[:4]:
         value = found.figure(name).value
         told.append(f"{METRICS[name].label} {wording.spoken(name, value, found.subject.currency)}")
-    return f"{found.subject.name}, {found.window.period.label}: {wording.listed(told)}."
+    return f"{wording.sentence(found.subject.name)}, {found.window.period.label}: {wording.listed(told)}."
 
 
 def channel_table(parts: list[Part], names: tuple[str, ...], title: str = "By channel") -> Table:
@@ -251,7 +251,7 @@ def _ranking_answer(
         *assumptions(found),
         _ranking_note(about.label, least, left_out, currency),
     ]
-    lead = f"{found.subject.name}, {wording.named(found.window.period)}, by {about.label}: "
+    lead = f"{wording.sentence(found.subject.name)}, {wording.named(found.window.period)}, by {about.label}: "
     order = "; ".join(
         f"{place}. {_label(part.name)} {part.figures[asked.metric].shown}"
         for place, part in enumerate(ranked, start=1)
