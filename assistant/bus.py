@@ -68,7 +68,7 @@ class Bus:
             return self.conclude(turn, refusal(turn, database_problem(error)))
         except Exception:
             log.exception("%s failed in turn %s", turn.command, turn.turn_id)
-            return self.conclude(turn, refusal(turn, _defect(turn)))
+            return self.conclude(turn, refusal(turn, defect(turn)))
         return self._settled(command, turn, answer)
 
     def _answer(self, command: Command, turn: Turn) -> Answer[Any]:
@@ -346,7 +346,8 @@ def database_problem(error: SQLAlchemyError) -> Problem:
     return Problem(code, message, "Nothing was changed; try again in a moment.", status=Status.FAILED)
 
 
-def _defect(turn: Turn) -> Problem:
+def defect(turn: Turn) -> Problem:
+    """What a defect of ours means to a person."""
     return Problem(
         "internal_error",
         "Something went wrong on our side; nothing was changed.",

@@ -1,8 +1,9 @@
 """Runs a turn: what was said, in the light of what was said before, becomes a command for the bus."""
 
+import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -12,7 +13,7 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import SQLAlchemyError
 
 from assistant import wording
-from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, refusal
+from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
 from assistant.memory import Memory, Pending, Waiting
 from assistant.reply import Problem, Reply, Status, Telling
 from assistant.turn import Turn
@@ -21,6 +22,8 @@ from intents.filling import SlotErrors, SlotProblem, slots_from, validated
 from intents.names import Names
 from intents.reading import Reader, Reading, Scene
 from storage import conversations, ventures
+
+log = logging.getLogger(__name__)
 
 AFFIRM, DENY = "affirm", "deny"
 NEAREST = 3
@@ -37,35 +40,33 @@ class Dialogue:
 
     def turn(self, turn: Turn) -> Reply:
         """Answer one utterance. Turns of one conversation wait for each other; nothing is raised."""
-        with self._locks.hold(turn.conversation_id):
-            try:
-                earlier = self.bus.earlier(turn)
-                if earlier is not None:
-                    return earlier
-                return self._answer(turn)
-            except Problem as problem:
-                return self.bus.conclude(turn, refusal(turn, problem))
-            except SQLAlchemyError as error:
-                return self.bus.conclude(turn, refusal(turn, database_problem(error)))
+        return self._safely(turn, lambda: self._answer(turn))
 
     def run(self, name: str, slots: dict[str, Any], turn: Turn) -> Reply:
         """Carry out a command named outright, as HTTP routes and tools do, by the same rules."""
+        return self._safely(turn, lambda: self._named(name, slots, turn))
+
+    def _safely(self, turn: Turn, answer: Callable[[], Reply]) -> Reply:
         with self._locks.hold(turn.conversation_id):
             try:
-                earlier = self.bus.earlier(turn)
-                if earlier is not None:
-                    return earlier
-                self._remember(turn)
-                command = self._command(name)
-                scene = self.scene(turn)
-                return self.bus.dispatch(validated(command, slots, scene), turn)
-            except SlotErrors as errors:
-                turn.command = name
-                return self.bus.conclude(turn, refusal(turn, _slot_problem(errors.problems[0])))
+                return self.bus.earlier(turn) or answer()
             except Problem as problem:
                 return self.bus.conclude(turn, refusal(turn, problem))
             except SQLAlchemyError as error:
                 return self.bus.conclude(turn, refusal(turn, database_problem(error)))
+            except Exception:
+                log.exception("the dialogue failed in turn %s", turn.turn_id)
+                return self.bus.conclude(turn, refusal(turn, defect(turn)))
+
+    def _named(self, name: str, slots: dict[str, Any], turn: Turn) -> Reply:
+        self._remember(turn)
+        command = self._command(name)
+        turn.command = name
+        try:
+            ready = validated(command, slots, self.scene(turn))
+        except SlotErrors as errors:
+            raise _slot_problem(errors.problems[0]) from errors
+        return self.bus.dispatch(ready, turn)
 
     def scene(self, turn: Turn, fiscal_year_start: int = 1) -> Scene:
         """What words mean for this person now."""
@@ -112,8 +113,9 @@ class Dialogue:
             if reply is not None:
                 return reply
         place = _place(turn.text)
-        if place is not None and not turn.memory.pending and len(turn.memory.listed) > place:
-            listed = turn.memory.listed[place]
+        things = turn.memory.listed
+        if place is not None and not turn.memory.pending and -1 <= place < len(things) > 0:
+            listed = things[place]
             return self._carry_out(turn, self._command(listed.command), listed.slots, scene)
         if turn.memory.waiting is not None:
             reply = self._confirmed(turn, turn.reading, turn.memory.waiting)
@@ -125,7 +127,7 @@ class Dialogue:
         """What a yes or no leads to; None when the turn is about something else."""
         if reading.intent == AFFIRM and not reading.entities:
             return self.bus.confirm(turn, waiting)
-        if reading.intent in ABOUT_THE_TALK:
+        if reading.intent in ABOUT_THE_TALK and reading.intent != "cancel":
             return None
         turn.memory = turn.memory.model_copy(update={"waiting": None})
         if reading.intent in (DENY, "cancel"):
@@ -358,7 +360,7 @@ _ORDINAL = re.compile(
 
 
 def _place(text: str) -> int | None:
-    """Which of several things "the second one" means, counted from 0, the last as -1; None for other words."""
+    """Which of several things "the second one" means: from 0, the last -1; None for other words."""
     said = _ORDINAL.fullmatch(text.strip())
     if said is None:
         return None

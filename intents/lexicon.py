@@ -18,7 +18,7 @@ from intents.reading import EntityMatch
 
 EVERYWHERE = ("channel", "platform", "metric", "status", "model", "place")
 """The kinds that are looked for in every utterance, in the order in which they win."""
-WHERE_TAKEN = ("topic", "stage", "business", "currency", "pace", "kind")
+WHERE_TAKEN = ("topic", "stage", "business", "currency", "time_zone", "pace", "safe", "kind")
 """The kinds whose words mean too much else: looked for once it is known that the command takes them."""
 KINDS = EVERYWHERE + WHERE_TAKEN
 """Every kind of word that can be looked up here."""
@@ -28,22 +28,8 @@ _WORD = re.compile(r"[^\W_]+")
 _SPEECH_ACTS = ("help", "repeat", "cancel", "why")
 _AROUND_ANSWERS = frozenset(
     {
-        "in",
-        "the",
-        "to",
-        "it",
-        "is",
-        "it's",
-        "a",
-        "an",
-        "make",
-        "please",
-        "at",
-        "as",
-        "s",
-        "by",
-        "stage",
-        "data",
+        *("in", "the", "to", "it", "is", "a", "an", "make", "please", "at", "as", "s", "by", "stage", "data"),
+        *("only", "ones", "and", "just", "for", "what", "about", "now", "instead", "then", "but"),
     }
 )
 _LONGEST_ANSWER = 60

@@ -18,7 +18,6 @@ from sqlalchemy import Table, func, select
 from typer import Typer
 from typer.testing import CliRunner
 
-from engines.terms import Period
 from storage import migrate, names
 from storage.campaigns import campaigns, campaigns_of, channel_lines
 from storage.customers import customers
@@ -39,12 +38,11 @@ from storage.imports.words import alike, channel_meant, fold
 from storage.influencers import influencers
 from storage.journeys import conversions, touchpoints
 from storage.organic import keywords
-from storage.performance import Scope, daily_performance, measure
-from storage.ventures import Rates, all_ventures, ventures
+from storage.performance import daily_performance
+from storage.ventures import all_ventures, ventures
 
 NOW = datetime(2026, 3, 15, 18, 0, tzinfo=UTC)
 DATA = Path(__file__).parents[2] / "shared" / "data"
-AGES = Period(date(1990, 1, 1), date(2026, 12, 31))
 ACME = {"venture": "Acme", "channel": "paid_social"}
 LEDGER = (import_runs, imported_performance, imported_events)
 TARGETS = (ventures, campaigns, channel_lines, daily_performance, touchpoints, conversions, *LEDGER)
@@ -99,16 +97,16 @@ class Importer:
 
     def spent(self, campaign: str | None = None) -> dict[str, Any]:
         """Totals of everything, or of a campaign."""
+        names_of = ("impressions", "clicks", "conversions", "spend")
+        joined = daily_performance.join(
+            channel_lines, channel_lines.c.id == daily_performance.c.line_id
+        ).join(campaigns, campaigns.c.id == channel_lines.c.campaign_id)
+        query = select(*(func.sum(daily_performance.c[name]) for name in names_of)).select_from(joined)
+        if campaign:
+            query = query.where(campaigns.c.name == campaign)
         with self.database.read() as connection:
-            by_name = {one.name: one.id for one in campaigns_of(connection)}
-            scope = Scope(campaign_id=by_name[campaign] if campaign else None)
-            whole = measure(connection, scope, AGES, by="day", currency="USD", rates=Rates("USD", {})).whole
-        return {
-            "impressions": whole.impressions,
-            "clicks": whole.clicks,
-            "conversions": whole.conversions,
-            "spend": whole.spend,
-        }
+            values = connection.execute(query).one()
+        return dict(zip(names_of, (value or 0 for value in values), strict=True))
 
 
 @pytest.fixture
@@ -240,9 +238,7 @@ def test_days_are_read_in_many_formats(text: str, day: date) -> None:
     assert parse_day(text, DateStyle()) == day
 
 
-@pytest.mark.parametrize(
-    "text", ["31-02-2024", "2024-13-01", "13/13/2024", "0001-01-01", "tomorrow", "", "99"]
-)
+@pytest.mark.parametrize("text", ["31-02-2024", "2024-13-01", "13/13/2024", "0001-01-01", "today", "", "99"])
 def test_days_that_do_not_exist_are_refused(text: str) -> None:
     with pytest.raises(CellRefusedError):
         parse_day(text, DateStyle(told="dmy"))
@@ -267,8 +263,8 @@ def test_moments_are_utc() -> None:
     for text in (
         "2024-07-01T10:00:00Z",
         "2024-07-01 12:00:00",
-        "2024-07-01T05:00:00-05:00",
-        "01 Jul 2024 12:00 PM",
+        "2024-07-01T05:00-05:00",
+        "1 Jul 2024 12:00 PM",
     ):
         assert parse_moment(text, DateStyle(), berlin) == noon
 
@@ -795,10 +791,8 @@ def test_customers_count_their_months_back_from_a_day(importer: Importer) -> Non
     assert report.imported == 2
     kept, left = importer.rows(customers)
     assert (kept.acquired_at, kept.churned_at) == (datetime(2018, 5, 30, tzinfo=UTC), None)
-    assert (left.acquired_at.date(), left.churned_at) == (
-        date(2015, 8, 30),
-        datetime(2018, 6, 30, tzinfo=UTC),
-    )
+    assert left.acquired_at.date() == date(2015, 8, 30)
+    assert left.churned_at == datetime(2018, 6, 30, tzinfo=UTC)
     assert (kept.plan, kept.monthly_revenue) == ("Month-to-month", Decimal("29.85"))
     assert kept.indicators == {"total_charges": 29.85, "partner": True}
     assert left.indicators == {"partner": False}
@@ -825,9 +819,11 @@ def xlsx(rows: Sequence[Sequence[str]], extra: Mapping[str, str] | None = None) 
         '<sheet name="Notes" state="hidden" r:id="b"/><sheet name="Data" r:id="a"/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": '<Relationships><Relationship Id="a" Target="worksheets/sheet1.xml"/>'
         '<Relationship Id="b" Target="/xl/worksheets/sheet1.xml"/></Relationships>',
-        "xl/styles.xml": f'<styleSheet {main}><numFmts><numFmt numFmtId="200" formatCode="yyyy\\-mm"/></numFmts>'
+        "xl/styles.xml": f"<styleSheet {main}>"
+        '<numFmts><numFmt numFmtId="200" formatCode="yyyy\\-mm"/></numFmts>'
         '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="200"/></cellXfs></styleSheet>',
-        "xl/sharedStrings.xml": f"<sst {main}><si><t>A</t></si><si><r><t>Sp</t></r><r><t>ring</t></r></si></sst>",
+        "xl/sharedStrings.xml": f"<sst {main}><si><t>A</t></si>"
+        "<si><r><t>Sp</t></r><r><t>ring</t></r></si></sst>",
         "xl/worksheets/sheet1.xml": f"<worksheet {main}><sheetData>{content}</sheetData></worksheet>",
     }
     made = io.BytesIO()
@@ -842,28 +838,17 @@ def texts(*cells: str) -> list[str]:
     return [f'<c t="inlineStr"><is><t>{cell}</t></is></c>' for cell in cells]
 
 
+def number(value: object, style: int = 0) -> str:
+    """A cell that holds a number."""
+    return f'<c s="{style}"><v>{value}</v></c>'
+
+
+SPRING, PLAIN_A = '<c t="s"><v>1</v></c>', '<c t="s"><v>0</v></c>'
 WORKBOOK = [
     texts("ad_id", "date", "campaign", "clicks", "spend"),
-    [
-        "<c><v>708746</v></c>",
-        '<c s="1"><v>45612</v></c>',
-        '<c t="s"><v>1</v></c>',
-        "<c><v>10</v></c>",
-        "<c><v>1.429999948</v></c>",
-    ],
-    [
-        '<c r="A3"><v>2</v></c>',
-        '<c r="B3" s="1"><v>45613</v></c>',
-        '<c r="C3" t="s"><v>0</v></c>',
-        '<c r="E3"><f>1+1</f><v>2</v></c>',
-    ],
-    [
-        "<c><v>3</v></c>",
-        '<c s="1"><v>45613</v></c>',
-        '<c t="s"><v>0</v></c>',
-        "<c><f>SUM(D2:D3)</f></c>",
-        "<c><v>1</v></c>",
-    ],
+    [number(708746), number(45612, 1), SPRING, number(10), number(1.429999948)],
+    [number(2), number(45613, 1), PLAIN_A, '<c r="E3"><f>1+1</f><v>2</v></c>'],
+    [number(3), number(45613, 1), PLAIN_A, "<c><f>SUM(D2:D3)</f></c>", number(1)],
     [*texts("4", "2024-11-18", "A"), '<c t="e"><v>#DIV/0!</v></c>', '<c t="str"><f>x</f><v>$3</v></c>'],
 ]
 
@@ -926,6 +911,7 @@ PLAIN = ("ad_id,date,campaign,clicks", "1,2024-01-01,Été,1")
         ("\r\n".join(PLAIN).encode("cp1252"), "cp1252"),
         ("\n".join(PLAIN).encode("cp1252") + b"\n2,2024-01-01,\x81,1", "latin-1"),
     ],
+    ids=["utf-8", "mark", "utf-16", "utf-16 without mark", "cp1252", "latin-1"],
 )
 def test_encodings_are_found_out_and_said(sqlite_importer: Importer, content: bytes, encoding: str) -> None:
     report = sqlite_importer("performance", content, ACME)
@@ -952,7 +938,6 @@ def test_line_numbers_count_the_lines_of_the_file(sqlite_importer: Importer) -> 
     assert sqlite_importer("performance", content, ACME).rejects[0].line == 5
 
 
-BOMB = xlsx(WORKBOOK, {"xl/worksheets/sheet9.xml": ""})
 HOSTILE = {
     "empty": ("a.csv", b"", "empty_file"),
     "blank": ("a.csv", b"\n\n\n", "empty_file"),
@@ -970,9 +955,7 @@ HOSTILE = {
     "zip that is no workbook": ("a.xlsx", None, "damaged_file"),
     "entities": (
         "a.xlsx",
-        xlsx(
-            WORKBOOK, {"xl/sharedStrings.xml": '<!DOCTYPE x [<!ENTITY a "b">]><sst><si><t>&a;</t></si></sst>'}
-        ),
+        xlsx(WORKBOOK, {"xl/sharedStrings.xml": '<!DOCTYPE x [<!ENTITY a "b">]><sst>&a;</sst>'}),
         "hostile_file",
     ),
     "far column": (
@@ -982,7 +965,7 @@ HOSTILE = {
     ),
     "many columns": (
         "a.csv",
-        table(",".join(map(str, range(1_500))), ",".join(["1"] * 1_500)),
+        table("x," * 1_500, "1," * 1_500),
         "too_many_columns",
     ),
     "cut parquet": ("a.parquet", b"PAR1" + b"x" * 40, "damaged_file"),
@@ -1164,7 +1147,7 @@ def test_real_influencers(importer: Importer) -> None:
     assert [importer("influencers", path).status for path in paths] == ["unchanged"] * len(paths)
     assert importer.rows(influencers) == before
     by_handle = {(row.platform, row.handle): row for row in before}
-    assert by_handle["tiktok", "mrbeast"].followers > 60_000_000
+    assert by_handle["tiktok", "mrbeast"].followers == 42_200_000
     assert by_handle["youtube", "tseries"].name == "T-Series"
     assert by_handle["instagram", "leomessi"].country == "AR"
 

@@ -6,9 +6,15 @@ UNKNOWN_NAME = "xname"
 """Stands for a name that names nothing we know."""
 
 
+OPEN_KINDS = ("influencer", "name")
+"""Kinds whose names need not be known beforehand: they read like any unknown name."""
+_TELLING = ("influencer",)
+"""Values whose own word says more than their kind: "influencers" are looked for, "email" is not."""
+
+
 def placeholder(kind: str) -> str:
     """The word that stands for an entity of a kind; no English word looks like it."""
-    return f"x{kind}"
+    return UNKNOWN_NAME if kind in OPEN_KINDS else f"x{kind}"
 
 
 def delexicalize(explained: Explained) -> str:
@@ -19,7 +25,8 @@ def delexicalize(explained: Explained) -> str:
     for entity in explained.entities:
         place = (entity.start, entity.end)
         if place not in places or entity.entity in said:
-            places[place] = placeholder(entity.entity)
+            word = placeholder(entity.entity)
+            places[place] = f"{word} {entity.value}" if entity.value in _TELLING else word
     places |= dict.fromkeys(explained.unknown, UNKNOWN_NAME)
     pieces, at = [], 0
     for (start, end), word in sorted(places.items()):

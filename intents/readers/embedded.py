@@ -1,15 +1,19 @@
 """The reader that needs nothing but this process: live names, listed words, values and a linear model."""
 
 import logging
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from intents import lexicon
 from intents.readers import cache
+from intents.readers.delexical import OPEN_KINDS
 from intents.readers.entities import NUMBERS, Explained, explain
 from intents.readers.learning import train
 from intents.readers.model import Model
+from intents.readers.words import ordinary_words
 from intents.reading import EntityMatch, Reading, Scene
 from intents.training import files, load
 from intents.values import MoneySaid
@@ -18,6 +22,9 @@ log = logging.getLogger(__name__)
 
 LONGEST_TEXT = 2000
 """Characters of an utterance that are read; the rest is ignored."""
+_OPENED = re.compile(
+    r"\b(?:called|named|venture|campaign|influencer|creator|block|profile of)\s+$", re.IGNORECASE
+)
 DATA = Path(__file__).parents[1] / "data"
 """The training sentences of every command."""
 
@@ -84,7 +91,25 @@ class EmbeddedReader:
         for kind in lexicon.WHERE_TAKEN:
             if kind in kinds:
                 kept += _free(lexicon.find_of(kind, text), kept)
+        for kind in OPEN_KINDS:
+            if kind in kinds and all(entity.entity != kind for entity in kept):
+                kept += _new_name(kind, explained, self.model.known)
         return tuple(sorted(kept, key=_place))
+
+
+def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[EntityMatch]:
+    """The first words that name nothing we know, as the name of a kind that is not known beforehand.
+
+    Words that follow "called" or the like are left to the slot, which takes plain words as well.
+    """
+    words = explained.words
+    places = explained.unknown
+    if kind == "influencer" and not places:
+        places = words.strange(ordinary_words().union(known))
+    for start, end in places[:1]:
+        if not _OPENED.search(words.text[:start]):
+            return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
+    return []
 
 
 def _is_answer(text: str) -> bool:
@@ -105,9 +130,11 @@ def _free(found: Iterable[EntityMatch], kept: list[EntityMatch]) -> list[EntityM
 
 
 def _as_wanted(entity: EntityMatch, kinds: Collection[str]) -> EntityMatch:
-    """A bare number as money where the intent takes money and no counts; no proposal where it takes none."""
+    """A bare number as what the intent takes: a proposal, money or a count; a bare year as money, too."""
     if entity.entity == "proposal" and "proposal" not in kinds:
         entity = replace(entity, entity="count")
+    if entity.entity == "period" and entity.text.isdigit() and "period" not in kinds:
+        entity = replace(entity, entity="count", value=int(entity.text))
     if entity.entity == "count" and "money" in kinds and "count" not in kinds:
-        return replace(entity, entity="money", value=MoneySaid(entity.value))
+        return replace(entity, entity="money", value=MoneySaid(Decimal(entity.value)))
     return entity

@@ -28,6 +28,11 @@ _BEFORE_PROPOSALS = re.compile(
     re.IGNORECASE,
 )
 
+_COMPARING = re.compile(r"\b(?:compar\w*|differen\w+|better|worse)\b", re.IGNORECASE)
+_FROM = re.compile(r"\bfrom\b", re.IGNORECASE)
+_BETWEEN = re.compile(
+    r"\b(?:difference\w*|comparison|compare|changed?)\s+(?:in\s+\w+\s+)?between\b", re.IGNORECASE
+)
 MOST_PROPOSALS = 9999
 """Proposals are not numbered higher; what follows "approve" and is more is an amount."""
 
@@ -45,16 +50,27 @@ class Explained:
 def explain(text: str, scene: Scene) -> Explained:
     """Everything in ``text`` that means something by itself."""
     ordinary = ordinary_words()
+    found = values.find(_told_apart_periods(text), scene.today, scene.fiscal_year_start)
     candidates = [
         *scene.names.scan(text, ordinary),
         *lexicon.find(text),
-        *(_numbered(match, text) for match in values.find(text, scene.today, scene.fiscal_year_start)),
+        *(_numbered(replace(match, text=text[match.start : match.end]), text) for match in found),
         *_files(text),
     ]
     kept = _resolved(candidates)
     entities = tuple(_told_apart(entity, scene.names, kept) for entity in kept)
     words = Words.of(text, entities)
     return Explained(words, entities, words.unknown_names(ordinary))
+
+
+def _told_apart_periods(text: str) -> str:
+    """The text with its places kept, in which "compare May to April" is two months and not eleven."""
+    if not _COMPARING.search(text) or _FROM.search(text):
+        return text
+    apart = re.sub(r"\bto\b(?!\s+date)", "vs", text, flags=re.IGNORECASE)
+    if not _BETWEEN.search(text):
+        return apart
+    return re.sub(r"\band\b", "vs ", apart, flags=re.IGNORECASE)
 
 
 def _files(text: str) -> Iterator[EntityMatch]:

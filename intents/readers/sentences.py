@@ -59,12 +59,12 @@ def marked_kinds(examples: Sequence[Example]) -> dict[str, tuple[str, ...]]:
 
 
 def training_names(examples: Sequence[Example]) -> Names:
-    """The names that are marked in training sentences, as if they were live."""
+    """The names that are marked in training sentences, new ones too, as if they were live."""
     marked = {
         (span.entity, span.value)
         for example in examples
         for span in example.spans
-        if span.entity in LIVE_NAMES
+        if span.entity in (*LIVE_NAMES, "name")
     }
     return Names(Name(kind, number, name) for number, (kind, name) in enumerate(sorted(marked)))
 
@@ -88,7 +88,7 @@ def _varied(text: str, kinds: Sequence[str], number: int) -> list[str]:
     words = text.split()
     made = [
         text.replace(placeholder(kind), UNKNOWN_NAME)
-        for kind in ("venture", "campaign")
+        for kind in ("venture", "campaign", "person")
         if placeholder(kind) in words
     ]
     campaign = placeholder("campaign")

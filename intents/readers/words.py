@@ -14,6 +14,7 @@ _TOKEN = re.compile(
 _BEFORE_NAMES = frozenset(
     {"for", "of", "at", "in", "on", "about", "from", "to", "with", "into", "within", "called", "named"}
 )
+_BEFORE_HANDLES = frozenset({"influencer", "creator", "block", "blacklist", "ban"})
 _KIND_WORDS = frozenset({"campaign", "venture", "company", "startup"})
 _DETERMINERS = frozenset({"the", "our", "my", "your", "a", "an", "this", "that"})
 _LINKS = frozenset(
@@ -122,6 +123,11 @@ class Words:
             if self._stands_as_name(first, last, shouted)
         )
 
+    def strange(self, known: Collection[str]) -> tuple[tuple[int, int], ...]:
+        """Places of words that are neither ``known`` nor explained, wherever they stand."""
+        runs = _runs(self.tokens, known)
+        return tuple((self.tokens[first].start, self.tokens[last - 1].end) for first, last in runs)
+
     def _stands_as_name(self, first: int, last: int, shouted: bool) -> bool:
         word = self.tokens[last - 1]
         if word.end - self.tokens[first].start < _SHORTEST_NAME:
@@ -134,7 +140,9 @@ class Words:
             return True
         if word.key.endswith(_NO_NAME_ENDINGS):
             return False
-        return before in _BEFORE_NAMES | _KIND_WORDS or (before in _ASKING and after in _DOING)
+        return before in _BEFORE_NAMES | _KIND_WORDS | _BEFORE_HANDLES or (
+            before in _ASKING and after in _DOING
+        )
 
 
 def _tokens(text: str, entities: Sequence[EntityMatch]) -> Iterator[Token]:

@@ -139,7 +139,7 @@ class _Chooser:
     ) -> None:
         self._shape, self._columns, self._taken = shape, columns, taken
         self._values = [
-            [row[place] for row in sample if place < len(row) and not is_blank_value(row[place])]
+            [row[place] for row in sample if place < len(row) and _tells(row[place])]
             for place in range(len(columns))
         ]
         self.ambiguous: dict[str, list[str]] = {}
@@ -220,7 +220,10 @@ class _Chooser:
             score = _BY_PART
         else:
             return _BY_CONTENT if self._shows(field, place) else 0.0
-        return score if self._fitting(field, place) >= _LEAST_FITTING else 0.0
+        if self._fitting(field, place) >= _LEAST_FITTING:
+            return score
+        # A required field of that very name is that field, however little of it can be taken.
+        return _BY_CONTENT if ranks and field.required else 0.0
 
     def _shows(self, field: Field, place: int) -> bool:
         """Whether a column's values alone tell the field."""
@@ -253,6 +256,11 @@ class _Chooser:
     def _handles(self, place: int) -> float:
         values = self._values[place]
         return sum(bool(_HANDLE.fullmatch(str(value))) for value in values) / max(1, len(values))
+
+
+def _tells(value: Cell) -> bool:
+    """Whether a cell says anything about its column: not a blank, nor a spreadsheet's error."""
+    return not is_blank_value(value) and not (isinstance(value, str) and value.startswith("#"))
 
 
 def _close(one: Cell, other: Cell) -> bool:

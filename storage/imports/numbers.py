@@ -143,6 +143,7 @@ def _from_text(text: str, style: Style) -> Decimal:
     if (
         not shape
         or bool(shape["open"]) != bool(shape["close"])
+        or (shape["sign"] and shape["late"])
         or not _is_unit(shape["before"])
         or not _is_unit(shape["after"])
     ):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from storage import names
 from storage.database import Database
 from storage.imports.columns import Plan, choose
 from storage.imports.errors import ImportRefusedError
-from storage.imports.fields import OPTIONS, SHAPES
+from storage.imports.fields import OPTIONS, SHAPES, Shape
 from storage.imports.kinds import KINDS, Context, Kind
 from storage.imports.ledger import import_runs, was_imported
 from storage.imports.numbers import CURRENCIES
@@ -55,19 +56,33 @@ def run(
             "unknown_kind", f"There is no kind of data {request.kind!r}.", f"Kinds are {', '.join(SHAPES)}."
         )
     options = _options(request.set)
-    file = Path(request.file)
-    source = open_source(file, request.sheet, tell)
+    with closing(open_source(Path(request.file), request.sheet, tell)) as source:
+        report = _read(database, request, shape, options, source, now, tell, defaults or ImportDefaults())
+    report.seconds = round(time.monotonic() - started, 3)
+    return report
+
+
+def _read(
+    database: Database,
+    request: ImportRequest,
+    shape: Shape,
+    options: dict[str, str],
+    source: Source,
+    now: datetime,
+    tell: Progress,
+    defaults: ImportDefaults,
+) -> ImportReport:
+    """Look through the file, then import it."""
     sample = [cells for _, cells in source.sample(_SAMPLE)]
     given = {name: value for name, value in request.set.items() if name not in options}
-    plan = choose(shape, source.columns, sample, request.map, given, file.name)
+    plan = choose(shape, source.columns, sample, request.map, given, Path(request.file).name)
     styles = survey(source, plan, options, tell)
     one = _Import(request, source, _without_blank_columns(plan, styles), styles, options, now, tell)
     try:
         with database.engine.connect() as connection:
-            one.run(connection, defaults or ImportDefaults())
+            one.run(connection, defaults)
     except DBAPIError as error:
         raise _database_trouble(error) from error
-    one.report.seconds = round(time.monotonic() - started, 3)
     return one.report
 
 

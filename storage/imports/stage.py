@@ -182,9 +182,7 @@ def _later(table: Table) -> Subquery:
         select(
             table.c.seq,
             (func.row_number().over(partition_by=table.c.identity, order_by=table.c.seq) - 1).label("number"),
-            func.first_value(table.c.seq)
-            .over(partition_by=table.c.identity, order_by=table.c.seq)
-            .label("first"),
+            func.min(table.c.seq).over(partition_by=table.c.identity).label("first"),
         )
         .where(table.c.identity.in_(several))
         .subquery()
@@ -206,7 +204,8 @@ def clashes(connection: Connection, table: Table) -> Iterator[tuple[int, str | N
         .where(table.c.fate == Fate.CLASHING)
         .order_by(table.c.seq)
     )
-    yield from connection.execute(query).tuples()
+    for row in connection.execute(query):
+        yield row[0], row[1], row[2]
 
 
 def counted(connection: Connection, table: Table, *, by_line: bool = False) -> dict[Fate, int]:

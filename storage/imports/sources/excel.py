@@ -85,8 +85,15 @@ class _Excel(Source):
         # Unnamed and ours alone, so what is read back is what was written.
         self._kept = tempfile.TemporaryFile(prefix="gtm-import-")  # noqa: SIM115 - lives as long as the source
         self.total = 0
-        self._keep(package, workbook, progress)
-        self.read_header()
+        try:
+            self._keep(package, workbook, progress)
+            self.read_header()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._kept.close()
 
     def lines(self) -> Iterator[Row]:
         offset, self.position = 0, 0

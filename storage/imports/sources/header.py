@@ -34,6 +34,9 @@ class Source(ABC):
     """Size for progress, in the unit of `position`."""
     position: int = 0
 
+    def close(self) -> None:  # noqa: B027 - most formats keep nothing open
+        """Give back what was kept."""
+
     @abstractmethod
     def lines(self) -> Iterator[Row]:
         """Every row of the file that is not blank, the header too; may be asked for again."""
