@@ -26,6 +26,14 @@ from storage import conversations, ventures
 log = logging.getLogger(__name__)
 
 AFFIRM, DENY = "affirm", "deny"
+SURE = 0.7
+"""Confidence from which half an utterance counts as a command of its own."""
+
+LONGEST_SPLIT = 500
+"""Characters looked at for two commands in one breath."""
+
+_JOINT = re.compile(r"\s*(?:[;.]\s+|,?\s+and then\s+|,?\s+then\s+|,?\s+and\s+)", re.IGNORECASE)
+
 NEAREST = 3
 """Commands offered when something is out of scope."""
 
@@ -106,7 +114,7 @@ class Dialogue:
             raise Problem("empty", "I heard nothing.", 'Try "help".', status=Status.UNKNOWN)
         self._remember(turn)
         scene = self.scene(turn)
-        turn.reading = self.reader.read(turn.text, scene)
+        turn.reading = self.reader.read(_SAME.sub("and ", turn.text), scene)
         scene, turn.reading = self._fiscal(turn, scene, turn.reading)
         if turn.memory.pending is not None:
             reply = self._answered(turn, turn.reading, turn.memory.pending, scene)
@@ -148,7 +156,7 @@ class Dialogue:
         if found is None or found.fiscal_year_start == 1:
             return scene, reading
         fiscal = Scene(scene.names, scene.today, found.fiscal_year_start)
-        return fiscal, self.reader.read(turn.text, fiscal)
+        return fiscal, self.reader.read(reading.text, fiscal)
 
     def _answered(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply | None:
         """What the answer to a pending question leads to; None when the turn is about something else."""
@@ -195,6 +203,7 @@ class Dialogue:
         command = self._command(reading.intent)
         if command.effect is not Effect.READ and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
+        self._refuse_two_at_once(reading, scene)
         try:
             slots = slots_from(command, reading.entities, reading.text)
         except SlotErrors as errors:
@@ -203,6 +212,27 @@ class Dialogue:
         if unknown:
             raise _unknown_name(unknown[0], command, scene.names)
         return self._carry_out(turn, command, slots, scene)
+
+    def _refuse_two_at_once(self, reading: Reading, scene: Scene) -> None:
+        """Raise `Problem` when the words around a joint are two commands and one would change something."""
+        for joint in _JOINT.finditer(reading.text[:LONGEST_SPLIT]):
+            halves = [reading.text[: joint.start()], reading.text[joint.end() :]]
+            meant = [self._sure(self.reader.read(half, scene)) for half in halves]
+            if all(meant) and any(one is not None and one.effect is not Effect.READ for one in meant):
+                told = wording.listed([f"“{half.strip()}”" for half in halves])
+                raise Problem(
+                    "two_commands",
+                    f"That is two things at once: {told}. I did neither.",
+                    "Say one, then the other.",
+                    choices=[half.strip() for half in halves],
+                )
+
+    def _sure(self, reading: Reading) -> type[Command] | None:
+        """The command a reading surely is; None for fragments, yes and no, and whatever is unsure."""
+        if reading.is_fragment or reading.confidence < SURE or reading.intent is None:
+            return None
+        command = self.bus.catalogue.get(reading.intent)
+        return None if command is None or reading.intent in ABOUT_THE_TALK else command
 
     def _follow_up(self, turn: Turn, last: str, reading: Reading, scene: Scene) -> Reply:
         """The last command again, with what was said now in place of what was said then."""
@@ -342,6 +372,12 @@ def _slot_problem(first: SlotProblem) -> Problem:
     cure = f"Try {wording.listed(list(first.choices[:5]), 'or')}." if first.choices else ""
     return Problem(first.code, first.message, cure, choices=first.choices, slot=first.slot)
 
+
+_SAME = re.compile(
+    r"^\s*(?:(?:and|now|then|please)\s+)*(?:(?:do|show|run|give me)\s+)?the same(?:\s+thing)?(?:\s+again)?\s+",
+    re.IGNORECASE,
+)
+"""What leads in "do the same for Northwind"."""
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)
 

@@ -51,11 +51,23 @@ def slots_from(command: type[Command], entities: tuple[EntityMatch, ...], text: 
         if not taken:
             continue
         problems += [found for match in taken if (found := _problem(slot, match))]
+        if not slot.many:
+            problems += _too_many(slot, [match for match in matches if match.entity == taken[0].entity])
         filled[slot.name] = tuple(match.value for match in taken) if slot.many else taken[0].value
         left = [match for match in left if match not in taken]
     if problems:
         raise SlotErrors(tuple(problems))
     return {slot.name: filled[slot.name] for slot in slots_of(command) if slot.name in filled}
+
+
+def _too_many(slot: Slot, matches: list[EntityMatch]) -> list[SlotProblem]:
+    """Two different values for a slot that takes one: choosing would be guessing."""
+    said = {str(match.value): match.text for match in matches}
+    if len(said) < 2:
+        return []
+    texts = tuple(said.values())
+    message = f"You named {' and '.join(texts)}; I take one {slot.name.replace('_', ' ')} at a time there."
+    return [SlotProblem(slot.name, "contradictory_slots", message, tuple(str(m.value) for m in matches))]
 
 
 def _fits(slot: Slot, match: EntityMatch, text: str) -> bool:

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -663,6 +664,33 @@ def test_a_ledger_row_tells_of_every_import(importer: Importer) -> None:
     assert row.report["imported"] == 4
 
 
+def test_a_file_of_several_ventures_tells_their_currencies(importer: Importer) -> None:
+    header = "brand,date,campaign,channel,cost,currency"
+    rows = table(
+        header, "Uno,2024-01-01,A,email,5,EUR", "Due,2024-01-01,A,email,6,CHF", "Due,2024-01-01,B,seo,,"
+    )
+    report = importer("performance", rows)
+    assert (report.imported, report.currency) == (3, None)
+    assert {row.name: row.currency for row in importer.rows(ventures)} == {"Uno": "EUR", "Due": "CHF"}
+    assert importer("performance", rows).status == "unchanged"
+
+
+def test_several_columns_can_break_a_row_down(importer: Importer) -> None:
+    rows = table("ad_id,date,campaign,town,shop,clicks", "1,2024-01-01,A,x,1,1", "1,2024-01-01,A,x,2,1")
+    assert importer("performance", rows, ACME, dry_run=True).repeated == 1
+    report = importer("performance", rows, ACME, map={"breakdown": "town, shop"})
+    assert report.imported == 2
+
+
+def test_two_imports_of_one_file_at_once_count_once(importer: Importer) -> None:
+    path = importer.folder / "a.csv"
+    path.write_bytes(table(*ROWS))
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(lambda _: importer("performance", path, ACME), range(4)))
+    assert sorted(report.imported for report in reports) == [0, 0, 0, 4]
+    assert importer.spent() == SPENT
+
+
 # Journeys
 
 JOURNEYS = (
@@ -970,6 +998,11 @@ HOSTILE = {
     ),
     "cut parquet": ("a.parquet", b"PAR1" + b"x" * 40, "damaged_file"),
     "unknown ending": ("a.docx", b"hello", "unknown_format"),
+    "workbook of nonsense": (
+        "a.xlsx",
+        xlsx([*WORKBOOK, ['<c t="s"><v>many</v></c>']]),
+        "damaged_file",
+    ),
     "old workbook": ("a.xls", b"\xd0\xcf\x11\xe0", "unknown_format"),
 }
 

@@ -151,8 +151,9 @@ class _Shown:
             self._bar = Progress(*columns, console=errors, transient=True)
             self._bar.start()
         if stage not in self._tasks:
-            self._tasks[stage] = self._bar.add_task(stage, total=total or None)
-        self._bar.update(self._tasks[stage], completed=done, total=total or None)
+            self._tasks[stage] = self._bar.add_task(stage, total=None)
+        # A stage of one step has no middle: its bar only shows that something goes on.
+        self._bar.update(self._tasks[stage], completed=done, total=total if total > 1 or done else None)
 
 
 def show(report: "ImportReport", out: Console) -> None:

@@ -263,6 +263,6 @@ def undo(asked: Undo, context: Context) -> Answer[Undone]:
 def _spends(change: RowChange) -> bool:
     """Whether a change moves money or lets spending start again."""
     before, after = change.before or {}, change.after or {}
-    moves = before.get("allocated") != after.get("allocated")
+    moves = bool(before and after) and before.get("allocated") != after.get("allocated")
     starts = after.get("status") == CampaignStatus.ACTIVE and before.get("status") != CampaignStatus.ACTIVE
     return moves or starts

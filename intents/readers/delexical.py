@@ -6,15 +6,13 @@ UNKNOWN_NAME = "xname"
 """Stands for a name that names nothing we know."""
 
 
-OPEN_KINDS = ("influencer", "name")
-"""Kinds whose names need not be known beforehand: they read like any unknown name."""
 _TELLING = ("influencer",)
 """Values whose own word says more than their kind: "influencers" are looked for, "email" is not."""
 
 
 def placeholder(kind: str) -> str:
-    """The word that stands for an entity of a kind; no English word looks like it."""
-    return UNKNOWN_NAME if kind in OPEN_KINDS else f"x{kind}"
+    """The word that stands for an entity of a kind; no English word looks like it. New names are unknown."""
+    return UNKNOWN_NAME if kind == "name" else f"x{kind}"
 
 
 def delexicalize(explained: Explained) -> str:

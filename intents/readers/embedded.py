@@ -9,7 +9,6 @@ from pathlib import Path
 
 from intents import lexicon
 from intents.readers import cache
-from intents.readers.delexical import OPEN_KINDS
 from intents.readers.entities import NUMBERS, Explained, explain
 from intents.readers.learning import train
 from intents.readers.model import Model
@@ -22,6 +21,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_TEXT = 2000
 """Characters of an utterance that are read; the rest is ignored."""
+OPEN_KINDS = ("influencer", "name")
+"""Kinds whose names need not be known beforehand."""
 _OPENED = re.compile(
     r"\b(?:called|named|venture|campaign|influencer|creator|block|profile of)\s+$", re.IGNORECASE
 )

@@ -14,6 +14,14 @@ from intents.training import Example
 
 OUT_OF_SCOPE = "out_of_scope"
 """The intent of sentences that teach what we do not do."""
+_CREATORS = frozenset(
+    {
+        *("influencer", "influencers", "creator", "creators", "followers", "subscribers", "post", "posts"),
+        *("engagement", "block", "blocked", "blacklist", "ban"),
+    }
+)
+NO_COMMANDS = frozenset({OUT_OF_SCOPE, "affirm", "deny"})
+"""Intents that take nothing, whatever is named in their sentences."""
 _TRAINING_DAY = date(2026, 6, 17)
 
 
@@ -37,12 +45,33 @@ def variants(examples: Sequence[Example]) -> list[Variant]:
         return [Variant(example.text, example.intent, group) for group, example in enumerate(examples)]
     kinds = marked_kinds(examples)
     scene = Scene(training_names(examples), _TRAINING_DAY)
-    made = []
-    for group, example in enumerate(examples):
-        text = delexicalize(explain(example.text, scene))
-        texts = dict.fromkeys([text, *_varied(text, kinds.get(example.intent, ()), group)])
-        made += [Variant(one, example.intent, group) for one in texts]
-    return made
+    plain = [
+        Variant(delexicalize(explain(example.text, scene)), example.intent, group)
+        for group, example in enumerate(examples)
+    ]
+    taken = {intent: kinds.get(intent, ()) for intent in kinds if intent not in NO_COMMANDS}
+    varied = [
+        Variant(text, one.intent, one.group)
+        for one in plain
+        for text in dict.fromkeys(_varied(one.text, taken.get(one.intent, ()), one.group))
+    ]
+    return sorted([*plain, *_undisputed(varied, plain)], key=lambda one: one.group)
+
+
+def _undisputed(varied: Sequence[Variant], plain: Sequence[Variant]) -> list[Variant]:
+    """The variants that mean one thing: an unknown name is a venture rather than a campaign."""
+    said = {(one.text.lower(), one.intent) for one in plain}
+    ventures = {
+        one.text.lower(): one.intent
+        for one in varied
+        if one.is_inside and placeholder("venture") in plain[one.group].text
+    }
+    kept = []
+    for one in varied:
+        text = one.text.lower()
+        if (text, one.intent) not in said and ventures.get(text, one.intent) == one.intent:
+            kept.append(one)
+    return kept
 
 
 def marks_entities(examples: Sequence[Example]) -> bool:
@@ -88,8 +117,8 @@ def _varied(text: str, kinds: Sequence[str], number: int) -> list[str]:
     words = text.split()
     made = [
         text.replace(placeholder(kind), UNKNOWN_NAME)
-        for kind in ("venture", "campaign", "person")
-        if placeholder(kind) in words
+        for kind in ("venture", "campaign", "person", "influencer")
+        if placeholder(kind) in words and _may_be_unknown(kind, words)
     ]
     campaign = placeholder("campaign")
     if campaign in words and "campaign" not in words:
@@ -99,3 +128,8 @@ def _varied(text: str, kinds: Sequence[str], number: int) -> list[str]:
     if "period" in kinds and placeholder("period") not in words:
         made.append(f"{text} {('', 'in ', 'for ')[number % 3]}{placeholder('period')}")
     return made
+
+
+def _may_be_unknown(kind: str, words: Sequence[str]) -> bool:
+    """Whether the sentence means the same with an unknown name; a creator must then be called one."""
+    return kind != "influencer" or not _CREATORS.isdisjoint(words)

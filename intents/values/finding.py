@@ -28,10 +28,12 @@ _BEFORE_DATES = frozenset(
     {
         *("in", "on", "for", "of", "since", "from", "until", "till", "to", "through", "during", "throughout"),
         *("between", "by", "last", "next", "this", "past", "early", "late", "mid", "all", "before", "after"),
-        *("than", "vs", "versus"),
+        *("than", "vs", "versus", "compare", "compared", "comparing"),
     }
 )
 _BEFORE_YEARS = _BEFORE_DATES - {"to", "by", "on"}
+_UNKNOWN_PARTS = frozenset({"third", "thirds", "sixth", "seventh", "eighth", "ninth"})
+"""Parts we have no exact number for: "a third of a million" is no million."""
 _NO_VALUES = frozenset({"one", "a", "an", "zero", "oh"})
 
 _Found = tuple[str, Any, int]
@@ -82,6 +84,8 @@ def _touches(source: Source, at: int) -> bool:
 
 def _stands(source: Source, at: int, end: int, kind: str) -> bool:
     """Whether a single word that may be something else is a value here."""
+    if at > 1 and source.tokens[at - 1].key == "of" and source.tokens[at - 2].key in _UNKNOWN_PARTS:
+        return False
     if end - at > 1:
         return True
     token = source.tokens[at]
@@ -103,7 +107,8 @@ def _is_suffix(source: Source, at: int) -> bool:
 def _is_date_here(source: Source, at: int, before: str) -> bool:
     token = source.tokens[at]
     if token.key in _NOT_ALONE:
-        return before in _BEFORE_DATES
+        after = source.tokens[at + 1].key if at + 1 < len(source.tokens) else ""
+        return before in _BEFORE_DATES or after in ("vs", "versus")
     if token.key == SLASH_DATE and token.text.count("/") == 1:
         return before in _BEFORE_DATES
     if token.key == NUMBER:

@@ -76,13 +76,17 @@ def choose(
 ) -> Plan:
     """The plan for a file. Raises `ImportRefusedError`, which names every field that is missing at once."""
     _check_names(shape, columns, mapped, constants)
-    wanted = {name: _place(columns, column) for name, column in mapped.items() if column}
-    chooser = _Chooser(shape, columns, sample, taken=set(wanted.values()))
+    wanted = {
+        name: tuple(_place(columns, one) for one in _named(shape, columns, name, column))
+        for name, column in mapped.items()
+        if column
+    }
+    chooser = _Chooser(shape, columns, sample, taken={place for one in wanted.values() for place in one})
     left = [one for one in shape.fields if one.name not in mapped and one.name not in constants]
     guessed = chooser.guess(left)
-    places = {name: (place,) for name, place in wanted.items()} | guessed
+    places = wanted | guessed
     own = {name: value for name, value in constants.items() if name in shape.by_name}
-    chosen = [Column(name, columns[place], "mapped") for name, place in wanted.items()]
+    chosen = [Column(name, columns[place], "mapped") for name, found in wanted.items() for place in found]
     chosen += [Column(name, columns[place], "guessed") for name, found in guessed.items() for place in found]
     chosen += [Column(name, value, "set") for name, value in own.items()]
     if shape.name == "influencers" and "platform" not in own and "platform" not in places:
@@ -113,8 +117,10 @@ def _check_names(
     for name, value in constants.items():
         if not value.strip():
             raise ImportRefusedError("bad_value", f"--set {name}= says nothing.", "Give it a value.")
-    for name, column in mapped.items():
-        if column and _place(columns, column) < 0:
+    for name, said in mapped.items():
+        for column in _named(shape, columns, name, said):
+            if _place(columns, column) >= 0:
+                continue
             near = extractOne(column, columns, score_cutoff=60)
             meant = f" Did you mean {near[0]!r}?" if near else ""
             raise ImportRefusedError(
@@ -122,6 +128,15 @@ def _check_names(
                 f"--map {name}={column}: the file has no column {column!r}.{meant}",
                 f"Its columns are {', '.join(map(repr, columns))}.",
             )
+
+
+def _named(shape: Shape, columns: list[str], name: str, said: str) -> list[str]:
+    """The columns a mapping names: several, with commas, where the field takes several."""
+    if not said:
+        return []
+    if not shape.by_name[name].many or _place(columns, said) >= 0:
+        return [said]
+    return [one.strip() for one in said.split(",") if one.strip()]
 
 
 def _place(columns: list[str], name: str) -> int:

@@ -37,6 +37,13 @@ class VenturePlace:
     zone: ZoneInfo
     id: int | None = None
     spellings: Counter[str] = field(default_factory=Counter)
+    has_amounts: bool = False
+
+    def take(self, currency: str | None) -> None:
+        """The first amount of a new venture tells its currency."""
+        if currency and currency != "$" and self.id is None and not self.has_amounts:
+            self.currency = currency
+        self.has_amounts = True
 
 
 @dataclass
@@ -168,6 +175,7 @@ class Places:
         if found is None:
             self._refuse_too_many(self._campaigns, "campaigns", key)
             row = self._known.campaigns.get((venture.id, key)) if venture.id else None
+            venture.take(currency)
             # "$" alone does not say whose dollar: a venture that has one keeps its own.
             own = currency if currency and not same_money(currency, venture.currency) else venture.currency
             own = "USD" if own == "$" else own

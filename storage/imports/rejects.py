@@ -1,11 +1,10 @@
 """Refused rows: the first for the report, all of them for the file that was asked for."""
 
 import csv
-import os
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
+from uuid import uuid4
 
 from storage.imports.errors import ImportRefusedError
 from storage.imports.numbers import is_blank_value
@@ -31,8 +30,9 @@ class Rejects:
     def __enter__(self) -> Self:
         if self._path is None:
             return self
+        self._temporary = self._path.with_name(f".{self._path.name}.{uuid4().hex}")
         try:
-            handle, self._temporary = tempfile.mkstemp(prefix=".rejects-", dir=self._path.parent)
+            self._file = self._temporary.open("x", encoding="utf-8", newline="")
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise ImportRefusedError(
@@ -40,7 +40,6 @@ class Rejects:
                 f"{self._path} cannot be written: {reason}.",
                 "Name another --rejects file.",
             ) from error
-        self._file = os.fdopen(handle, "w", encoding="utf-8", newline="")
         self._writer = csv.writer(self._file)
         self._writer.writerow(["line", "column", "value", "reason"])
         return self
@@ -52,12 +51,9 @@ class Rejects:
             return
         self._file.close()
         if kind is None:
-            mask = os.umask(0)
-            os.umask(mask)
-            Path(self._temporary).chmod(0o666 & ~mask)
-            Path(self._temporary).replace(self._path)
+            self._temporary.replace(self._path)
         else:
-            Path(self._temporary).unlink(missing_ok=True)
+            self._temporary.unlink(missing_ok=True)
 
     def add(self, line: int, column: str, value: Cell, reason: str) -> None:
         """Refuse a row."""

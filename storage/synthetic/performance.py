@@ -24,16 +24,18 @@ def write_performance(
     """Write a row for every day a line ran; orders and revenue are those of the conversions."""
     counts, cents = orders.totals((running.shape[0], running.shape[1]))
     line, day = np.nonzero(running)
-    impressions, clicks = history.impressions[line, day], history.clicks[line, day].copy()
+    impressions, clicks = history.impressions[line, day].copy(), history.clicks[line, day].copy()
+    # Impressions that got lost: more clicks than there were would swamp a month's rates.
     wrong = faults.pick("days_with_more_clicks_than_impressions", len(line), rng)
-    clicks[wrong] = impressions[wrong] + rng.integers(1, 50, len(wrong))
+    clicks[wrong] = np.maximum(clicks[wrong], 1)
+    impressions[wrong] = clicks[wrong] - 1
     texts = [day_text(ordinal) for ordinal in days.ordinals.tolist()]
     writer.add(
         daily_performance,
         {
             "line_id": (first_line + line).tolist(),
             "day": [texts[place] for place in day.tolist()],
-            "reach": history.reach[line, day].tolist(),
+            "reach": np.minimum(history.reach[line, day], impressions).tolist(),
             "impressions": impressions.tolist(),
             "clicks": clicks.tolist(),
             "leads": history.leads[line, day].tolist(),

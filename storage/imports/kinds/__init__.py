@@ -2,8 +2,8 @@
 
 from storage.imports.kinds.base import Context, Kind
 from storage.imports.kinds.customers import Customers
-from storage.imports.kinds.events import Conversions, Touchpoints
 from storage.imports.kinds.influencers import Influencers
+from storage.imports.kinds.journeys import Conversions, Touchpoints
 from storage.imports.kinds.keywords import Keywords
 from storage.imports.kinds.performance import Performance
 

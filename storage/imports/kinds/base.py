@@ -245,6 +245,7 @@ def parse_flag(cell: Cell) -> bool:
 
 def same_currency(kind: Kind, cells: Cells, currency: str | None, venture: VenturePlace) -> None:
     """Refuse amounts in another currency than the venture's, in which they would be kept."""
+    venture.take(currency)
     if currency and not same_money(currency, venture.currency):
         raise kind.refusal(
             "currency", cells, f"is {currency}, but this venture is kept in {venture.currency}"

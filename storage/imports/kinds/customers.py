@@ -209,10 +209,11 @@ def _indicator(cell: Cell) -> Any:
     if isinstance(cell, bool):
         return cell
     if isinstance(cell, str) and not cell.strip()[:1].isdigit():
+        cell = cell.replace("\0", "")
         flag = yes_or_no(cell) if cell.strip().casefold() in ("yes", "no", "true", "false") else None
         return cell.strip()[:500] if flag is None else flag
     try:
         number = parse_decimal(cell, Style())
     except CellRefusedError:
-        return plain_text(cell)[:500]
+        return plain_text(cell).replace("\0", "")[:500]
     return int(number) if number == number.to_integral_value() else float(number)

@@ -1,4 +1,4 @@
-"""Touchpoints and conversions: moments of visitors."""
+"""What touchpoints and conversions share: moments of visitors."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -41,13 +41,13 @@ from storage.journeys import conversions, touchpoints
 
 TOUCH, CONVERSION = 0, 1
 TARGETS: dict[int, Table] = {TOUCH: touchpoints, CONVERSION: conversions}
-_LONGEST_VISITOR = 64
+LONGEST_VISITOR = 64
 _TOUCH_COLUMNS = ("visitor", "channel", "kind", "occurred_at")
 _CONVERSION_COLUMNS = ("visitor", "kind", "revenue", "occurred_at")
 
 
 class Events(Kind):
-    """What touchpoints and conversions share."""
+    """Rows that become touchpoints, conversions or both."""
 
     stage = stage_table(
         Column("target", SmallInteger, nullable=False),
@@ -86,8 +86,8 @@ class Events(Kind):
     def people(self) -> dict[str, Getter]:
         """Getters of visitor and customer."""
         return {
-            "visitor": self.text("visitor", _LONGEST_VISITOR),
-            "customer": self.text("customer", _LONGEST_VISITOR)
+            "visitor": self.text("visitor", LONGEST_VISITOR),
+            "customer": self.text("customer", LONGEST_VISITOR)
             if self.plan.has("customer")
             else lambda _cells: None,
         }
@@ -129,7 +129,7 @@ class Events(Kind):
             for target, kind in events
         ]
 
-    def _refuse_blank_revenue(self, cells: Cells, values: dict[str, Any]) -> None:
+    def refuse_blank_revenue(self, cells: Cells, values: dict[str, Any]) -> None:
         """A conversion whose value the file leaves out is not one worth nothing."""
         if (
             values["revenue"] is None
@@ -255,10 +255,8 @@ class Events(Kind):
             .where(stage.c.fate == Fate.NEW, stage.c.target == target)
             .order_by(stage.c.identity, stage.c.ordinal)
         )
-        names = [column.name for column in imported_events.columns]
-        order = ["target", "identity", "ordinal", "run_id", "venture_id", "row_id"]
-        assert sorted(names) == sorted(order)  # noqa: S101
-        connection.execute(imported_events.insert().from_select(order, rows))
+        names = ["target", "identity", "ordinal", "run_id", "venture_id", "row_id"]
+        connection.execute(imported_events.insert().from_select(names, rows))
 
     def _correct(self, connection: Connection, target: int, table: Table) -> None:
         """Known rows whose content differs from what they became are written anew."""
@@ -312,72 +310,6 @@ class Events(Kind):
         zones = sorted({str(venture.zone) for venture in self.context.places.ventures})
         notes.append(f"times without a zone are in {', '.join(zones) or 'UTC'}")
         return notes
-
-
-class Touchpoints(Events):
-    """Impressions, clicks and visits; rows that are conversions become conversions as well."""
-
-    targets = (TOUCH, CONVERSION)
-
-    def prepare(self) -> None:
-        """Getters, and whether conversions are also touches."""
-        super().prepare()
-        self._touches_too = self.context.options.get("conversion_touches") != "no"
-        self._converted = 0
-
-    def events(self, values: dict[str, Any], cells: Cells) -> list[tuple[int, str]]:
-        """A conversion is also a click of its channel unless the request says otherwise."""
-        for name in ("visitor", "channel"):
-            if values[name] is None:
-                raise self.refusal(name, cells, "is blank")
-        kind = values["kind"]
-        if kind in ("conversion", "purchase", "renewal") or values["conversion"]:
-            self._refuse_blank_revenue(cells, values)
-            self._converted += 1
-            bought = "renewal" if kind == "renewal" else "purchase"
-            touch = kind if kind in ("impression", "click", "visit") else "click"
-            return [(CONVERSION, bought), *([(TOUCH, touch)] if self._touches_too else [])]
-        return [(TOUCH, kind or "visit")]
-
-    def notes(self) -> list[str]:
-        """Also what conversions became."""
-        notes = super().notes()
-        if self._converted and self._touches_too:
-            notes.append(
-                f"{self._converted:,} rows are conversions; each is also a click of its channel then "
-                "(--set conversion_touches=no leaves those out)"
-            )
-        elif self._converted:
-            notes.append(f"{self._converted:,} rows are conversions and no touchpoints")
-        if not self.plan.has("kind"):
-            notes.append("nothing tells the kind of a touchpoint, so all are visits")
-        return notes
-
-
-class Conversions(Events):
-    """Orders; rows of a journey that are no conversions are skipped."""
-
-    targets = (CONVERSION,)
-
-    def events(self, values: dict[str, Any], cells: Cells) -> list[tuple[int, str]]:
-        """The order, if the row is one."""
-        kind, flag = values["kind"], values["conversion"]
-        if kind in ("impression", "click", "visit") and not flag:
-            return []
-        if kind is None and flag is False:
-            return []
-        values["visitor"] = values["visitor"] or values["customer"]
-        if values["visitor"] is None:
-            raise self.refusal("visitor" if self.plan.has("visitor") else "customer", cells, "is blank")
-        self._refuse_blank_revenue(cells, values)
-        return [(CONVERSION, "renewal" if kind == "renewal" else "purchase")]
-
-    def people(self) -> dict[str, Getter]:
-        """Either may be missing."""
-        return {
-            name: self.text(name, _LONGEST_VISITOR) if self.plan.has(name) else lambda _cells: None
-            for name in ("visitor", "customer")
-        }
 
 
 class _Said:

@@ -41,6 +41,7 @@ _MAGIC = (
 
 def open_source(path: Path, sheet: str | None = None, progress: Progress | None = None) -> Source:
     """The file as rows of cells. Raises `ImportRefusedError` when it cannot be one."""
+    _refuse_no_file(path)
     told, found = _told(path), _found(path)
     if found != told:
         raise ImportRefusedError(
@@ -73,22 +74,33 @@ def _told(path: Path) -> str:
 
 def _found(path: Path) -> str:
     """The format a file's first bytes show; text where they show none."""
-    if path.is_dir():
-        raise ImportRefusedError("is_folder", f"{path.name} is a folder.", "Name a file in it.")
-    if not path.exists():
-        raise ImportRefusedError("no_file", f"There is no file {path}.", "Check the name and the folder.")
-    if not path.is_file():
-        raise ImportRefusedError(
-            "not_a_file", f"{path} is not a regular file.", "Copy its content to a file."
-        )
     try:
         with path.open("rb") as file:
             start = file.read(16)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise ImportRefusedError(
-            "unreadable_file", f"{path} cannot be read: {reason}.", "Check its permissions."
-        ) from error
+        raise _unreadable(path, error) from error
     if not start:
         raise ImportRefusedError("empty_file", f"{path.name} is empty.", "Export it again.")
     return next((name for magic, name in _MAGIC if start.startswith(magic)), "text")
+
+
+def _refuse_no_file(path: Path) -> None:
+    try:
+        found = path.exists()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not found:
+        raise ImportRefusedError("no_file", f"There is no file {path}.", "Check the name and the folder.")
+    if path.is_dir():
+        raise ImportRefusedError("is_folder", f"{path} is a folder.", "Name a file in it.")
+    if not path.is_file():
+        raise ImportRefusedError(
+            "not_a_file", f"{path} is not a regular file.", "Copy its content to a file."
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> ImportRefusedError:
+    reason = (error.strerror or str(error)).lower()
+    return ImportRefusedError(
+        "unreadable_file", f"{path} cannot be read: {reason}.", "Check its permissions."
+    )

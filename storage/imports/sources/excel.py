@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
 
 from storage.imports.errors import ImportRefusedError
@@ -30,6 +31,18 @@ MOST_PARTS = 10_000
 _BLOCK = 1 << 16
 _KEPT_AT_ONCE = 1_000
 _DAY_ZERO, _DAY_ZERO_1904 = datetime(1899, 12, 30), datetime(1904, 1, 1)  # noqa: DTZ001 - a wall clock
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    expat.ExpatError,
+    ParseError,
+    KeyError,
+    ValueError,
+    OverflowError,
+    NotImplementedError,
+    OSError,
+)
 _READING = "reading the workbook"
 
 
@@ -39,14 +52,7 @@ def open_excel(path: Path, sheet: str | None, progress: Progress | None = None) 
         with zipfile.ZipFile(path) as package:
             _refuse_bombs(path, package)
             return _Excel(path, package, sheet, progress)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        expat.ExpatError,
-        KeyError,
-        NotImplementedError,
-    ) as error:
+    except _DAMAGE as error:
         raise ImportRefusedError(
             "damaged_file",
             f"{path.name} is no workbook Excel could open: it is cut off or damaged.",
@@ -123,7 +129,15 @@ class _Excel(Source):
 
     def _write(self, rows: list[Row]) -> None:
         if rows:
-            pickle.dump(rows, self._kept, pickle.HIGHEST_PROTOCOL)
+            try:
+                pickle.dump(rows, self._kept, pickle.HIGHEST_PROTOCOL)
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise ImportRefusedError(
+                    "no_room",
+                    f"The sheet could not be set aside: {reason}.",
+                    "Make room for temporary files.",
+                ) from error
             self.total += len(rows)
 
 

@@ -73,10 +73,13 @@ def _arrow() -> Any:
 
 
 def _cells(column: Any) -> list[Any]:
-    """Values of a column; nested ones as text."""
+    """Values of a column; nested ones as text, moments to the microsecond."""
+    arrow = _arrow()
+    if arrow.types.is_timestamp(column.type):
+        column = column.cast(arrow.timestamp("us", column.type.tz), safe=False)
     values = column.to_pylist()
-    if _arrow().types.is_nested(column.type):
+    if arrow.types.is_nested(column.type):
         return [None if value is None else str(value) for value in values]
-    if _arrow().types.is_binary(column.type) or _arrow().types.is_large_binary(column.type):
+    if arrow.types.is_binary(column.type) or arrow.types.is_large_binary(column.type):
         return [None if value is None else value.decode("utf-8", "replace") for value in values]
     return [str(value) if hasattr(value, "total_seconds") else value for value in values]
