@@ -374,7 +374,8 @@ def _slot_problem(first: SlotProblem) -> Problem:
 
 
 _SAME = re.compile(
-    r"^\s*(?:(?:and|now|then|please)\s+)*(?:(?:do|show|run|give me)\s+)?the same(?:\s+thing)?(?:\s+again)?\s+",
+    r"^\s*(?:(?:and|now|then|please)\s+)*(?:(?:do|show|run|give me)\s+)?the same"
+    r"(?:\s+thing)?(?:\s+again)?\s+",
     re.IGNORECASE,
 )
 """What leads in "do the same for Northwind"."""

@@ -61,8 +61,8 @@ def main() -> None:
             seconds = time.perf_counter() - started
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
             print(
-                f"{report.rows:,} rows, {report.status}: {seconds:.1f} s, {rows / seconds:,.0f} rows a second, "
-                f"{peak - before} MB on top of {before} MB"
+                f"{report.rows:,} rows, {report.status}: {seconds:.1f} s, "
+                f"{rows / seconds:,.0f} rows a second, {peak - before} MB on top of {before} MB"
             )
         database.close()
 

@@ -67,7 +67,7 @@ def _too_many(slot: Slot, matches: list[EntityMatch]) -> list[SlotProblem]:
         return []
     texts = tuple(said.values())
     message = f"You named {' and '.join(texts)}; I take one {slot.name.replace('_', ' ')} at a time there."
-    return [SlotProblem(slot.name, "contradictory_slots", message, tuple(str(m.value) for m in matches))]
+    return [SlotProblem(slot.name, "contradictory_slots", message, texts)]
 
 
 def _fits(slot: Slot, match: EntityMatch, text: str) -> bool:
@@ -80,7 +80,7 @@ def _opened(slot: Slot, entities: list[EntityMatch], text: str) -> str | None:
     opening = next((one for one in found if one is not None), None)
     if opening is None:
         return None
-    end = min((match.start for match in entities if match.start >= opening.end()), default=len(text))
+    end = min((match.start for match in entities if match.start > opening.end()), default=len(text))
     said = re.split(_JOINING, text[opening.end() : end], maxsplit=1)[0]
     return said.strip(" \t\"'“”.,!?") or None
 

@@ -124,8 +124,10 @@ class Names:
         name = self.get(kind, label)
         return name.id if name else None
 
-    def scan(self, text: str, ordinary: Collection[str] = frozenset()) -> list["EntityMatch"]:
-        """The names in an utterance, exact or misspelled, none overlapping another of its kind.
+    def scan(
+        self, text: str, ordinary: Collection[str] = frozenset(), *, forgiving: bool = True
+    ) -> list["EntityMatch"]:
+        """The names in an utterance, exact or (where ``forgiving``) misspelled, none overlapping its kind.
 
         Words in ``ordinary`` (lower case) never pass for a misspelled name. Where two kinds have the same
         name, both are given.
@@ -133,7 +135,7 @@ class Names:
         from intents.reading import EntityMatch  # `reading` needs this module first
 
         words = _words_of(text)
-        hits = [hit for known in self._kinds.values() for hit in known.scan(words, ordinary)]
+        hits = [hit for known in self._kinds.values() for hit in known.scan(words, ordinary, forgiving)]
         return [
             EntityMatch(
                 entity=hit.kind,
@@ -203,8 +205,10 @@ class _Kind:
             return Found(best[0], _score(ranked[0][1], compact), tuple(best[1:]))
         return Found("", 0.0, suggestions=self.similar.suggestions(compact))
 
-    def scan(self, words: list[_Word], ordinary: Collection[str]) -> list[_Hit]:
+    def scan(self, words: list[_Word], ordinary: Collection[str], forgiving: bool) -> list[_Hit]:
         hits = list(self._exact(words, ordinary))
+        if not forgiving:
+            return _without_overlap(hits)
         taken = {at for hit in hits for at in range(hit.first, hit.last)}
         hits.extend(_not_within(taken, self._begun(words, ordinary)))
         taken |= {at for hit in hits for at in range(hit.first, hit.last)}

@@ -205,9 +205,15 @@ def _update(connection: Connection, table: Table, change: RowChange) -> None:
 
 
 def _as_found(table: Table, change: RowChange) -> Any:
-    found = _typed(table, {k: v for k, v in (change.before or {}).items() if not isinstance(v, dict | list)})
+    """The row, with every value the change found; its version rises with every change and does not count."""
+    plain = {
+        name: value
+        for name, value in (change.before or {}).items()
+        if name != "version" and not isinstance(value, dict | list)
+    }
     same = [
-        table.c[name].is_(None) if value is None else table.c[name] == value for name, value in found.items()
+        table.c[name].is_(None) if value is None else table.c[name] == value
+        for name, value in _typed(table, plain).items()
     ]
     return and_(table.c.id == change.row_id, *same)
 

@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -216,6 +217,16 @@ class Speaker:
         return self.assistant.dialogue.turn(turn)
 
 
+def run(talk: Speaker, command: str, /, *, key: str | None = None, **slots: Any) -> Reply:
+    """A command named outright, in the speaker's conversation."""
+    with talk.assistant.database.read() as connection:
+        person = people.person_named(connection, talk.role.value)
+    assert person is not None
+    talk.conversation = talk.conversation or uuid4().hex
+    turn = Turn(person, "test", command, conversation_id=talk.conversation, key=key)
+    return talk.assistant.dialogue.run(command, slots, turn)
+
+
 @pytest.fixture
 def chairman(assistant: Assistant) -> Speaker:
     """The chairman, talking."""
@@ -248,6 +259,7 @@ class Server:
 def server(assistant: Assistant) -> Iterator[Server]:
     """The service on a loopback port."""
     import uvicorn
+
     from assistant.app import create_app
 
     port = free_port()

@@ -5,31 +5,18 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, update
 
 from assistant.bootstrap import Assistant
 from assistant.reply import Reply, Status
-from assistant.turn import Turn
 from intents.command import Role
-from storage import people
 from storage.audit import audit
 from storage.campaigns import campaigns, channel_lines
 from storage.changes import changes
 from storage.proposals import proposals
-from tests.conftest import NOW, Speaker, assistant_on
-
-
-def run(talk: Speaker, name: str, key: str | None = None, **slots: Any) -> Reply:
-    """A command named outright, in the speaker's conversation."""
-    with talk.assistant.database.read() as connection:
-        person = people.person_named(connection, talk.role.value)
-    assert person is not None
-    talk.conversation = talk.conversation or uuid4().hex
-    turn = Turn(person, "test", name, conversation_id=talk.conversation, key=key)
-    return talk.assistant.dialogue.run(name, slots, turn)
+from tests.conftest import NOW, Speaker, assistant_on, run
 
 
 def lines(assistant: Assistant, campaign: str = "Spring Launch") -> dict[str, Decimal]:

@@ -430,6 +430,13 @@ def test_a_corrected_row_applies_its_difference(importer: Importer) -> None:
     assert importer.spent()["impressions"] == 1060
 
 
+def test_a_correction_keeps_what_its_file_does_not_give(importer: Importer) -> None:
+    importer("performance", table("ad_id,date,campaign,clicks,conversions", "1,2024-01-01,A,10,3"), ACME)
+    report = importer("performance", table("ad_id,date,campaign,clicks,cost", "1,2024-01-01,A,12,4"), ACME)
+    assert report.corrected == 1
+    assert importer.spent() == {"impressions": 0, "clicks": 12, "conversions": 3, "spend": Decimal(4)}
+
+
 def test_a_corrected_row_can_move_to_another_campaign(importer: Importer) -> None:
     importer("performance", table(*ROWS), ACME)
     report = importer("performance", table(ROWS[0], "4,2024-11-17,Renamed,400,40,4"), ACME)

@@ -257,7 +257,7 @@ def create_campaign(asked: CreateCampaign, context: Context) -> Answer[CampaignP
     venture = _venture(asked.venture, context)
     channels = list(dict.fromkeys(asked.channels))
     start = asked.period.start if asked.period else context.today + timedelta(days=1)
-    name = asked.name or f"{Channel(channels[0]).label} {start:%B %Y}".capitalize()
+    name = asked.name or wording.sentence(f"{Channel(channels[0]).label} {start:%B %Y}")
     name = _free_name(name, context, "campaign")
     total = Decimal(0) if asked.budget is None else money_of(asked.budget, venture.currency)
     even = [

@@ -136,6 +136,16 @@ def _as_wanted(entity: EntityMatch, kinds: Collection[str]) -> EntityMatch:
         entity = replace(entity, entity="count")
     if entity.entity == "period" and entity.text.isdigit() and "period" not in kinds:
         entity = replace(entity, entity="count", value=int(entity.text))
-    if entity.entity == "count" and "money" in kinds and "count" not in kinds:
+    if "money" in kinds and entity.entity == "count" and "count" not in kinds:
         return replace(entity, entity="money", value=MoneySaid(Decimal(entity.value)))
+    if "money" in kinds and entity.entity == "range" and "range" not in kinds:
+        return _as_money(entity)
     return entity
+
+
+def _as_money(entity: EntityMatch) -> EntityMatch:
+    """A range with one end as that amount: "up to 10k" where money is set."""
+    low, high, unit = entity.value.min, entity.value.max, entity.value.unit
+    if unit == "percent" or (low is None) == (high is None):
+        return entity
+    return replace(entity, entity="money", value=MoneySaid(high if low is None else low, unit))

@@ -47,12 +47,12 @@ class Explained:
     """Where words stand in place of a name that name nothing we know."""
 
 
-def explain(text: str, scene: Scene) -> Explained:
-    """Everything in ``text`` that means something by itself."""
+def explain(text: str, scene: Scene, *, forgiving: bool = True) -> Explained:
+    """Everything in ``text`` that means something by itself; misspelled names too, where ``forgiving``."""
     ordinary = ordinary_words()
     found = values.find(_told_apart_periods(text), scene.today, scene.fiscal_year_start)
     candidates = [
-        *scene.names.scan(text, ordinary),
+        *scene.names.scan(text, ordinary, forgiving=forgiving),
         *lexicon.find(text),
         *(_numbered(replace(match, text=text[match.start : match.end]), text) for match in found),
         *_files(text),

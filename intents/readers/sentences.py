@@ -46,7 +46,7 @@ def variants(examples: Sequence[Example]) -> list[Variant]:
     kinds = marked_kinds(examples)
     scene = Scene(training_names(examples), _TRAINING_DAY)
     plain = [
-        Variant(delexicalize(explain(example.text, scene)), example.intent, group)
+        Variant(delexicalize(explain(example.text, scene, forgiving=False)), example.intent, group)
         for group, example in enumerate(examples)
     ]
     taken = {intent: kinds.get(intent, ()) for intent in kinds if intent not in NO_COMMANDS}

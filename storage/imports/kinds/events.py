@@ -261,7 +261,11 @@ class Events(Kind):
     def _correct(self, connection: Connection, target: int, table: Table) -> None:
         """Known rows whose content differs from what they became are written anew."""
         stage, ledger = self.stage.c, imported_events.c
-        columns = _TOUCH_COLUMNS if target == TOUCH else _CONVERSION_COLUMNS
+        columns = [
+            name
+            for name in (_TOUCH_COLUMNS if target == TOUCH else _CONVERSION_COLUMNS)
+            if name not in ("kind", "revenue") or self.plan.has(name)
+        ]
         placed = select(line_map.c.id).where(line_map.c.place == stage.place).scalar_subquery()
         same = and_(
             ledger.target == table.name,

@@ -24,6 +24,7 @@ from sqlalchemy import (
     tuple_,
     type_coerce,
     union_all,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -187,11 +188,11 @@ class Performance(Kind):
         placed = select(line_map.c.id).where(line_map.c.place == self.stage.c.place).scalar_subquery()
         differs = or_(
             ledger.line_id != placed,
-            *(ledger[name] != cast(self.stage.c[name], BigInteger) for name in COUNTS),
-            *(_raw(ledger[name]) != self.stage.c[name] for name in MONEY),
+            *(_raw(ledger[name]) != self.stage.c[name] for name in self._measured),
         )
         if not again:
             self.mark_changed(connection, same_row, differs)
+            self._keep_others(connection, same_row)
         self._warn_of_more(connection)
         self._add(connection, same_row)
         self._clean(connection, same_row)
@@ -226,6 +227,14 @@ class Performance(Kind):
             self.context.report.warnings.append(
                 f"{more:,} rows were added to days that had rows already: without an id nobody can tell "
                 "whether they are the same, exported again"
+            )
+
+    def _keep_others(self, connection: Connection, same_row: ColumnElement[bool]) -> None:
+        """Measures the file does not give keep what an earlier one gave."""
+        others = {name: _raw(imported_performance.c[name]) for name in MEASURES if name not in self._measured}
+        if others:
+            connection.execute(
+                update(self.stage).where(same_row, self.stage.c.fate == Fate.CHANGED).values(others)
             )
 
     def _add(self, connection: Connection, same_row: ColumnElement[bool]) -> None:
