@@ -193,7 +193,7 @@ def _efficiency(facts: Facts) -> Decimal | None:
 
 
 def _synergy(facts: Facts) -> Decimal | None:
-    """Conversions of visitors touched by several channels over those expected of independent channels, less 1.
+    """Visitors of several channels who converted, over those expected of independent channels, less 1.
 
     With rates r_c of visitors touched by channel c alone, independence expects 1 - prod(1 - r_c) of those
     touched by all of a set. Bliss (1939) independence, as used for combined effects.
@@ -279,7 +279,7 @@ _ALL = (
         "ltv",
         "LTV",
         Unit.MONEY,
-        f"monthly revenue a customer × gross margin × expected life in months (at most {LIFE_HORIZON_MONTHS}), "
+        f"monthly revenue a customer × gross margin × expected life in months (≤ {LIFE_HORIZON_MONTHS}), "
         "of the customers won in the year up to the period's end",
         _ltv,
         needs=frozenset({Need.COHORT}),
@@ -307,7 +307,8 @@ _ALL = (
         "nrr",
         "NRR",
         Unit.PERCENT,
-        "revenue in the period from customers who bought in the equally long period before / their revenue then",
+        "revenue in the period from customers who bought in the equally long period before / "
+        "their revenue then",
         _nrr,
         needs=frozenset({Need.RETENTION}),
     ),

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from storage.imports import (
 )
 from storage.imports.dates import DateStyle, months_before, parse_day, parse_moment
 from storage.imports.errors import CellRefusedError
+from storage.imports.fields import DEFAULTS, OPTIONS, SHAPES
 from storage.imports.ledger import import_runs, imported_events, imported_performance
 from storage.imports.numbers import Style, parse_count, parse_decimal, parse_money
 from storage.imports.words import alike, channel_meant, fold
@@ -342,6 +344,18 @@ def test_wrong_options_are_refused_with_their_name(
     assert refused.value.code == code
     assert next(iter({**sets, **maps})) in refused.value.message
     assert sqlite_importer.count(ventures) == 0
+
+
+def test_every_kind_is_declared_and_documented() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "importing.md").read_text("utf-8")
+    assert tuple(SHAPES) == KINDS
+    for shape in SHAPES.values():
+        (line,) = (line for line in page.splitlines() if line.startswith(f"| `{shape.name}`"))
+        assert [one.name for one in shape.fields if not re.search(rf"\b{one.name}\b", line)] == []
+    for option in OPTIONS:
+        assert f"| `{option}` |" in page
+    for default in DEFAULTS:
+        assert f"`{default}`" in page
 
 
 def test_unknown_kind_names_the_kinds(sqlite_importer: Importer) -> None:

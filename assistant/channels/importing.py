@@ -190,7 +190,7 @@ def _columns(report: "ImportReport") -> Table:
 
 def _rejects(report: "ImportReport") -> Table:
     table = Table("line", "column", "value", "reason", box=None, pad_edge=False, header_style="dim")
-    table.title = f"Refused: {report.refused:,} rows"
+    table.title = f"Refused: {report.refused:,} {'rows' if report.refused > 1 else 'row'}"
     table.title_justify = "left"
     for reject in report.rejects:
         table.add_row(

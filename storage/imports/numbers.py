@@ -1,12 +1,11 @@
 """Numbers as files write them: "$1,892", "1.2M", "3,5", "12%", "(40)", 1.429999948."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Literal, TypeAlias
 
-from storage.imports.errors import CellRefusedError, ImportRefusedError
+from storage.imports.errors import CellRefusedError
 from storage.imports.sources.excel import FORMULA
 from storage.imports.sources.header import Cell
 
@@ -225,22 +224,3 @@ def parse_share(cell: Cell, style: Style) -> Decimal:
     if number < 0:
         raise CellRefusedError("is negative")
     return number
-
-
-Parse: TypeAlias = Callable[[Cell], object]
-
-
-def refuse_contradiction(currencies: dict[str, str], told: str) -> None:
-    """Raise `ImportRefusedError` where amounts are written in another currency than the one told."""
-    dollars = {"USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN", "TWD"}
-    for currency, example in currencies.items():
-        if (
-            currency != told
-            and not (currency == "USD" and told in dollars)
-            and not (currency == "JPY" and told == "CNY")
-        ):
-            raise ImportRefusedError(
-                "currency_contradiction",
-                f"The file writes {example!r}, which is {currency}, but the amounts were said to be {told}.",
-                f"Say --set currency={currency}, or correct the file.",
-            )

@@ -5,6 +5,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+KINDS = ("performance", "touchpoints", "conversions", "influencers", "keywords", "customers")
+"""The kinds of data there are."""
+
 SHOWN_REJECTS = 20
 """Refused rows that a report itself carries."""
 

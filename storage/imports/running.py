@@ -34,20 +34,14 @@ _TOLD_EVERY = 5_000
 _DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD"})
 
 
-def run(
+def import_file(
     database: Database,
     request: ImportRequest,
-    *,
     now: datetime,
-    progress: Progress | None = None,
-    defaults: ImportDefaults | None = None,
+    progress: Progress | None,
+    defaults: ImportDefaults,
 ) -> ImportReport:
-    """Import a file, all of its good rows or, on any trouble, nothing.
-
-    Refused rows are listed in the report and do not stop the others; when none is left, the report's status
-    is ``refused``. Raises `ImportRefusedError` when the file, the request or the database makes the import
-    impossible; nothing was written then.
-    """
+    """`storage.imports.run`, without its defaults."""
     started = time.monotonic()
     tell = progress or _silence
     shape = SHAPES.get(request.kind)
@@ -57,7 +51,7 @@ def run(
         )
     options = _options(request.set)
     with closing(open_source(Path(request.file), request.sheet, tell)) as source:
-        report = _read(database, request, shape, options, source, now, tell, defaults or ImportDefaults())
+        report = _read(database, request, shape, options, source, now, tell, defaults)
     report.seconds = round(time.monotonic() - started, 3)
     return report
 
