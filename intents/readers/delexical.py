@@ -1,5 +1,7 @@
 """An utterance with its entities replaced by their kinds, so that any name, number or date reads alike."""
 
+import re
+
 from intents.readers.entities import Explained
 
 UNKNOWN_NAME = "xname"
@@ -8,6 +10,10 @@ UNKNOWN_NAME = "xname"
 
 _TELLING = ("influencer",)
 """Values whose own word says more than their kind: "influencers" are looked for, "email" is not."""
+
+
+_REASON = re.compile(r"[\s,;]+because\b.*", re.IGNORECASE)
+"""Why somebody wants something tells nothing about what is wanted."""
 
 
 def placeholder(kind: str) -> str:
@@ -30,4 +36,5 @@ def delexicalize(explained: Explained) -> str:
     for (start, end), word in sorted(places.items()):
         pieces += [text[at:start], f" {word} "]
         at = end
-    return " ".join("".join([*pieces, text[at:]]).split())
+    said = " ".join("".join([*pieces, text[at:]]).split())
+    return _REASON.split(said, maxsplit=1)[0] or said

@@ -24,7 +24,8 @@ LONGEST_TEXT = 2000
 OPEN_KINDS = ("influencer", "name")
 """Kinds whose names need not be known beforehand."""
 _OPENED = re.compile(
-    r"\b(?:called|named|venture|campaign|influencer|creator|block|profile of)\s+$", re.IGNORECASE
+    r"\b(?:(?:called|named)\b.*|(?:venture|campaign|influencer|creator|block|profile of)\s+)$",
+    re.IGNORECASE | re.DOTALL,
 )
 DATA = Path(__file__).parents[1] / "data"
 """The training sentences of every command."""
