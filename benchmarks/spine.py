@@ -97,9 +97,8 @@ def main() -> None:
     """Measure on a fresh default portfolio and print JSON."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "GTM_DATA_DIR": folder}
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run([BIN / "gtm", "synth"], env=environment, check=True, **quiet)
-        subprocess.run([BIN / "gtm", "nlu", "train"], env=environment, check=True, **quiet)
+        for prepare in (["synth"], ["nlu", "train"]):
+            subprocess.run([BIN / "gtm", *prepare], env=environment, check=True, capture_output=True)
         say = seconds([str(BIN / "gtm"), "say", SAID[0]], environment)
         bare = seconds([sys.executable, "-c", BARE_CLI], environment)
         bare_service = seconds([sys.executable, "-c", BARE_SERVICE], environment)

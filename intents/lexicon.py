@@ -43,8 +43,8 @@ class Vocabulary:
 
     values: tuple[str, ...]
     phrases: dict[str, str]
-    longest: int
-    """Most words in one phrase."""
+    longest: dict[str, int]
+    """Most words in a phrase by its first word."""
 
 
 def canonical(kind: str, said: str) -> str | None:
@@ -140,7 +140,8 @@ def _is_no_code(value: str, word: tuple[str, int, int], text: str) -> bool:
 
 
 def _longest_phrase(known: Vocabulary, words: list[tuple[str, int, int]], at: int) -> tuple[int, str]:
-    for size in range(min(known.longest, len(words) - at), 0, -1):
+    longest = max(known.longest.get(form, 0) for form in _forms(words[at][0]))
+    for size in range(min(longest, len(words) - at), 0, -1):
         phrase = " ".join(word for word, _, _ in words[at : at + size])
         for form in _forms(phrase):
             if form in known.phrases:
@@ -189,7 +190,11 @@ def _vocabulary(values: tuple[str, ...], synonyms: dict[str, tuple[str, ...]]) -
     for value in values:
         for phrase in (value.replace("_", " "), *synonyms.get(value, ())):
             phrases.setdefault(_fold(phrase), value)
-    return Vocabulary(values, phrases, max(phrase.count(" ") + 1 for phrase in phrases))
+    longest: dict[str, int] = {}
+    for phrase in phrases:
+        first, *rest = phrase.split()
+        longest[first] = max(longest.get(first, 0), 1 + len(rest))
+    return Vocabulary(values, phrases, longest)
 
 
 @lru_cache(maxsize=1)

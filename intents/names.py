@@ -277,8 +277,10 @@ class _Similar:
         if slips <= 0:
             return []
         pairs = _pairs(compact)
-        shared = self._shared(pairs)
         enough = max(1, len(pairs) - 3 * slips)
+        if sum(pair in self.places for pair in pairs) < enough:
+            return []
+        shared = self._shared(pairs)
         candidates = np.flatnonzero((shared >= enough) & (np.abs(self.sizes - len(compact) - 1) <= slips))
         found = []
         for index in self._best(candidates, shared, len(pairs)):

@@ -17,6 +17,7 @@ from storage import (
     work,
 )
 from storage.database import metadata
+from storage.imports import ledger
 
 __all__ = [
     "audit",
@@ -26,6 +27,7 @@ __all__ = [
     "customers",
     "influencers",
     "journeys",
+    "ledger",
     "metadata",
     "names",
     "organic",

@@ -277,6 +277,6 @@ def test_a_database_that_is_gone_is_told_and_the_entry_kept(assistant: Assistant
     hidden.rename(database)
     assert talk.say("status").status is Status.DONE
     assert assistant.bus.journal.replay(assistant.database) == 1
-    texts = [entry["text"] for entry in entries(assistant.database)]
+    texts = [str(entry["text"]) for entry in entries(assistant.database)]
     assert sorted(texts) == sorted(["status", "show gtm performance for Acme", "status"])
     assert assistant.bus.journal.replay(assistant.database) == 0

@@ -12,6 +12,7 @@ from uuid import uuid4
 import typer
 from rich.console import Console
 
+from assistant.channels.importing import import_file
 from assistant.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ nlu = typer.Typer(help="Train the embedded reader.", no_args_is_help=True)
 user = typer.Typer(help="People and their tokens.", no_args_is_help=True)
 cli.add_typer(nlu, name="nlu")
 cli.add_typer(user, name="user")
+cli.command("import")(import_file)
 
 SIGN_IN_HOURS = 1
 

@@ -118,11 +118,12 @@ def _plain(one: Figure) -> float | None:
 
 
 def _headline(campaign: Campaign, label: str, venture: str) -> str:
+    lines = "1 channel" if len(campaign.lines) == 1 else f"{len(campaign.lines)} channels"
     until = f" until {wording.day(campaign.end_on)}" if campaign.end_on else ""
     return (
         f"{label} ({venture}) is {campaign.status}, for {campaign.objective}, "
         f"from {wording.day(campaign.start_on)}{until}, with "
-        f"{wording.money(campaign.allocated, campaign.currency)} a month over {len(campaign.lines)} channels."
+        f"{wording.money(campaign.allocated, campaign.currency)} a month over {lines}."
     )
 
 

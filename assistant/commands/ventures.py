@@ -29,7 +29,7 @@ from storage.campaigns import Line, campaigns_of
 from storage.changes import RowChange, added, changed
 from storage.ventures import Venture
 
-DEFAULT_MARGIN = Decimal("0.6")
+DEFAULT_MARGIN = Decimal("0.5")
 """Gross margin assumed of a new venture until it is told; the answer says so."""
 
 LONGEST_NAME = 100

@@ -36,5 +36,5 @@ def delexicalize(explained: Explained) -> str:
     for (start, end), word in sorted(places.items()):
         pieces += [text[at:start], f" {word} "]
         at = end
-    said = " ".join("".join([*pieces, text[at:]]).split())
-    return _REASON.split(said, maxsplit=1)[0] or said
+    view = " ".join("".join([*pieces, text[at:]]).split())
+    return _REASON.sub("", view) or view

@@ -23,10 +23,7 @@ LONGEST_TEXT = 2000
 """Characters of an utterance that are read; the rest is ignored."""
 OPEN_KINDS = ("influencer", "name")
 """Kinds whose names need not be known beforehand."""
-_OPENED = re.compile(
-    r"\b(?:(?:called|named)\b.*|(?:venture|campaign|influencer|creator|block|profile of)\s+)$",
-    re.IGNORECASE | re.DOTALL,
-)
+_OPENED = re.compile(r"\b(?:(?:called|named)\b.*|(?:venture|campaign)\s+)$", re.IGNORECASE | re.DOTALL)
 DATA = Path(__file__).parents[1] / "data"
 """The training sentences of every command."""
 
@@ -102,15 +99,18 @@ class EmbeddedReader:
 def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[EntityMatch]:
     """The first words that name nothing we know, as the name of a kind that is not known beforehand.
 
-    Words that follow "called" or the like are left to the slot, which takes plain words as well.
+    A new venture's or campaign's after "called" is left to its slot, which takes plain words as well.
     """
     words = explained.words
     places = explained.unknown
     if kind == "influencer" and not places:
         places = words.strange(ordinary_words().union(known))
     for start, end in places[:1]:
-        if not _OPENED.search(words.text[:start]):
-            return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
+        if kind == "influencer":
+            start, end = words.widened(start, end)
+        elif _OPENED.search(words.text[:start]):
+            return []
+        return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
     return []
 
 

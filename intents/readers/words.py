@@ -128,6 +128,17 @@ class Words:
         runs = _runs(self.tokens, known)
         return tuple((self.tokens[first].start, self.tokens[last - 1].end) for first, last in runs)
 
+    def widened(self, start: int, end: int) -> tuple[int, int]:
+        """The place with the capitalized words on both sides, but for the one that begins the text."""
+        capital = [token.text[0].isupper() and not token.is_covered for token in self.tokens]
+        first = next(at for at, token in enumerate(self.tokens) if token.end > start)
+        last = next(at for at, token in enumerate(self.tokens) if token.end >= end)
+        while first > 1 and capital[first - 1]:
+            first -= 1
+        while last + 1 < len(self.tokens) and capital[last + 1]:
+            last += 1
+        return self.tokens[first].start, self.tokens[last].end
+
     def _stands_as_name(self, first: int, last: int, shouted: bool) -> bool:
         word = self.tokens[last - 1]
         if word.end - self.tokens[first].start < _SHORTEST_NAME:

@@ -1,4 +1,4 @@
 """Schema migrations (Alembic), run by `storage.migrate`."""
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision; a test holds it against the files in `versions/`."""
