@@ -51,8 +51,10 @@ SCENE = Scene(
     TODAY,
 )
 COMMANDS = catalogue()
-HELD_OUT = load(Path(__file__).parent / "data" / "heldout.yml")
 TRAINING = load(DATA)
+INTENTS = {one.intent for one in TRAINING}
+HELD_OUT = [one for one in load(Path(__file__).parent / "data" / "heldout.yml") if one.intent in INTENTS]
+"""Those of commands that are not declared yet wait."""
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +177,8 @@ def test_confidence_is_honest() -> None:
     gaps = [
         abs(hits[bins == b].mean() - confidences[bins == b].mean()) * (bins == b).mean() for b in set(bins)
     ]
-    assert sum(gaps) <= 0.08
-    assert hits.mean() >= 0.85
+    assert sum(gaps) <= 0.05
+    assert hits.mean() >= 0.9
 
 
 @dataclass(frozen=True)
@@ -365,8 +367,7 @@ def test_neighbors_are_told_apart(reader: EmbeddedReader, text: str, intent: str
     ],
 )
 def test_entities_of_every_kind(reader: EmbeddedReader, text: str, expected: list[tuple[str, Any]]) -> None:
-    known = reader.model.kinds
-    if text.startswith(("import", "upload")) and "import_data" not in known:
+    if text.startswith(("import", "upload")) and "import_data" not in INTENTS:
         pytest.skip("no sentences of import_data yet")
     assert found(reader.read(text, SCENE).entities) == expected
 

@@ -105,13 +105,14 @@ def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[E
     places = explained.unknown
     if kind == "influencer" and not places:
         places = words.strange(ordinary_words().union(known))
-    for start, end in places[:1]:
-        if kind == "influencer":
-            start, end = words.widened(start, end)
-        elif _OPENED.search(words.text[:start]):
-            return []
-        return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
-    return []
+    if not places:
+        return []
+    start, end = places[0]
+    if kind == "influencer":
+        start, end = words.widened(start, end)
+    elif _OPENED.search(words.text[:start]):
+        return []
+    return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
 
 
 def _is_answer(text: str) -> bool:
