@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from assistant import wording
 from assistant.memory import Waiting
@@ -139,6 +140,9 @@ def _made(connection: Connection, action: Action) -> list[RowChange]:
         made = changes.carry_out(connection, action.changes)
     except ChangedSinceError as error:
         raise changed_since(error) from error
+    except IntegrityError as error:
+        message = "There is something of that name already."
+        raise Problem("name_taken", message, "Choose another name.") from error
     if action.renames:
         names.touch(connection)
     return made

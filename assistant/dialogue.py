@@ -201,7 +201,8 @@ class Dialogue:
         if reading.confidence < self.bus.settings.understanding.min_confidence:
             raise self._unsure(reading)
         command = self._command(reading.intent)
-        if command.effect is not Effect.READ and _NEGATION.search(reading.text):
+        changes = command.effect is not Effect.READ and not command.may_be_negated
+        if changes and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
         self._refuse_two_at_once(reading, scene)
         try:

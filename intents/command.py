@@ -51,6 +51,8 @@ class Command(BaseModel):
     """Phrases for help and documentation, the best first."""
     suggested: ClassVar[bool] = False
     """Whether an empty conversation offers it."""
+    may_be_negated: ClassVar[bool] = False
+    """Whether "don't …" is a way to ask for it, as for stopping and rejecting."""
     version: ClassVar[int] = 1
     """Raised when the meaning of a slot changes, so that a frozen command of an older version is noticed."""
 

@@ -44,7 +44,7 @@ def slots_from(command: type[Command], entities: tuple[EntityMatch, ...], text: 
         matches = [match for match in left if match.entity in slot.entities and _fits(slot, match, text)]
         taken = matches if slot.many else matches[:1]
         if slot.opened_by and not taken:
-            opened = _opened(slot, left, text)
+            opened = _opened(slot, entities, text)
             if opened:
                 filled[slot.name] = opened
             continue
@@ -74,7 +74,7 @@ def _fits(slot: Slot, match: EntityMatch, text: str) -> bool:
     return slot.fits is None or slot.fits(match, text)
 
 
-def _opened(slot: Slot, entities: list[EntityMatch], text: str) -> str | None:
+def _opened(slot: Slot, entities: tuple[EntityMatch, ...], text: str) -> str | None:
     """The words after an opening word, up to what is already understood or a joining word."""
     found = (re.search(rf"\b{word}\s+", text, re.IGNORECASE) for word in slot.opened_by)
     opening = next((one for one in found if one is not None), None)
@@ -85,7 +85,9 @@ def _opened(slot: Slot, entities: list[EntityMatch], text: str) -> str | None:
     return said.strip(" \t\"'“”.,!?") or None
 
 
-_JOINING = re.compile(r"\s+(?:in|with|for|from|at|on|and|as|of|to|into|over|by)(?:\s|$)|[,;]", re.IGNORECASE)
+_JOINING = re.compile(
+    r"(?:^|\s+)(?:in|with|for|from|at|on|and|as|of|to|into|over|by|called|named)(?:\s|$)|[,;]", re.IGNORECASE
+)
 
 
 def _problem(slot: Slot, match: EntityMatch) -> SlotProblem | None:

@@ -230,6 +230,9 @@ StageName = Annotated[str, Entity("stage"), _listed("stage")]
 BusinessKind = Annotated[str, Entity("business"), _listed("business")]
 """What kind of business a venture is, and for whom: b2b_smb, b2c_mass …"""
 
+PaceName = Annotated[str, Entity("pace"), _listed("pace")]
+"""The time an amount is meant for: day, week, month or total."""
+
 CurrencyCode = Annotated[str, Entity("currency"), _listed("currency")]
 """An ISO 4217 code."""
 

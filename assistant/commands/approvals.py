@@ -171,6 +171,7 @@ class Reject(Command):
     role = Role.CHAIRMAN
     effect = Effect.RECORD
     examples = ("reject it", "reject proposal 3 because the margin is too thin")
+    may_be_negated = True
 
     proposal: ProposalNumber | None = Field(None, description="Which proposal?")
     reason: Reason | None = Field(None, description="Why?")

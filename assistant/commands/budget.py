@@ -9,7 +9,9 @@ from assistant import wording
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Column, Evidence, Problem, Table, Telling
 from assistant.reporting import rounded
-from engines.budget import spread
+from engines.budget import Pace, spread
+from engines.budget import set_budget as spread_over
+from engines.response import Refusal
 from engines.terms import CampaignStatus, Channel, minor_units
 from intents.command import Command, Effect, Role
 from intents.slots import (
@@ -18,6 +20,7 @@ from intents.slots import (
     CampaignName,
     ChannelName,
     MoneySlot,
+    PaceName,
     SourceName,
     TargetName,
     VentureName,
@@ -45,40 +48,50 @@ class BudgetPlan(BaseModel):
 
 
 class SetBudget(Command):
-    """Sets what a campaign, or one channel of it, may spend a month."""
+    """Sets what a campaign, or one channel of it, may spend a month (or a day, a week, in total)."""
 
     effect = Effect.SPEND
     role = Role.OPERATOR
-    examples = ("set the budget of Spring Launch to $50,000", "set email in Spring Launch to 8k")
+    examples = ("set the budget of Spring Launch to $50,000", "set email in Spring Launch to $300 a day")
 
     campaign: CampaignName = Field(description="Of which campaign?")
     amount: MoneySlot = Field(description="How much a month?")
+    pace: PaceName = Field(Pace.MONTH.value, description="A day, a week, a month or in total?")
     channel: ChannelName | None = Field(None, description="Of which channel?")
     venture: VentureName | None = Field(None, description="Of which venture?")
 
 
 @handles
 def set_budget(asked: SetBudget, context: Context) -> Answer[BudgetPlan]:
-    """Set one line, or all lines of a campaign in their present proportions."""
+    """Set one line, or all lines of a campaign in their present proportions; money is kept a month."""
     campaign = context.campaign(asked.campaign, context.venture(asked.venture))
     amount = money_of(asked.amount, campaign.currency)
-    if asked.channel is None:
-        lines = [line for line in campaign.lines if line.status != CampaignStatus.CANCELLED]
-        wanted = dict(
-            zip((line.id for line in lines), in_proportion(amount, lines, campaign.currency), strict=True)
-        )
-        what = f"the budget of {asked.campaign}"
-    else:
-        line = line_of(campaign, asked.channel, asked.campaign)
-        wanted = {line.id: amount}
-        what = f"{Channel(line.channel).label} in {asked.campaign}"
-    shown = wording.money(amount, campaign.currency)
+    lines = list(campaign.lines)
+    what = f"the budget of {asked.campaign}"
+    if asked.channel is not None:
+        lines = [line_of(campaign, asked.channel, asked.campaign)]
+        what = f"{Channel(asked.channel).label} in {asked.campaign}"
+    days = None if campaign.end_on is None else (campaign.end_on - context.today).days + 1
+    found = spread_over(
+        {line.id: line.allocated for line in lines}, amount, campaign.currency, Pace(asked.pace), days=days
+    )
+    if isinstance(found, Refusal):
+        raise Problem(found.code, f"{wording.sentence(found.reason)}.", f"{wording.sentence(found.cure)}.")
+    shown = wording.money(found.after, campaign.currency)
+    said = (
+        ""
+        if asked.pace == Pace.MONTH
+        else f" ({wording.money(amount, campaign.currency)} {_PACES[asked.pace]})"
+    )
     return budget_answer(
         {asked.campaign: campaign},
-        wanted,
-        summary=f"set {what} to {shown} a month",
-        done=f"Set {what} to {shown} a month.",
+        dict(found.lines),
+        summary=f"set {what} to {shown} a month{said}",
+        done=f"Set {what} to {shown} a month{said}.",
     )
+
+
+_PACES = {"day": "a day", "week": "a week", "total": "until its end"}
 
 
 class ReallocateBudget(Command):
@@ -417,6 +430,7 @@ class StopSpending(Command):
     effect = Effect.RECORD
     role = Role.OPERATOR
     examples = ("stop all spending", "stop spending for Acme")
+    may_be_negated = True
 
     venture: VentureName | None = Field(None, description="Of which venture?")
 

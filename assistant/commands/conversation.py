@@ -73,7 +73,7 @@ def _about(name: str, command: type[Command], topic: str | None) -> bool:
     if topic is None:
         return True
     module = command.__module__.rsplit(".", 1)[-1]
-    return topic in (name, module)
+    return topic in (name, module, *name.split("_"))
 
 
 def _entry(command: type[Command]) -> HelpEntry:

@@ -299,6 +299,7 @@ class BlockInfluencer(Command):
     effect = Effect.RECORD
     role = Role.OPERATOR
     examples = ("block influencer fitwithlena",)
+    may_be_negated = True
 
     influencer: InfluencerName = Field(description="Which influencer?")
     reason: Reason | None = Field(None, description="Why?")
