@@ -30,6 +30,7 @@ help: ## this list
 	@touch $@
 
 setup: .venv/.run ## prepare the environment; leaves .venv/bin/gtm
+	@echo "· training the reader, if its sentences changed (half a minute)"
 	@$(BIN)/gtm nlu train
 
 run: setup ## prepare, fill an empty database, serve on 127.0.0.1:8000 and print a sign-in link
