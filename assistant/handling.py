@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import ModuleType
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
@@ -125,5 +125,5 @@ def _marked(package: ModuleType) -> Iterable[Handler]:
 def _handler(function: Callable[..., Answer[Any]]) -> Handler:
     hints = get_type_hints(function)
     command = next(iter(hints.values()))
-    arguments = hints["return"].__pydantic_generic_metadata__["args"]
+    arguments = get_args(hints["return"])
     return Handler(command, arguments[0], function)

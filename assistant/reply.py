@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -186,7 +187,8 @@ class Action(_Part):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-class Answer(BaseModel, Generic[R]):
+@dataclass
+class Answer(Generic[R]):
     """What a handler gives back: the engine's result, how to tell it, and what it would do."""
 
     result: R

@@ -114,24 +114,23 @@ def measured(context: Context, subject: Subject, period: Period, by: str) -> Mea
 
 
 def report(
-    context: Context, subject: Subject, said: Period | None, names: tuple[str, ...], by: str = "channel"
+    context: Context, subject: Subject, said: Period | None, names: tuple[str, ...], *, compare: bool = True
 ) -> Report:
-    """Measure a subject for the named metrics, now and in the equally long period before.
+    """Measure a subject by channel for the named metrics, now and in the equally long period before.
 
-    Raises `Problem` when there is no data at all or an exchange rate is missing.
+    Without ``compare`` the period before is not looked at. Raises `Problem` when there is no data at all or
+    an exchange rate is missing.
     """
     chosen = window(context, subject.scope, said)
-    now = measured(context, subject, chosen.period, by)
+    now = measured(context, subject, chosen.period, "channel")
     if not now.rows:
         raise _no_data(context, subject, chosen.period)
-    before = measured(context, subject, chosen.period.before(), by)
-    return Report(
-        subject,
-        chosen,
-        now,
-        facts_of(context, subject, chosen.period, now.whole, names),
-        facts_of(context, subject, chosen.period.before(), before.whole, names),
-    )
+    facts = facts_of(context, subject, chosen.period, now.whole, names)
+    if not compare:
+        return Report(subject, chosen, now, facts, Facts(Totals()))
+    earlier = chosen.period.before()
+    before = measured(context, subject, earlier, "channel").whole
+    return Report(subject, chosen, now, facts, facts_of(context, subject, earlier, before, names))
 
 
 def facts_of(

@@ -43,7 +43,8 @@ class Role(StrEnum):
 class Command(BaseModel):
     """One thing a person can ask for. Its fields are the slots, its docstring is the help."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Validators are built when a command is first said: a cold start does not pay for all of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     effect: ClassVar[Effect] = Effect.READ
     role: ClassVar[Role] = Role.VIEWER

@@ -387,7 +387,7 @@ FUNNEL = {
 def show_funnel(asked: ShowFunnel, context: Context) -> Answer[Funnel]:
     """Measure each step over the same lines and days."""
     subject = _subject(context, asked.venture, asked.campaign)
-    found = report(context, subject, asked.period, tuple(FUNNEL))
+    found = report(context, subject, asked.period, tuple(FUNNEL), compare=False)
     counts = {name: int(getattr(found.measured.whole, name)) for name in FUNNEL}
     steps = [
         FunnelStep(

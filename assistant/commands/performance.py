@@ -204,7 +204,7 @@ class TopChannels(Command):
 def top_channels(asked: TopChannels, context: Context) -> Answer[ChannelRanking]:
     """Rank channels; those that spent next to nothing do not compete by a ratio of spend."""
     subject = portfolio_or(context, context.venture(asked.venture))
-    found = report(context, subject, asked.period, (asked.metric,))
+    found = report(context, subject, asked.period, (asked.metric,), compare=False)
     whole = found.measured.whole
     share = Decimal(str(context.settings.reports.min_spend_share))
     least = whole.spend * share if is_ratio_of_spend(asked.metric) else Decimal(0)
