@@ -62,6 +62,19 @@ imported_events = Table(
 )
 """Which touchpoint or conversion each row became; kept when that is deleted, so that it does not return."""
 
+import_touched = Table(
+    "import_touched",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("run_id", ForeignKey("import_runs.id"), nullable=False),
+    Column("table_name", String(40), nullable=False),
+    Column("row_id", BigInteger, nullable=False, comment="0 where the row's key stands in the document"),
+    Column("before", Json, comment="the row as it was; empty: the import added it"),
+    Index(None, "run_id"),
+    Index(None, "table_name", "row_id"),
+)
+"""What an import added or changed besides what the ledgers of rows tell, so that it can be taken back."""
+
 
 def was_imported(connection: Connection, digest: str) -> bool:
     """Whether the very same file was imported in the very same way before."""
