@@ -1,5 +1,6 @@
 """The ASGI application."""
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
@@ -8,7 +9,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from assistant.bootstrap import Assistant, build
-from assistant.channels import agents, health, http, page
+from assistant.channels import agents, files, health, http, jobs, page
 from assistant.channels.edge import AddHeaders, CountRequests, LimitBody, security_headers
 from assistant.channels.errors import add_error_handlers
 from assistant.channels.metrics import Metrics
@@ -17,23 +18,23 @@ from assistant.channels.service import Service
 from assistant.channels.sessions import Sessions, session_key
 from assistant.settings import load_settings
 
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
 DESCRIPTION = """
 One catalogue of commands: say them in words (`/api/v1/say`), or send them with their slots
 (`/api/v1/commands/{name}`). Every answer has the same shape, every error is
 `{"error": {"code", "message", "cure"}}`.
 """
 
-Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-
-def create_app(assistant: Assistant, lifespan: Lifespan | None = None) -> FastAPI:
-    """The service over HTTP. Whoever built the assistant closes it."""
+def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
+    """The service over HTTP, which runs jobs while it serves; ``closing`` the assistant when it ends."""
     server = assistant.settings.server
     app = FastAPI(
         title="GTM assistant",
         version=version("gtm-assistant"),
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=_serving(assistant, closing=closing),
         # Their pages load scripts from elsewhere, which our content policy forbids.
         docs_url=None,
         redoc_url=None,
@@ -46,11 +47,13 @@ def create_app(assistant: Assistant, lifespan: Lifespan | None = None) -> FastAP
     headers = security_headers(is_https=server.url.startswith("https:"))
     add_error_handlers(app, headers)
     # The last one added meets a request first.
-    app.add_middleware(LimitBody, most=server.max_body_bytes)
+    app.add_middleware(LimitBody, most=server.max_body_bytes, except_under=files.PREFIX)
     app.add_middleware(AddHeaders, headers=headers)
     app.add_middleware(CountRequests, metrics=metrics)
 
     app.include_router(http.router)
+    app.include_router(jobs.router)
+    app.include_router(files.router)
     app.include_router(command_routes(assistant.bus.handlers.values()))
     app.include_router(agents.router)
     app.include_router(health.router)
@@ -59,13 +62,20 @@ def create_app(assistant: Assistant, lifespan: Lifespan | None = None) -> FastAP
     return app
 
 
+def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:
+    @asynccontextmanager
+    async def serving(_app: FastAPI) -> AsyncIterator[None]:
+        assistant.jobs.start()
+        try:
+            yield
+        finally:
+            await to_thread(assistant.jobs.stop)
+            if closing:
+                assistant.close()
+
+    return serving
+
+
 def factory() -> FastAPI:
     """The service as the settings describe it, for ``uvicorn --factory assistant.app:factory``."""
-    assistant = build(load_settings())
-
-    @asynccontextmanager
-    async def closing(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        assistant.close()
-
-    return create_app(assistant, closing)
+    return create_app(build(load_settings()), closing=True)

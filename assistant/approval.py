@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import uuid4
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
@@ -11,8 +12,10 @@ from assistant.memory import Waiting
 from assistant.reply import Action, Button, Problem, Reply, Status, Telling
 from assistant.turn import Turn
 from intents.command import Command, Effect, Role
-from storage import changes, names, proposals
+from storage import changes, jobs, names, proposals
 from storage.changes import ChangedSinceError, InUseError, RowChange
+from storage.imports import ImportChangedSinceError
+from storage.jobs import NewJob
 from storage.proposals import NewProposal
 
 
@@ -112,8 +115,12 @@ def carry_out(
     which ``reply`` then says. Raises `Problem` when it was decided before, or when the world of any other
     action changed.
     """
+    if action.ends is not None and not jobs.ask_cancel(connection, action.ends, now):
+        raise Problem("already_ended", "That has ended already.", "Ask to undo it instead.")
     if action.decides is None:
-        return _made(connection, action)
+        made = _made(connection, action)
+        _begun(connection, turn, action, reply, now)
+        return made
     decision = action.decides
     word = "approved" if decision.approved else "rejected"
     if not proposals.decide(connection, decision.proposal, word, turn.person.id, decision.reason, now):
@@ -127,12 +134,34 @@ def carry_out(
     try:
         with connection.begin_nested():
             made = _made(connection, action)
+            _begun(connection, turn, action, reply, now)
     except Problem as problem:
         proposals.executed(connection, decision.proposal, "failed", problem.message, now)
         _tell_failure(reply, decision.proposal, problem)
         return []
     proposals.executed(connection, decision.proposal, "done", None, now)
     return made
+
+
+def _begun(connection: Connection, turn: Turn, action: Action, reply: Reply, now: datetime) -> None:
+    """Write the action's job down, and what was said as the reply to it."""
+    if action.begins is None:
+        return
+    reply.job_id = str(uuid4())
+    reply.status = Status.RUNNING
+    jobs.start(
+        connection,
+        NewJob(
+            id=reply.job_id,
+            command=action.begins.command,
+            arguments=action.begins.arguments,
+            summary=action.summary,
+            user_id=turn.person.id,
+            channel=turn.channel,
+            conversation_id=turn.conversation_id,
+        ),
+        now,
+    )
 
 
 def _made(connection: Connection, action: Action) -> list[RowChange]:
@@ -150,6 +179,8 @@ def _made(connection: Connection, action: Action) -> list[RowChange]:
 
 def changed_since(error: ChangedSinceError) -> Problem:
     """The refusal to act on a world that is no longer the one that was agreed on."""
+    if isinstance(error, ImportChangedSinceError):
+        return Problem("changed_since", error.message, error.cure)
     what = error.change.table.replace("_", " ").removesuffix("s")
     if isinstance(error, InUseError):
         return Problem("in_use", f"The {what} is in use by now.", "Nothing was changed.")

@@ -7,9 +7,11 @@ from assistant import commands
 from assistant.bus import Bus, Clock
 from assistant.dialogue import Dialogue
 from assistant.handling import find_handlers
+from assistant.jobs import Runner
 from assistant.journal import Journal
 from assistant.names import LiveNames
 from assistant.settings import Settings
+from assistant.work import find_workers
 from intents.command import Role
 from intents.readers.embedded import EmbeddedReader
 from storage import migrate, people
@@ -26,6 +28,7 @@ class Assistant:
     database: Database
     bus: Bus
     dialogue: Dialogue
+    jobs: Runner
     clock: Clock
 
     def close(self) -> None:
@@ -38,16 +41,23 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
-    """Wire everything: schema up to date, a chairman there, reader loaded, kept audit entries replayed."""
+def build_bus(settings: Settings, clock: Clock = utc_now) -> Bus:
+    """The door alone: schema up to date, a chairman there, kept audit entries replayed."""
     database = Database(settings.database_url)
     migrate.upgrade(database)
     ensure_chairman(database, settings, clock())
-    reader = EmbeddedReader.load(settings.data_dir / "models")
     journal = Journal(settings.data_dir / "audit-journal.jsonl")
     journal.replay(database)
-    bus = Bus(database, find_handlers(commands), settings, clock, LiveNames(), journal)
-    return Assistant(settings, database, bus, Dialogue(bus, reader), clock)
+    return Bus(database, find_handlers(commands), settings, clock, LiveNames(), journal)
+
+
+def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
+    """Wire everything: the door, the reader before it, the jobs behind it."""
+    bus = build_bus(settings, clock)
+    reader = EmbeddedReader.load(settings.data_dir / "models")
+    runner = Runner(bus, find_workers(commands))
+    bus.on_job = runner.wake
+    return Assistant(settings, bus.database, bus, Dialogue(bus, reader), runner, clock)
 
 
 def ensure_chairman(database: Database, settings: Settings, now: datetime) -> None:

@@ -18,7 +18,7 @@ from assistant.settings import Settings
 from assistant.turn import Turn
 from intents.command import Catalogue, Command, Role
 from intents.reading import Reading
-from storage import audit, changes, conversations
+from storage import audit, changes, conversations, jobs
 from storage.audit import Entry, KeyTakenError
 from storage.changes import RowChange
 from storage.database import Database
@@ -53,6 +53,8 @@ class Bus:
         self.clock = clock
         self.names = names
         self.journal = journal
+        self.on_job: Callable[[], None] = _nobody_waits
+        """Called when a job was written down."""
 
     def dispatch(self, command: Command, turn: Turn) -> Reply:
         """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given."""
@@ -116,7 +118,7 @@ class Bus:
                 }
             )
         action = answer.action
-        if action is None or not (action.changes or action.decides):
+        if action is None or action.does_nothing:
             return self.conclude(turn, reply)
         match approval.way(command, action, turn.person.role):
             case approval.Way.AT_ONCE:
@@ -136,6 +138,8 @@ class Bus:
         concluded = self.conclude(turn, reply, make, undoes=action.undoes, approved=approved)
         if action.renames:
             self.names.forget()
+        if action.begins:
+            self.on_job()
         return concluded
 
     def _propose(self, command: Command, turn: Turn, action: Action, reply: Reply) -> Reply:
@@ -239,6 +243,8 @@ class Bus:
         entry = self._entry(turn, reply, approved)
         reply.audit_id = audit.record(connection, entry)
         changes.record(connection, reply.audit_id, made)
+        if reply.job_id is not None:
+            jobs.asked_in(connection, reply.job_id, reply.audit_id)
         if undoes is not None and not changes.mark_undone(connection, undoes, reply.audit_id):
             raise Problem("already_undone", "That was taken back already.")
         if turn.conversation_id is not None:
@@ -250,6 +256,12 @@ class Bus:
                 memory=turn.memory.model_dump(mode="json"),
                 now=entry.at,
             )
+
+    def record(self, connection: Connection, turn: Turn, reply: Reply, made: list[RowChange]) -> None:
+        """Write down what a job came to, with what it changed, in the caller's transaction."""
+        entry = self._entry(turn, reply, None)
+        reply.audit_id = audit.record(connection, entry)
+        changes.record(connection, reply.audit_id, made)
 
     def _entry(self, turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> Entry:
         """Finish the reply and make its audit entry."""
@@ -278,6 +290,10 @@ class Bus:
             took_ms=reply.took_ms,
             idempotency_key=turn.key,
         )
+
+
+def _nobody_waits() -> None:
+    """No job is run in this process."""
 
 
 def refusal(turn: Turn, problem: Problem) -> Reply:
@@ -341,7 +357,11 @@ def database_problem(error: SQLAlchemyError) -> Problem:
             code, message = "database_busy", "The database is busy with another change."
         elif "readonly" in said or "read-only" in said:
             code, message = "database_read_only", "The database is read-only."
-        elif isinstance(error, OperationalError | InterfaceError) and "no such table" not in said:
+        elif "no such table" in said or "undefinedtable" in type(error.orig).__name__.lower():
+            cure = "Nothing was changed. Restart the service, which makes them, or restore a backup."
+            message = "Tables of the database are missing."
+            return Problem("database_incomplete", message, cure, status=Status.FAILED)
+        elif isinstance(error, OperationalError | InterfaceError):
             code, message = "database_unavailable", "The database cannot be reached."
     return Problem(code, message, "Nothing was changed; try again in a moment.", status=Status.FAILED)
 

@@ -17,6 +17,7 @@ from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
 from assistant.memory import Memory, Pending, Waiting
 from assistant.reply import Problem, Reply, Status, Telling
 from assistant.turn import Turn
+from intents import lexicon
 from intents.command import Command, Effect, slots_of
 from intents.filling import SlotErrors, SlotProblem, slots_from, validated
 from intents.names import Names
@@ -33,6 +34,9 @@ LONGEST_SPLIT = 500
 """Characters looked at for two commands in one breath."""
 
 _JOINT = re.compile(r"\s*(?:[;.]\s+|,?\s+and then\s+|,?\s+then\s+|,?\s+and\s+)", re.IGNORECASE)
+
+MOST_OFFERED = 12
+"""Values of a closed list that are offered with a question."""
 
 NEAREST = 3
 """Commands offered when something is out of scope."""
@@ -266,7 +270,7 @@ class Dialogue:
         if first.code not in ("missing", "ambiguous_name"):
             raise _slot_problem(first)
         slot = next(slot for slot in slots_of(command) if slot.name == first.slot)
-        choices = list(first.choices or scene.names.labels(slot.entity))
+        choices = list(first.choices or scene.names.labels(slot.entity) or _vocabulary(slot.entity))
         question = slot.question
         if first.code == "ambiguous_name":
             question = f"Did you mean {wording.listed(choices, 'or')}?"
@@ -352,6 +356,12 @@ def _among(text: str, choices: list[str]) -> str | None:
     words = set(text.split())
     fitting = [choice for choice in choices if words and words <= set(_plain(choice).split())]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def _vocabulary(kind: str) -> tuple[str, ...]:
+    """The values of a closed list that is short enough to choose from."""
+    values = lexicon.vocabulary(kind) if kind in lexicon.KINDS else ()
+    return values if len(values) <= MOST_OFFERED else ()
 
 
 def _plain(choice: str) -> str:

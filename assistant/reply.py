@@ -164,6 +164,13 @@ class Decision(_Part):
     reason: str | None = None
 
 
+class JobAsked(_Part):
+    """Work that carrying out an action begins."""
+
+    command: str
+    arguments: dict[str, Any]
+
+
 class Action(_Part):
     """What a command would do, as data: it can be read back, frozen as a proposal, done and undone."""
 
@@ -181,6 +188,13 @@ class Action(_Part):
     renames: bool = Field(False, description="whether live names change")
     undoes: int | None = Field(None, description="the audit entry that is taken back")
     decides: Decision | None = None
+    begins: JobAsked | None = None
+    ends: str | None = Field(None, description="the job that is cancelled")
+
+    @property
+    def does_nothing(self) -> bool:
+        """Whether carrying it out would make no difference."""
+        return not (self.changes or self.decides or self.begins or self.ends)
 
     def digest(self) -> str:
         """Stands for exactly this action: a yes to it is a yes to nothing else."""

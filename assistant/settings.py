@@ -77,6 +77,17 @@ class Approvals(_Section):
     proposal_days: float = Field(7, gt=0, description="Days a proposal waits before it expires.")
 
 
+class Imports(_Section):
+    """Files that are imported by a command."""
+
+    folder: Path | None = Field(
+        None, description="The only folder such files are taken from; by default inbox in the data folder."
+    )
+    max_file_bytes: int = Field(
+        500_000_000, gt=0, description="Largest file that can be sent to it, in bytes."
+    )
+
+
 class Reports(_Section):
     """What the answers assume when nobody says otherwise."""
 
@@ -115,6 +126,7 @@ class Settings(BaseSettings):
     approvals: Approvals = Field(
         default_factory=Approvals, description="How long what waits for a yes stays valid."
     )
+    imports: Imports = Field(default_factory=Imports, description="Files that are imported by a command.")
     reports: Reports = Field(
         default_factory=Reports, description="What the answers assume when nobody says otherwise."
     )
@@ -124,6 +136,11 @@ class Settings(BaseSettings):
     language: str = Field("en", pattern="^en$", description="Rasa's: language of the training data.")
     pipeline: list[dict[str, Any]] | None = Field(None, description="Rasa's: components of its reader.")
     policies: list[dict[str, Any]] | None = Field(None, description="Rasa's: dialogue policies.")
+
+    @property
+    def inbox(self) -> Path:
+        """The folder of files to import."""
+        return self.imports.folder or self.data_dir / "inbox"
 
     @model_validator(mode="after")
     def _default_database(self) -> Self:

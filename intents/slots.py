@@ -312,6 +312,19 @@ CategoryName = Annotated[str, Entity("category"), _named("category")]
 ModelName = Annotated[str, Entity("model"), _listed("model")]
 """An attribution model: first_touch, last_touch, linear, time_decay, position_based …"""
 
+DataKind = Annotated[str, Entity("kind"), _listed("kind")]
+"""A kind of data that can be imported: performance, touchpoints …"""
+
+FileName = Annotated[str, Entity("file")]
+"""The name of a file."""
+
+Pairs = Annotated[
+    dict[str, str],
+    Entity("pairs"),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+]
+"""Values by name, for programs: nobody says them."""
+
 CountryCode = Annotated[str, Entity("place"), _listed("place")]
 """An ISO 3166 country code."""
 

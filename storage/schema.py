@@ -7,14 +7,15 @@ from storage import (
     conversations,
     customers,
     influencers,
+    jobs,
     journeys,
     names,
     organic,
+    outbox,
     people,
     performance,
     proposals,
     ventures,
-    work,
 )
 from storage.database import metadata
 from storage.imports import ledger
@@ -26,14 +27,15 @@ __all__ = [
     "conversations",
     "customers",
     "influencers",
+    "jobs",
     "journeys",
     "ledger",
     "metadata",
     "names",
     "organic",
+    "outbox",
     "people",
     "performance",
     "proposals",
     "ventures",
-    "work",
 ]

@@ -436,3 +436,29 @@ def test_text_has_contrast_in_both_schemes(
     page.goto(f"{server.url}/sign-in?token=used")
     complaints.clear()
     assert page.evaluate(CONTRAST) == []
+
+
+def test_a_file_is_attached_imported_and_taken_back(page: Page) -> None:
+    rows = "date,venture,campaign,channel,clicks,spend\n" + "".join(
+        f"2026-03-{day:02},Solstice,Sun Up,email,{day},2.50\n" for day in range(1, 11)
+    )
+    with page.expect_file_chooser() as choosing:
+        page.get_by_role("button", name="Attach a file").click()
+    choosing.value.set_files({"name": "sun.csv", "mimeType": "text/csv", "buffer": rows.encode()})
+    page.locator(".choice", has_text="performance").click()
+    expect(page.get_by_text("sun.csv: 10 rows: 10 imported.")).to_be_visible(timeout=20_000)
+    expect(page.locator(".progress")).to_have_count(0)
+    say(page, "spend of Solstice in March 2026")
+    expect(page.locator(".message.assistant").last).to_contain_text("$25.00")
+    page.reload()
+    expect(page.get_by_text("sun.csv: 10 rows: 10 imported.")).to_be_visible()
+    say(page, "undo that")
+    expect(page.locator(".message.assistant").last).to_contain_text("Took back")
+
+
+def test_a_file_that_cannot_be_imported_says_so(page: Page, complaints: list[str]) -> None:
+    with page.expect_file_chooser() as choosing:
+        page.get_by_role("button", name="Attach a file").click()
+    choosing.value.set_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"hello"})
+    expect(page.locator(".unanswered")).to_contain_text("is no name of a file")
+    complaints.clear()

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from assistant.bootstrap import Assistant
 from assistant.channels import terminal
+from assistant.channels.following import followed
 from assistant.turn import Turn
 from storage.people import Person
 
@@ -23,7 +24,10 @@ def converse(assistant: Assistant, person: Person, console: Console) -> None:
             return
         if text:
             turn = Turn(person=person, channel="terminal", text=text, conversation_id=conversation)
-            terminal.show(assistant.dialogue.turn(turn), console)
+            reply = assistant.dialogue.turn(turn)
+            terminal.show(reply, console)
+            if reply.job_id is not None:
+                terminal.show(followed(assistant, reply, console), console)
 
 
 def _typed(assistant: Assistant) -> Iterator[str]:

@@ -110,6 +110,10 @@ def say(
             conversation_id=conversation or str(uuid4()),
         )
         reply = assistant.dialogue.turn(turn)
+        if reply.job_id is not None:
+            from assistant.channels.following import followed
+
+            reply = followed(assistant, reply, errors)
     if as_json:
         _print_json(reply.model_dump(mode="json"))
     else:

@@ -66,15 +66,19 @@ class AddHeaders:
 
 
 class LimitBody:
-    """Refuses bodies that are too large, whether they say their length or not."""
+    """Refuses bodies that are too large, whether they say their length or not.
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    Paths under ``except_under`` look after themselves.
+    """
+
+    def __init__(self, app: ASGIApp, most: int, except_under: str) -> None:
         self.app = app
         self.most = most
+        self.except_under = except_under
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on while the body is small enough."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith(self.except_under):
             await self.app(scope, receive, send)
             return
         length = Headers(scope=scope).get("content-length", "")

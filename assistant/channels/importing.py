@@ -5,8 +5,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -15,17 +13,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from assistant.imported import facts, headline
+
 if TYPE_CHECKING:
-    from storage.database import Database
-    from storage.imports import ImportRefusedError, ImportReport
+    from sqlalchemy import Connection
+
+    from assistant.bus import Bus
+    from assistant.reply import Reply
+    from assistant.settings import Settings
+    from storage.imports import ImportRefusedError, ImportReport, ImportRequest
 
 QUIET_SECONDS = 1.0
 """Progress is shown from then on."""
 REFUSED = 1
 FAILED = 2
-
-_MONEY = ("revenue", "spend")
-_LISTED = 12
 
 console = Console()
 errors = Console(stderr=True)
@@ -53,6 +54,7 @@ def import_file(
         Path | None, typer.Option(metavar="FILE", help="Write every refused row there, as CSV.")
     ] = None,
     sheet: Annotated[str | None, typer.Option(metavar="NAME", help="Sheet of an Excel file.")] = None,
+    speaker: Annotated[str | None, typer.Option("--as", metavar="USER", help="Act as this user.")] = None,
 ) -> None:
     """Import an export of another system. Status 1: every row was refused; 2: nothing could be read."""
     from assistant.settings import load_settings
@@ -70,8 +72,17 @@ def import_file(
             rejects=rejects,
         )
         defaults = ImportDefaults(currency=settings.currency, time_zone=settings.time_zone)
-        with _database(settings.database_url) as database, _Shown() as shown:
-            report = run(database, request, now=datetime.now(UTC), progress=shown.tell, defaults=defaults)
+        with _bus(settings) as bus, _Shown() as shown:
+            entry = _Entry(bus, speaker, request)
+            report = run(
+                bus.database,
+                request,
+                now=bus.clock(),
+                progress=shown.tell,
+                defaults=defaults,
+                within=entry.keep,
+            )
+            entry.conclude(report)
     except ImportRefusedError as error:
         _fail(error, as_json=as_json)
     if as_json:
@@ -98,25 +109,86 @@ def _pairs(option: str, given: list[str]) -> dict[str, str]:
     return pairs
 
 
+class _Entry:
+    """The audit entry of an import, in the same transaction as what it changes."""
+
+    def __init__(self, bus: "Bus", speaker: str | None, request: "ImportRequest") -> None:
+        from assistant.turn import Turn
+        from intents.command import Role
+        from storage import people
+        from storage.imports import ImportRefusedError
+
+        with bus.database.read() as connection:
+            person = people.person_named(connection, speaker) if speaker else people.chairman(connection)
+        if person is None:
+            raise ImportRefusedError(
+                "unknown_user", f"There is no active user {speaker!r}.", "`gtm user list` shows who there is."
+            )
+        if not person.role.includes(Role.OPERATOR):
+            raise ImportRefusedError(
+                "role_required", f"An import needs the role operator; {person.name} is {person.role}.", ""
+            )
+        self._bus = bus
+        self._turn = Turn(
+            person,
+            "terminal",
+            f"import {request.kind} {request.file.name}",
+            command="import_data",
+            slots={
+                "kind": request.kind,
+                "file": request.file.name,
+                "map": dict(request.map),
+                "set": dict(request.set),
+            },
+        )
+        self._is_kept = False
+
+    def keep(self, connection: "Connection", report: "ImportReport") -> None:
+        """Write it down, with what takes the import back."""
+        from storage.imports.undoing import taking_back
+
+        self._bus.record(connection, self._turn, self._reply(report), [taking_back(report)])
+        self._is_kept = True
+
+    def conclude(self, report: "ImportReport") -> None:
+        """Write down an import that changed nothing, too."""
+        if not self._is_kept and not report.dry_run:
+            self._bus.conclude(self._turn, self._reply(report))
+
+    def _reply(self, report: "ImportReport") -> "Reply":
+        from assistant.commands.data import told
+        from assistant.reply import Reply, Status
+
+        answer = told(report)
+        status = Status.REFUSED if report.status == "refused" else Status.DONE
+        return Reply(
+            turn_id=self._turn.turn_id,
+            text=self._turn.text,
+            status=status,
+            reply=answer.telling,
+            result=answer.result,
+        )
+
+
 @contextmanager
-def _database(url: str) -> Iterator["Database"]:
+def _bus(settings: "Settings") -> Iterator["Bus"]:
     from sqlalchemy.exc import DBAPIError
 
-    from storage import migrate
-    from storage.database import Database
+    from assistant.bootstrap import build_bus
     from storage.imports import ImportRefusedError
 
-    database = Database(url)
+    bus = None
     try:
-        migrate.upgrade(database)
-        yield database
+        bus = build_bus(settings)
+        yield bus
     except DBAPIError as error:
         said = (str(error.orig).strip().splitlines() or [""])[0]
         raise ImportRefusedError(
             "database_unavailable", f"The database failed: {said}.", "Check that it runs."
         ) from error
     finally:
-        database.close()
+        if bus is not None:
+            bus.database.close()
 
 
 def _fail(error: "ImportRefusedError", *, as_json: bool) -> NoReturn:
@@ -159,8 +231,8 @@ class _Shown:
 def show(report: "ImportReport", out: Console) -> None:
     """Print what an import did."""
     out.print(_columns(report))
-    _say(out, _headline(report), style="bold")
-    for line in _facts(report):
+    _say(out, headline(report), style="bold")
+    for line in facts(report):
         _say(out, line)
     for title, lines in (("Assumed", report.assumptions), ("Look at", report.warnings)):
         if lines:
@@ -204,56 +276,3 @@ def _literal(text: str) -> Any:
     from rich.text import Text
 
     return Text("".join(letter if letter.isprintable() else " " for letter in text))
-
-
-def _headline(report: "ImportReport") -> str:
-    counts = [
-        f"{count:,} {what}"
-        for count, what in (
-            (report.imported, "imported"),
-            (report.corrected, "corrected"),
-            (report.known, "known already"),
-            (report.repeated, "repeated in the file"),
-            (report.merged, "merged into others"),
-            (report.skipped, "of another kind"),
-            (report.refused, "refused"),
-        )
-        if count
-    ]
-    said = f"{report.file}: {report.rows:,} rows: {', '.join(counts)}."
-    if report.dry_run:
-        return f"{said} Nothing was kept: this was a dry run."
-    if report.status == "refused":
-        return f"{said} Nothing is left to import."
-    return f"{said} Nothing changed." if report.status == "unchanged" else said
-
-
-def _facts(report: "ImportReport") -> Iterator[str]:
-    """Totals, period and what was created."""
-    if report.totals:
-        totals = (f"{name} {_amount(report, name, value)}" for name, value in report.totals.items())
-        yield f"In the file: {', '.join(totals)}."
-    if report.first_day:
-        same = report.first_day == report.last_day
-        yield f"Days: {report.first_day}." if same else f"Days: {report.first_day} to {report.last_day}."
-    created = report.created
-    for what, listed in (
-        ("ventures", created.ventures),
-        ("campaigns", created.campaigns),
-        ("channel lines", created.lines),
-    ):
-        if listed:
-            more = f" and {len(listed) - _LISTED:,} more" if len(listed) > _LISTED else ""
-            yield f"New {what}: {', '.join(listed[:_LISTED])}{more}."
-
-
-def _amount(report: "ImportReport", name: str, value: str) -> str:
-    from engines.terms import Money
-
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return value
-    if name in _MONEY:
-        return str(Money(number, report.currency)) if report.currency else f"{number:,.2f}"
-    return f"{int(number):,}"

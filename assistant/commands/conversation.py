@@ -3,9 +3,10 @@
 from pydantic import BaseModel, Field
 
 from assistant.handling import Context, handles
-from assistant.reply import Answer, Button, Column, Problem, Table, Telling
+from assistant.reply import Action, Answer, Button, Column, Problem, Table, Telling
 from intents.command import Catalogue, Command, slots_of
 from intents.slots import TopicName
+from storage.jobs import latest
 
 
 class HelpEntry(BaseModel):
@@ -123,25 +124,41 @@ def repeat(asked: Repeat, context: Context) -> Answer[Repeated]:
     )
 
 
+def _end_job(context: Context) -> "Answer[Cancelled]":
+    """Ask for the end of the person's latest job, one of this conversation first."""
+    running = latest(context.connection, user_id=context.person.id, only_open=True)
+    here = [job for job in running if job.conversation_id == context.conversation_id]
+    job = next(iter(here or running), None)
+    if job is None:
+        text = "There is nothing to cancel."
+        return Answer(result=Cancelled(question=None), telling=Telling(text=text, speech=text))
+    text = f"Ending: {job.summary}."
+    return Answer(
+        result=Cancelled(question=None, job=job.id),
+        telling=Telling(text=text, speech=text),
+        action=Action(summary=f"end “{job.summary}”", done=text, changes=[], ends=job.id),
+    )
+
+
 class Cancelled(BaseModel):
-    """What was waiting and is dropped."""
+    """What was waiting and is dropped, or runs and shall end."""
 
     question: str | None
+    job: str | None = None
 
 
 class Cancel(Command):
-    """Drops the question that waits for an answer."""
+    """Drops the question that waits for an answer, or ends what runs in the background."""
 
     examples = ("cancel", "never mind")
 
 
 @handles
 def cancel(asked: Cancel, context: Context) -> Answer[Cancelled]:
-    """Say what was dropped; the dialogue has dropped it."""
+    """Say what was dropped; the dialogue has dropped it. Without a question, end the latest job."""
     del asked
     pending = context.memory.pending
     if pending is None:
-        text = "There is nothing to cancel."
-        return Answer(result=Cancelled(question=None), telling=Telling(text=text, speech=text))
+        return _end_job(context)
     text = f"Dropped: {pending.question}"
     return Answer(result=Cancelled(question=pending.question), telling=Telling(text=text, speech="Dropped."))

@@ -1,6 +1,7 @@
 """How the assistant itself is."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from importlib.metadata import version
 
 from pydantic import AwareDatetime, BaseModel
@@ -10,7 +11,19 @@ from assistant.handling import Context, handles
 from assistant.reply import Answer, Telling
 from intents.command import Command
 from storage.audit import last_at
+from storage.jobs import latest
 from storage.performance import Scope, latest_day
+
+
+class JobStatus(BaseModel):
+    """Work in the background."""
+
+    job_id: str
+    summary: str
+    state: str
+    progress: Decimal
+    """0 to 1."""
+    message: str
 
 
 class ServiceStatus(BaseModel):
@@ -24,6 +37,8 @@ class ServiceStatus(BaseModel):
     campaigns: int
     data_until: date | None
     """Latest day with performance data."""
+    jobs: list[JobStatus] = []
+    """What is under way in the background, the latest first."""
 
 
 class ShowStatus(Command):
@@ -45,7 +60,19 @@ def show_status(asked: ShowStatus, context: Context) -> Answer[ServiceStatus]:
         ventures=len(context.names.labels("venture")),
         campaigns=len(context.names.labels("campaign")),
         data_until=until,
+        jobs=[
+            JobStatus(
+                job_id=job.id,
+                summary=job.summary,
+                state=job.state,
+                progress=job.progress,
+                message=job.message,
+            )
+            for job in latest(context.connection, only_open=True)
+        ],
     )
     fresh = f"Data reach to {wording.day(until)}." if until else "There are no performance data yet."
     text = f"Operational: {result.ventures} ventures, {result.campaigns} campaigns. {fresh}"
+    for job in result.jobs:
+        text += f"\nUnder way: {job.summary}, {round(job.progress * 100)} % ({job.message})."
     return Answer(result=result, telling=Telling(text=text, speech=text))

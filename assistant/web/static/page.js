@@ -2,15 +2,19 @@
 
 import { button, element } from "./dom.js";
 import { forget, keep, restored } from "./keep.js";
-import { answer, unanswered, utterance } from "./reply.js";
-import { commands, say, signOut } from "./service.js";
+import { answer, progress, unanswered, utterance } from "./reply.js";
+import { commands, job, say, sendFile, signOut } from "./service.js";
 
 
 const log = document.getElementById("log");
 const form = document.getElementById("composer");
 const input = document.getElementById("text");
 const send = document.getElementById("send");
+const attach = document.getElementById("attach");
+const file = document.getElementById("file");
 const welcome = document.getElementById("welcome");
+
+const LOOK = 700;
 
 let conversation = restored(document.body.dataset.user);
 let isBusy = false;
@@ -28,6 +32,8 @@ function start() {
     speak(input.value);
   });
   input.addEventListener("keydown", recall);
+  attach.addEventListener("click", () => file.click());
+  file.addEventListener("change", take);
   document.getElementById("new").addEventListener("click", startAnew);
   document.getElementById("sign-out").addEventListener("click", leave);
 }
@@ -36,6 +42,7 @@ function start() {
 function show(turn) {
   const said = hear(turn.said);
   said.after(outcome(turn, said));
+  follow(turn, said.nextElementSibling);
 }
 
 /** Add what was said; what was asked before is no longer to be answered. */
@@ -87,15 +94,60 @@ async function run(turn, said) {
   turn.at = new Date().toISOString();
   keep(conversation);
   waiting.replaceWith(outcome(turn, said));
+  follow(turn, said.nextElementSibling);
   busy(false);
   arrive(said);
   // On a touch screen that would open the keyboard over the answer.
   if (matchMedia("(pointer: fine)").matches) input.focus({ preventScroll: true });
 }
 
+/** Show how far the job of a turn is, and what it comes to. */
+async function follow(turn, told) {
+  if (!turn.reply?.job_id || turn.reply.status !== "running") return;
+  const shown = turn.ended ? null : progress();
+  if (shown) told.after(shown.element);
+  while (!turn.ended) {
+    try {
+      const now = await job(turn.reply.job_id);
+      shown.show(now);
+      if (now.reply) turn.ended = { reply: now.reply, at: now.finished_at };
+    } catch (error) {
+      shown.show({ progress: 0, message: `${error.message} ${error.cure ?? ""}` });
+    }
+    if (!turn.ended) await new Promise((resume) => setTimeout(resume, LOOK));
+    if (!told.isConnected) return;
+  }
+  keep(conversation);
+  shown?.element.remove();
+  told.after(answer(turn.ended.reply, turn.ended.at, speak));
+}
+
+/** Send the chosen file in, then ask for its import. */
+async function take() {
+  const [chosen] = file.files;
+  file.value = "";
+  if (!chosen || isBusy) return;
+  const said = hear(`📎 ${chosen.name}`);
+  welcome.hidden = true;
+  const waiting = element("p", { class: "message assistant working" }, element("span", { class: "dots" }, "Sending"));
+  said.after(waiting);
+  busy(true);
+  arrive(said);
+  try {
+    const kept = await sendFile(chosen);
+    busy(false);
+    waiting.remove();
+    await speak(`import the file ${kept.file}`);
+  } catch (error) {
+    busy(false);
+    waiting.replaceWith(unanswered({ message: error.message, cure: error.cure }, new Date(), () => file.click()));
+  }
+}
+
 function busy(is) {
   isBusy = is;
   send.disabled = is;
+  attach.disabled = is;
 }
 
 function arrive(message) {

@@ -36,6 +36,17 @@ export function unanswered(problem, at, again) {
   );
 }
 
+/** How far a job is: its element, and what shows a new state of it. */
+export function progress() {
+  const bar = element("progress", { max: 1, value: 0, "aria-label": "Progress" });
+  const message = element("span", { class: "stage" }, "waiting");
+  const show = (job) => {
+    bar.value = Number(job.progress);
+    message.textContent = job.message;
+  };
+  return { element: element("p", { class: "message assistant progress", role: "status" }, bar, message), show };
+}
+
 /** What the person said. */
 export function utterance(text) {
   return element("div", { class: "message user" }, element("span", { class: "unseen" }, "You: "), text);

@@ -16,6 +16,16 @@ export function say(text, conversation, key) {
   return request("POST", "/api/v1/say", body, { "Idempotency-Key": key });
 }
 
+/** A job as it stands. */
+export function job(id) {
+  return request("GET", `/api/v1/jobs/${encodeURIComponent(id)}`);
+}
+
+/** Put a file where commands can import it. */
+export function sendFile(file) {
+  return request("PUT", `/api/v1/files/${encodeURIComponent(file.name)}`, file);
+}
+
 /** Everything that can be asked for. */
 export function commands() {
   return request("GET", "/api/v1/commands");
@@ -27,16 +37,17 @@ export function signOut() {
 }
 
 async function request(method, path, body, headers = {}) {
+  const isFile = body instanceof File;
   const answer = await fetched(path, {
     method,
     headers: {
       Accept: "application/json",
       "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content,
-      ...(body ? { "Content-Type": "application/json" } : {}),
+      ...(body ? { "Content-Type": isFile ? "application/octet-stream" : "application/json" } : {}),
       ...headers,
     },
-    body: body ? JSON.stringify(body) : undefined,
-    signal: AbortSignal.timeout(PATIENCE),
+    body: body && !isFile ? JSON.stringify(body) : (body ?? undefined),
+    signal: isFile ? undefined : AbortSignal.timeout(PATIENCE),
   });
   if (answer.status === 204) return null;
   const told = await answer.json().catch(() => null);
