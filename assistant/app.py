@@ -5,18 +5,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 
 from assistant.bootstrap import Assistant, build
-from assistant.channels import agents, files, health, http, jobs, page
+from assistant.channels import agents, converse, files, health, http, jobs, page
 from assistant.channels.edge import AddHeaders, CountRequests, LimitBody, security_headers
 from assistant.channels.errors import add_error_handlers
 from assistant.channels.metrics import Metrics
 from assistant.channels.routes import command_routes
 from assistant.channels.service import Service
 from assistant.channels.sessions import Sessions, session_key
-from assistant.settings import load_settings
+from assistant.channels.turns import Turns
+from assistant.settings import Server, load_settings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -42,7 +44,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     key = session_key(assistant.settings.data_dir)
     sessions = Sessions(key, timedelta(hours=server.session_hours), assistant.clock)
     metrics = Metrics()
-    app.state.service = Service(assistant, sessions, metrics)
+    app.state.service = Service(assistant, sessions, metrics, Turns(assistant))
 
     headers = security_headers(is_https=server.url.startswith("https:"))
     add_error_handlers(app, headers)
@@ -52,6 +54,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.add_middleware(CountRequests, metrics=metrics)
 
     app.include_router(http.router)
+    app.include_router(converse.router)
     app.include_router(jobs.router)
     app.include_router(files.router)
     app.include_router(command_routes(assistant.bus.handlers.values()))
@@ -60,6 +63,24 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(page.router)
     app.mount("/static", page.page_files(), name="static")
     return app
+
+
+LARGEST_FRAME = 65_536
+"""Bytes of a WebSocket message."""
+
+
+def server_options(server: Server) -> dict[str, Any]:
+    """How uvicorn is to serve the application."""
+    return {
+        "host": server.host,
+        "port": server.port,
+        "ws": "websockets-sansio",
+        "ws_max_size": LARGEST_FRAME,
+        "log_config": None,
+        # Its access log would show sign-in tokens; the bus logs every turn.
+        "access_log": False,
+        "server_header": False,
+    }
 
 
 def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:

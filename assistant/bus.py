@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -58,6 +59,7 @@ class Bus:
 
     def dispatch(self, command: Command, turn: Turn) -> Reply:
         """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given."""
+        turn.at_stage("working")
         turn.command = command.command_name()
         turn.slots = command.model_dump(mode="json", exclude_none=True)
         if turn.command not in ABOUT_THE_TALK:
@@ -204,8 +206,10 @@ class Bus:
         """Write the turn down, with what it changes and what its conversation remembers, in one transaction.
 
         ``make`` carries out the changes first and may still alter the reply; a `Problem` it raises becomes
-        the reply, and nothing of it stays.
+        the reply, and nothing of it stays. Raises `MovedOnError` when another turn of the conversation came
+        in between: nothing was written, and the turn is to be begun anew.
         """
+        turn.at_stage("writing")
         try:
             with self.database.write() as connection:
                 made = [] if make is None else make(connection)
@@ -213,8 +217,8 @@ class Bus:
         except Problem as problem:
             return self.conclude(turn, refusal(turn, problem))
         except KeyTakenError:
-            # Somebody sent the same key at the same time and was first.
-            return self.earlier(turn) or reply
+            # The same key was sent twice at the same time, and the other was first.
+            return self.earlier(turn) or self._taken(turn)
         except SQLAlchemyError as error:
             log.warning("turn %s goes to the journal: %s", turn.turn_id, _named(error))
             if reply.status is not Status.FAILED:
@@ -230,6 +234,12 @@ class Bus:
             reply.took_ms,
         )
         return reply
+
+    def _taken(self, turn: Turn) -> Reply:
+        """The refusal of a turn that is named like somebody else's; nothing of it was kept."""
+        turn.turn_id, turn.key = str(uuid4()), None
+        problem = Problem("turn_id_taken", "That turn_id belongs to another turn.", "Send a new one.")
+        return self.conclude(turn, refusal(turn, problem))
 
     def _write_down(
         self,
@@ -247,13 +257,14 @@ class Bus:
             jobs.asked_in(connection, reply.job_id, reply.audit_id)
         if undoes is not None and not changes.mark_undone(connection, undoes, reply.audit_id):
             raise Problem("already_undone", "That was taken back already.")
-        if turn.conversation_id is not None:
+        if turn.conversation_id is not None and turn.after is not None:
             conversations.save(
                 connection,
                 turn.conversation_id,
                 user_id=turn.person.id,
                 channel=turn.channel,
                 memory=turn.memory.model_dump(mode="json"),
+                after=turn.after,
                 now=entry.at,
             )
 

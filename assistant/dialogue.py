@@ -23,6 +23,7 @@ from intents.filling import SlotErrors, SlotProblem, slots_from, validated
 from intents.names import Names
 from intents.reading import Reader, Reading, Scene
 from storage import conversations, ventures
+from storage.conversations import MovedOnError
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,9 @@ _JOINT = re.compile(r"\s*(?:[;.]\s+|,?\s+and then\s+|,?\s+then\s+|,?\s+and\s+)",
 MOST_OFFERED = 12
 """Values of a closed list that are offered with a question."""
 
+MOST_TRIES = 20
+"""Times a turn is begun anew because another process answered one of the same conversation."""
+
 NEAREST = 3
 """Commands offered when something is out of scope."""
 
@@ -52,23 +56,41 @@ class Dialogue:
 
     def turn(self, turn: Turn) -> Reply:
         """Answer one utterance. Turns of one conversation wait for each other; nothing is raised."""
-        return self._safely(turn, lambda: self._answer(turn))
+        return self._safely(turn, self._answer)
 
     def run(self, name: str, slots: dict[str, Any], turn: Turn) -> Reply:
         """Carry out a command named outright, as HTTP routes and tools do, by the same rules."""
-        return self._safely(turn, lambda: self._named(name, slots, turn))
+        return self._safely(turn, lambda turn: self._named(name, slots, turn))
 
-    def _safely(self, turn: Turn, answer: Callable[[], Reply]) -> Reply:
+    def _safely(self, turn: Turn, answer: Callable[[Turn], Reply]) -> Reply:
+        """Answer in the conversation's order; begin anew when a turn in another process was quicker."""
         with self._locks.hold(turn.conversation_id):
-            try:
-                return self.bus.earlier(turn) or answer()
-            except Problem as problem:
-                return self.bus.conclude(turn, refusal(turn, problem))
-            except SQLAlchemyError as error:
-                return self.bus.conclude(turn, refusal(turn, database_problem(error)))
-            except Exception:
-                log.exception("the dialogue failed in turn %s", turn.turn_id)
-                return self.bus.conclude(turn, refusal(turn, defect(turn)))
+            for _ in range(MOST_TRIES):
+                try:
+                    return self._once(turn, answer)
+                except MovedOnError:
+                    turn = turn.begun_anew()
+            turn.conversation_id = None
+            problem = Problem(
+                "conversation_busy",
+                "Too much is being said in this conversation at once.",
+                "Say it again in a moment.",
+                status=Status.FAILED,
+            )
+            return self.bus.conclude(turn, refusal(turn, problem))
+
+    def _once(self, turn: Turn, answer: Callable[[Turn], Reply]) -> Reply:
+        try:
+            return self.bus.earlier(turn) or answer(turn)
+        except MovedOnError:
+            raise
+        except Problem as problem:
+            return self.bus.conclude(turn, refusal(turn, problem))
+        except SQLAlchemyError as error:
+            return self.bus.conclude(turn, refusal(turn, database_problem(error)))
+        except Exception:
+            log.exception("the dialogue failed in turn %s", turn.turn_id)
+            return self.bus.conclude(turn, refusal(turn, defect(turn)))
 
     def _named(self, name: str, slots: dict[str, Any], turn: Turn) -> Reply:
         self._remember(turn)
@@ -95,6 +117,7 @@ class Dialogue:
         with self.bus.database.read() as connection:
             stored = conversations.load(connection, turn.conversation_id)
         if stored is None:
+            turn.after = 0
             return
         if stored.user_id != turn.person.id:
             turn.conversation_id = None
@@ -103,6 +126,7 @@ class Dialogue:
                 "That conversation belongs to somebody else.",
                 "Start one of your own.",
             )
+        turn.after = stored.turns
         turn.memory = Memory.model_validate(stored.memory).at(self.bus.clock(), self.bus.settings.dialogue)
 
     def _command(self, name: str) -> type[Command]:
@@ -116,6 +140,7 @@ class Dialogue:
     def _answer(self, turn: Turn) -> Reply:
         if not turn.text.strip():
             raise Problem("empty", "I heard nothing.", 'Try "help".', status=Status.UNKNOWN)
+        turn.at_stage("understanding")
         self._remember(turn)
         scene = self.scene(turn)
         turn.reading = self.reader.read(_SAME.sub("and ", turn.text), scene)

@@ -23,7 +23,7 @@ def serve(
 
     import uvicorn
 
-    from assistant.app import create_app
+    from assistant.app import create_app, server_options
     from assistant.bootstrap import build
     from storage.synthetic import DEFAULT_RECORDS
 
@@ -40,15 +40,10 @@ def serve(
     assistant = build(settings)
     link = sign_in_link(assistant, None)
     console.print(f"Sign in (once, within the hour): {link}", soft_wrap=True, highlight=False)
-    # Its access log would show sign-in tokens; the bus logs every turn.
-    uvicorn.run(
-        create_app(assistant),
-        host=settings.server.host,
-        port=settings.server.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
+    try:
+        uvicorn.run(create_app(assistant), **server_options(settings.server))
+    finally:
+        assistant.close()
 
 
 def _is_empty(database: "Database") -> bool:

@@ -1,5 +1,6 @@
 """One utterance on its way through the assistant."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -25,12 +26,34 @@ class Turn:
     started: float = field(default_factory=perf_counter)
     reading: Reading | None = None
     memory: Memory = field(default_factory=Memory)
+    after: int | None = None
+    """How many turns of the conversation came before; None until its memory was read."""
     command: str | None = None
     slots: dict[str, Any] = field(default_factory=dict)
+    on_stage: Callable[[str], None] | None = None
+    """Told what is being done with the turn: understanding, working, writing."""
 
     def __post_init__(self) -> None:
         # PostgreSQL stores no NUL characters.
         self.text = self.text.replace("\x00", "\ufffd")
+
+    def at_stage(self, stage: str) -> None:
+        """Tell whoever waits how far the turn is."""
+        if self.on_stage is not None:
+            self.on_stage(stage)
+
+    def begun_anew(self) -> "Turn":
+        """The same words at the same place, of which nothing is understood yet."""
+        return Turn(
+            person=self.person,
+            channel=self.channel,
+            text=self.text,
+            conversation_id=self.conversation_id,
+            key=self.key,
+            turn_id=self.turn_id,
+            started=self.started,
+            on_stage=self.on_stage,
+        )
 
     @property
     def took_ms(self) -> float:

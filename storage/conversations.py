@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, ForeignKey, Integer, String, Table, select, update
+from sqlalchemy.exc import IntegrityError
 
 from storage.database import Json, UtcDateTime, metadata
 
@@ -31,6 +32,10 @@ class Stored:
     updated_at: datetime
 
 
+class MovedOnError(Exception):
+    """Another turn of the conversation was saved since this one began."""
+
+
 def load(connection: Connection, conversation_id: str) -> Stored | None:
     """A conversation, None when it is new."""
     table = conversations.c
@@ -47,15 +52,25 @@ def save(
     user_id: int,
     channel: str,
     memory: dict[str, Any],
+    after: int,
     now: datetime,
 ) -> None:
-    """Keep what a conversation remembers after a turn."""
+    """Keep what a conversation remembers after a turn that began ``after`` so many others.
+
+    Raises `MovedOnError` when there were more by now; the caller's transaction must then be rolled back.
+    """
     table = conversations
-    saved = connection.execute(
-        update(table)
-        .where(table.c.id == conversation_id, table.c.user_id == user_id)
-        .values(memory=memory, turns=table.c.turns + 1, updated_at=now)
-    )
-    if not saved.rowcount:
-        values = {"id": conversation_id, "user_id": user_id, "channel": channel, "memory": memory}
+    if after:
+        saved = connection.execute(
+            update(table)
+            .where(table.c.id == conversation_id, table.c.user_id == user_id, table.c.turns == after)
+            .values(memory=memory, turns=table.c.turns + 1, updated_at=now)
+        )
+        if not saved.rowcount:
+            raise MovedOnError(conversation_id)
+        return
+    values = {"id": conversation_id, "user_id": user_id, "channel": channel, "memory": memory}
+    try:
         connection.execute(table.insert().values(**values, turns=1, created_at=now, updated_at=now))
+    except IntegrityError as error:
+        raise MovedOnError(conversation_id) from error

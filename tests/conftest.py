@@ -260,10 +260,11 @@ def server(assistant: Assistant) -> Iterator[Server]:
     """The service on a loopback port."""
     import uvicorn
 
-    from assistant.app import create_app
+    from assistant.app import create_app, server_options
 
     port = free_port()
-    config = uvicorn.Config(create_app(assistant), host="127.0.0.1", port=port, log_level="warning")
+    options = server_options(assistant.settings.server) | {"port": port}
+    config = uvicorn.Config(create_app(assistant), **options, log_level="warning")
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()

@@ -50,7 +50,7 @@ def put(assistant: Assistant, name: str, rows: list[list[Any]]) -> Path:
     return inbox / name
 
 
-SPEND = [
+SPEND: list[list[Any]] = [
     ["date", "venture", "campaign", "channel", "impressions", "clicks", "conversions", "spend"],
     ["2026-03-01", "Solstice", "Sun Up", "email", 1000, 50, 5, "12.50"],
     ["2026-03-02", "Solstice", "Sun Up", "email", 2000, 70, 6, "20.25"],
@@ -166,7 +166,7 @@ def test_a_viewer_may_not_import(bare: Assistant) -> None:
 
 
 def test_programs_say_what_the_file_lacks(bare: Assistant, talk: Speaker) -> None:
-    rows = [["Campagne", "Kosten", "Klicks"], ["Sun Up", "5.50", 7]]
+    rows: list[list[Any]] = [["Campagne", "Kosten", "Klicks"], ["Sun Up", "5.50", 7]]
     put(bare, "kosten.csv", rows)
     asked = run(
         talk,

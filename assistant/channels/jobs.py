@@ -6,12 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import AwareDatetime, BaseModel, Field
 
-from assistant.channels.access import Asked, Asker
+from assistant.channels.access import Asked
 from assistant.channels.errors import Refused, documented
-from assistant.channels.service import Here, Service
+from assistant.channels.service import Here
 from intents.command import Role
 from storage import jobs
+from storage.database import Database
 from storage.jobs import Job
+from storage.people import Person
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
@@ -61,24 +63,25 @@ def list_jobs(here: Here, asker: Asked) -> list[JobState]:
 @router.get("/{job_id}", responses=documented(404), operation_id="show_job")
 def show_job(job_id: JobId, here: Here, asker: Asked) -> JobState:
     """One job."""
-    return state_of(_own(job_id, here, asker))
+    return state_of(own_job(here.assistant.database, job_id, asker.person))
 
 
 @router.post("/{job_id}/cancel", responses=documented(404, 409), operation_id="cancel_job")
 def cancel_job(job_id: JobId, here: Here, asker: Asked) -> JobState:
     """Ask for the end of a job; it ends at the next step of its work, and changes nothing then."""
-    _own(job_id, here, asker)
+    own_job(here.assistant.database, job_id, asker.person)
     with here.assistant.database.write() as connection:
         asked = jobs.ask_cancel(connection, job_id, here.assistant.clock())
     if not asked:
         raise Refused(409, "already_ended", "That job has ended already.", "Ask to undo it instead.")
     here.assistant.jobs.wake()
-    return state_of(_own(job_id, here, asker))
+    return state_of(own_job(here.assistant.database, job_id, asker.person))
 
 
-def _own(job_id: str, here: Service, asker: Asker) -> Job:
-    with here.assistant.database.read() as connection:
+def own_job(database: Database, job_id: str, person: Person) -> Job:
+    """A job a person may see: their own, for the chairman anybody's. Raises `Refused`."""
+    with database.read() as connection:
         found = jobs.job(connection, job_id)
-    if found is None or (found.user_id != asker.person.id and asker.person.role is not Role.CHAIRMAN):
+    if found is None or (found.user_id != person.id and person.role is not Role.CHAIRMAN):
         raise Refused(404, "unknown_job", "There is no such job of yours.", "List the jobs.")
     return found

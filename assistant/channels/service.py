@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from assistant.bootstrap import Assistant
 from assistant.channels.metrics import Metrics
 from assistant.channels.sessions import Sessions
+from assistant.channels.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Service:
     assistant: Assistant
     sessions: Sessions
     metrics: Metrics
+    turns: Turns
 
 
 async def service(connection: HTTPConnection) -> Service:
