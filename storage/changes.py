@@ -91,16 +91,7 @@ def carry_out(connection: Connection, wanted: Sequence[RowChange]) -> list[RowCh
     """
     done: list[RowChange] = []
     for change in wanted:
-        resolved = _with_numbers(change, done)
-        table = metadata.tables[change.table]
-        if resolved.before is None:
-            done.append(_add(connection, table, resolved))
-        elif resolved.after is None:
-            _remove(connection, table, resolved)
-            done.append(resolved)
-        else:
-            _update(connection, table, resolved)
-            done.append(resolved)
+        done.append(_carry_out(connection, _with_numbers(change, done)))
     return done
 
 
@@ -169,6 +160,20 @@ def _with_numbers(change: RowChange, done: list[RowChange]) -> RowChange:
     return change.model_copy(update={"after": resolved})
 
 
+def _carry_out(connection: Connection, change: RowChange) -> RowChange:
+    if change.table == "import_runs" and change.after is None:
+        _take_back_import(connection, change)
+        return change
+    table = metadata.tables[change.table]
+    if change.before is None:
+        return _add(connection, table, change)
+    if change.after is None:
+        _remove(connection, table, change)
+    else:
+        _update(connection, table, change)
+    return change
+
+
 def _add(connection: Connection, table: Table, change: RowChange) -> RowChange:
     values = _typed(table, change.after or {})
     if change.row_id is not None:
@@ -183,6 +188,17 @@ def _remove(connection: Connection, table: Table, change: RowChange) -> None:
     removed = connection.execute(table.delete().where(_as_found(table, change)))
     if not removed.rowcount:
         raise ChangedSinceError(change, _now(connection, table, change))
+
+
+def _take_back_import(connection: Connection, change: RowChange) -> None:
+    # Imported here: taking an import back knows every table, and this module.
+    from storage.imports.ledger import import_runs
+    from storage.imports.undoing import take_back
+
+    found = connection.scalar(select(import_runs.c.id).where(_as_found(import_runs, change)))
+    if found is None:
+        raise ChangedSinceError(change, _now(connection, import_runs, change))
+    take_back(connection, found)
 
 
 def _is_used(connection: Connection, table: Table, row_id: int | None) -> bool:

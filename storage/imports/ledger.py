@@ -16,12 +16,14 @@ from sqlalchemy import (
 
 from storage.database import Amount, Json, Key, UtcDateTime, metadata
 
+LONGEST_FILE_NAME = 300
+
 import_runs = Table(
     "import_runs",
     metadata,
     Column("id", Key, primary_key=True),
     Column("kind", String(20), nullable=False),
-    Column("file", String(300), nullable=False, comment="its name without the folder"),
+    Column("file", String(LONGEST_FILE_NAME), nullable=False, comment="its name without the folder"),
     Column("digest", String(64), nullable=False, comment="of the file's bytes and the request"),
     Column("at", UtcDateTime, nullable=False),
     Column("report", Json, nullable=False),
@@ -74,6 +76,12 @@ import_touched = Table(
     Index(None, "table_name", "row_id"),
 )
 """What an import added or changed besides what the ledgers of rows tell, so that it can be taken back."""
+
+
+def lock(connection: Connection) -> None:
+    """Let one import at a time be written or taken back, until the transaction ends."""
+    if connection.dialect.name != "sqlite":  # whose writers wait for each other anyway
+        connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('gtm imports'))")
 
 
 def was_imported(connection: Connection, digest: str) -> bool:

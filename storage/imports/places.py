@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Table, select
 
 from engines.terms import Channel, VentureStage, minor_units
 from storage.campaigns import campaigns, channel_lines
@@ -125,6 +125,8 @@ class Places:
         self.settings = settings
         self.ventures: list[VenturePlace] = []
         self.lines: list[LinePlace] = []
+        self.made: list[tuple[Table, int]] = []
+        """Rows that `create` added."""
         self._ventures: dict[str, VenturePlace] = {}
         self._campaigns: dict[tuple[int, str], CampaignPlace] = {}
         self._lines: dict[tuple[int, str, str], LinePlace] = {}
@@ -241,7 +243,7 @@ class Places:
                 version=1,
             )
         ).inserted_primary_key
-        venture.id = made[0] if made else None
+        venture.id = self._number(ventures, made)
         created.ventures.append(name)
 
     def _make_campaign(
@@ -268,7 +270,7 @@ class Places:
                 version=1,
             )
         ).inserted_primary_key
-        campaign.id = made[0] if made else None
+        campaign.id = self._number(campaigns, made)
         created.campaigns.append(name)
 
     def _make_line(
@@ -290,8 +292,13 @@ class Places:
                 version=1,
             )
         ).inserted_primary_key
-        line.id = made[0] if made else None
+        line.id = self._number(channel_lines, made)
         created.lines.append(f"{self.name_of(line.campaign)} · {Channel(line.channel).label}")
+
+    def _number(self, table: Table, key: Any) -> int:
+        number: int = key[0]
+        self.made.append((table, number))
+        return number
 
     def only_currency(self) -> str | None:
         """The currency of every place rows belong to, if it is one."""

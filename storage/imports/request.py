@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 KINDS = ("performance", "touchpoints", "conversions", "influencers", "keywords", "customers")
 """The kinds of data there are."""
@@ -13,6 +16,10 @@ SHOWN_REJECTS = 20
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told a stage's name, how much of it is done, and how much there is."""
+
+
+Within: TypeAlias = Callable[["Connection", "ImportReport"], None]
+"""Called with the finished report in the transaction of the import, before it is committed."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -19,40 +19,53 @@ from storage.imports.columns import Plan, choose
 from storage.imports.errors import ImportRefusedError
 from storage.imports.fields import OPTIONS, SHAPES, Shape
 from storage.imports.kinds import KINDS, Context, Kind
-from storage.imports.ledger import import_runs, was_imported
+from storage.imports.ledger import LONGEST_FILE_NAME, import_runs, lock, was_imported
 from storage.imports.numbers import CURRENCIES
 from storage.imports.places import Places, Settings
 from storage.imports.reading import RowRefusedError, Styles, survey
 from storage.imports.rejects import Rejects
-from storage.imports.request import ImportDefaults, ImportReport, ImportRequest, Progress
+from storage.imports.request import ImportDefaults, ImportReport, ImportRequest, Progress, Within
 from storage.imports.sources import Cell, Source, open_source
 from storage.imports.sources.header import is_blank
 from storage.imports.stage import Fate, Stage, clashes, counted, index_identity, staging
+from storage.imports.touching import note_made
 
 _SAMPLE = 500
 _TOLD_EVERY = 5_000
 _DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD"})
 
 
-def import_file(
-    database: Database,
-    request: ImportRequest,
-    now: datetime,
-    progress: Progress | None,
-    defaults: ImportDefaults,
-) -> ImportReport:
+@dataclass(frozen=True)
+class Circumstances:
+    """What an import needs besides its request."""
+
+    now: datetime
+    defaults: ImportDefaults
+    progress: Progress | None = None
+    within: Within | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Tell how far it is, if anybody listens."""
+        if self.progress:
+            self.progress(stage, done, total)
+
+    def seconds(self) -> float:
+        """How long it has taken."""
+        return round(time.monotonic() - self.started, 3)
+
+
+def import_file(database: Database, request: ImportRequest, around: Circumstances) -> ImportReport:
     """`storage.imports.run`, without its defaults."""
-    started = time.monotonic()
-    tell = progress or _silence
     shape = SHAPES.get(request.kind)
     if shape is None:
         raise ImportRefusedError(
             "unknown_kind", f"There is no kind of data {request.kind!r}.", f"Kinds are {', '.join(SHAPES)}."
         )
     options = _options(request.set)
-    with closing(open_source(Path(request.file), request.sheet, tell)) as source:
-        report = _read(database, request, shape, options, source, now, tell, defaults)
-    report.seconds = round(time.monotonic() - started, 3)
+    with closing(open_source(Path(request.file), request.sheet, around.tell)) as source:
+        report = _read(database, request, shape, options, source, around)
+    report.seconds = around.seconds()
     return report
 
 
@@ -62,19 +75,19 @@ def _read(
     shape: Shape,
     options: dict[str, str],
     source: Source,
-    now: datetime,
-    tell: Progress,
-    defaults: ImportDefaults,
+    around: Circumstances,
 ) -> ImportReport:
     """Look through the file, then import it."""
     sample = [cells for _, cells in source.sample(_SAMPLE)]
     given = {name: value for name, value in request.set.items() if name not in options}
     plan = choose(shape, source.columns, sample, request.map, given, Path(request.file).name)
-    styles = survey(source, plan, options, tell)
-    one = _Import(request, source, _without_blank_columns(plan, styles), styles, options, now, tell)
+    styles = survey(source, plan, options, around.tell)
+    one = _Import(request, source, _without_blank_columns(plan, styles), styles, options, around)
     try:
         with database.engine.connect() as connection:
-            one.run(connection, defaults)
+            one.run(connection)
+    except _WithinError as error:
+        raise error.cause from None
     except DBAPIError as error:
         raise _database_trouble(error) from error
     return one.report
@@ -90,11 +103,10 @@ class _Import:
         plan: Plan,
         styles: Styles,
         options: dict[str, str],
-        now: datetime,
-        tell: Progress,
+        around: Circumstances,
     ) -> None:
         self._request, self._source, self._plan, self._styles = request, source, plan, styles
-        self._options, self._now, self._tell = options, now, tell
+        self._options, self._around, self._tell = options, around, around.tell
         self.report = ImportReport(
             kind=request.kind,
             file=Path(request.file).name,
@@ -107,14 +119,16 @@ class _Import:
             rejects_file=str(request.rejects) if request.rejects else None,
         )
 
-    def run(self, connection: Connection, defaults: ImportDefaults) -> None:
+    def run(self, connection: Connection) -> None:
         """Stage every row, then swap."""
-        report, request = self.report, self._request
+        report, request, defaults = self.report, self._request, self._around.defaults
         settings = Settings.made(defaults, request.set, _currency(self._styles.currency, defaults))
         places = Places(connection, settings)
         connection.rollback()
         is_sqlite = connection.dialect.name == "sqlite"
-        context = Context(self._plan, self._styles, self._options, places, report, self._now, is_sqlite)
+        context = Context(
+            self._plan, self._styles, self._options, places, report, self._around.now, is_sqlite
+        )
         kind = KINDS[request.kind](context)
         with Rejects(request.rejects, request.file) as rejects, staging(connection, kind.stage) as stage:
             self._stage(kind, stage, rejects)
@@ -134,8 +148,7 @@ class _Import:
                 self._tell("writing", 1, 1)
             else:
                 report.status = "refused" if report.refused else "unchanged"
-        report.assumptions = self._assumptions(kind, settings)
-        report.warnings += places.lookalikes(report.created)
+                self._finish(kind)
 
     def _stage(self, kind: Kind, stage: Stage, rejects: Rejects) -> None:
         report, width, pads = self.report, len(self._source.columns), self._source.format == "xlsx"
@@ -167,8 +180,7 @@ class _Import:
         connection.execution_options(gtm_write=True)
         try:
             with connection.begin() as transaction:
-                if connection.dialect.name != "sqlite":
-                    connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('gtm imports'))")
+                lock(connection)
                 digest = _digest(self._request)
                 again = was_imported(connection, digest)
                 run_id = self._begin(connection, digest)
@@ -178,19 +190,40 @@ class _Import:
                 report.known, report.repeated = fates[Fate.KNOWN], fates[Fate.REPEATED]
                 changes = bool(report.imported or report.corrected)
                 report.status = "imported" if changes else "unchanged"
+                self._finish(kind)
                 if self._request.dry_run or not changes:
                     transaction.rollback()
                     return
                 report.run = run_id
+                note_made(connection, run_id, kind.context.places.made)
                 names.touch(connection)
                 kept = {**report.to_json(), "rejects": []}
                 connection.execute(import_runs.update().where(import_runs.c.id == run_id).values(report=kept))
+                self._call_within(connection)
         finally:
             connection.execution_options(gtm_write=False)
 
+    def _call_within(self, connection: Connection) -> None:
+        if self._around.within:
+            try:
+                self._around.within(connection, self.report)
+            except DBAPIError as error:
+                raise _WithinError(error) from error
+
+    def _finish(self, kind: Kind) -> None:
+        """Fill in what is told besides numbers."""
+        report, places = self.report, kind.context.places
+        report.assumptions = self._assumptions(kind, places.settings)
+        report.warnings += places.lookalikes(report.created)
+        report.seconds = self._around.seconds()
+
     def _begin(self, connection: Connection, digest: str) -> int:
         insert = import_runs.insert().values(
-            kind=self.report.kind, file=self.report.file[:300], digest=digest, at=self._now, report={}
+            kind=self.report.kind,
+            file=self.report.file[:LONGEST_FILE_NAME],
+            digest=digest,
+            at=self._around.now,
+            report={},
         )
         run_id: int = connection.execute(insert.returning(import_runs.c.id)).scalar_one()
         return run_id
@@ -213,8 +246,12 @@ class _Import:
         return said
 
 
-def _silence(stage: str, done: int, total: int) -> None:
-    """Nobody listens."""
+class _WithinError(Exception):
+    """The database refused what the caller did, which is not the import's to explain."""
+
+    def __init__(self, cause: DBAPIError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 def _options(given: Mapping[str, str]) -> dict[str, str]:

@@ -36,6 +36,7 @@ from storage.imports.places import LineFacts
 from storage.imports.reading import Cells, Content, Getter, as_text, identity
 from storage.imports.sources import Cell
 from storage.imports.stage import Fate, accepted, line_map, stage_table, venture_map
+from storage.imports.touching import document, note_changed
 from storage.imports.words import touch_word
 from storage.journeys import conversions, touchpoints
 
@@ -186,7 +187,7 @@ class Events(Kind):
             table = TARGETS[target]
             self._number(connection, target, table)
             if not again:
-                self._correct(connection, target, table)
+                self._correct(connection, run_id, target, table)
             self._insert(connection, target, table)
             self._record(connection, run_id, target, table)
 
@@ -258,7 +259,7 @@ class Events(Kind):
         names = ["target", "identity", "ordinal", "run_id", "venture_id", "row_id"]
         connection.execute(imported_events.insert().from_select(names, rows))
 
-    def _correct(self, connection: Connection, target: int, table: Table) -> None:
+    def _correct(self, connection: Connection, run_id: int, target: int, table: Table) -> None:
         """Known rows whose content differs from what they became are written anew."""
         stage, ledger = self.stage.c, imported_events.c
         columns = [
@@ -279,9 +280,12 @@ class Events(Kind):
             and_(stage.place.is_not(None), table.c.line_id.is_distinct_from(placed)),
         )
         self.mark_changed(connection, same, differs)
-        changed = update(table).where(same, stage.fate == Fate.CHANGED)
+        changes = and_(same, stage.fate == Fate.CHANGED)
         line = func.coalesce(placed, table.c.line_id)
-        connection.execute(changed.values({name: stage[name] for name in columns} | {"line_id": line}))
+        values: dict[str, ColumnElement[Any]] = {name: stage[name] for name in columns} | {"line_id": line}
+        before = document(connection, {name: table.c[name] for name in values}, values)
+        note_changed(connection, run_id, table, before, None, changes)
+        connection.execute(update(table).where(changes).values(values))
 
     def sums(self, connection: Connection) -> None:
         """Counts of both, revenue and the period."""

@@ -3,7 +3,7 @@
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, String
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, String, literal
 
 from storage.database import Json
 from storage.imports.errors import CellRefusedError
@@ -164,9 +164,10 @@ class Influencers(State):
             "version": 1,
         }
 
-    def touched(self) -> dict[str, Any]:
+    def touched(self) -> dict[str, ColumnElement[Any]]:
         """Of changed ones."""
-        return {"updated_at": self.context.now, "version": influencers.c.version + 1}
+        now = literal(self.context.now, influencers.c.updated_at.type)
+        return {"updated_at": now, "version": influencers.c.version + 1}
 
     def notes(self) -> list[str]:
         """Also what was made of engagement and categories."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
     true,
     tuple_,
     type_coerce,
+    union,
     union_all,
     update,
 )
@@ -37,6 +38,7 @@ from storage.imports.places import LineFacts
 from storage.imports.reading import Cells, Content, Getter, as_text, identity, plain_text
 from storage.imports.sources import Cell
 from storage.imports.stage import Fate, accepted, line_map, stage_table
+from storage.imports.touching import document, note_changed
 from storage.performance import daily_performance
 
 COUNTS = ("reach", "impressions", "clicks", "leads", "conversions")
@@ -194,6 +196,7 @@ class Performance(Kind):
             self.mark_changed(connection, same_row, differs)
             self._keep_others(connection, same_row)
         self._warn_of_more(connection)
+        self._note(connection, run_id, same_row)
         self._add(connection, same_row)
         self._clean(connection, same_row)
         self._record(connection, run_id)
@@ -236,6 +239,22 @@ class Performance(Kind):
             connection.execute(
                 update(self.stage).where(same_row, self.stage.c.fate == Fate.CHANGED).values(others)
             )
+
+    def _note(self, connection: Connection, run_id: int, same_row: ColumnElement[bool]) -> None:
+        """Write down the rows that will be corrected, and the days that were there before, as they are."""
+        ledger, days, stage = imported_performance, daily_performance, self.stage
+        corrected, changes = ledger.join(stage, same_row), stage.c.fate == Fate.CHANGED
+        before = document(connection, {one.name: one for one in ledger.c})
+        note_changed(connection, run_id, ledger, before, corrected, changes)
+        mapped = exists().where(days.c.line_id.in_(select(line_map.c.id)))
+        if not connection.scalar(select(or_(mapped, exists().where(changes)))):
+            return
+        gaining = self._new_rows([line_map.c.id.label("line_id"), stage.c.day], Fate.NEW, Fate.CHANGED)
+        losing = select(ledger.c.line_id, ledger.c.day).select_from(corrected).where(changes)
+        both = union(gaining, losing).subquery()
+        there = both.join(days, and_(days.c.line_id == both.c.line_id, days.c.day == both.c.day))
+        before = document(connection, {one.name: one for one in days.c})
+        note_changed(connection, run_id, days, before, there, true())
 
     def _add(self, connection: Connection, same_row: ColumnElement[bool]) -> None:
         ledger, stage = imported_performance.c, self.stage.c

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from storage.database import Scaled
 from storage.imports.kinds.base import Kind
 from storage.imports.stage import Fate, accepted, venture_map
+from storage.imports.touching import document, note_added, note_changed
 
 
 class State(Kind):
@@ -41,7 +42,7 @@ class State(Kind):
         """Values of new rows for columns nothing gives."""
         return {}
 
-    def touched(self) -> dict[str, Any]:
+    def touched(self) -> dict[str, ColumnElement[Any]]:
         """Values set on every row that changes."""
         return {}
 
@@ -55,11 +56,19 @@ class State(Kind):
         if not again and columns:
             differs = or_(*(self._differs(name) for name in columns))
             self.mark_changed(connection, same, differs)
-            values = {name: self._new_value(name) for name in columns} | self.touched()
-            connection.execute(
-                update(self.target).where(same, self.stage.c.fate == Fate.CHANGED).values(values)
-            )
+            self._update(connection, run_id, columns, and_(same, self.stage.c.fate == Fate.CHANGED))
         self._insert(connection, columns)
+        note_added(connection, run_id, self.target, and_(same, self.stage.c.fate == Fate.NEW))
+
+    def _update(
+        self, connection: Connection, run_id: int, columns: list[str], changes: ColumnElement[bool]
+    ) -> None:
+        target = self.target.c
+        new = {name: self._new_value(name) for name in columns} | self.touched()
+        values = {name: type_coerce(value, target[name].type) for name, value in new.items()}
+        before = document(connection, {name: target[name] for name in values}, values)
+        note_changed(connection, run_id, self.target, before, None, changes)
+        connection.execute(update(self.target).where(changes).values(values))
 
     def _make_ventures(self, connection: Connection) -> None:
         used = self.used(connection, self.stage.c.venture)
