@@ -102,12 +102,23 @@ def window(context: Context, scope: Scope, said: Period | None) -> Window:
     )
 
 
-def measured(context: Context, subject: Subject, period: Period, by: str) -> Measured:
-    """Totals by a group, in the subject's currency. Raises `Problem` when an exchange rate is missing."""
+def measured(
+    context: Context, subject: Subject, period: Period, by: str, *, with_customers: bool = True
+) -> Measured:
+    """Totals by a group, in the subject's currency, new customers among them unless they are not wanted.
+
+    Raises `Problem` when an exchange rate is missing.
+    """
     rates = Rates(context.connection, subject.currency, period)
     try:
         return measure(
-            context.connection, subject.scope, period, by=by, currency=subject.currency, rates=rates
+            context.connection,
+            subject.scope,
+            period,
+            by=by,
+            currency=subject.currency,
+            rates=rates,
+            with_customers=with_customers,
         )
     except RateMissingError as missing:
         raise _no_rate(missing) from missing
@@ -168,7 +179,7 @@ def _margin(context: Context, subject: Subject, period: Period) -> Decimal | Non
     """A venture's margin; of the portfolio, its ventures' margins weighted by their revenue."""
     if subject.gross_margin is not None:
         return subject.gross_margin
-    revenue = measured(context, subject, period, "venture").parts
+    revenue = measured(context, subject, period, "venture", with_customers=False).parts
     margins = {one.id: one.gross_margin for one in all_ventures(context.connection)}
     total = sum((part.revenue for part in revenue.values()), Decimal(0))
     earned = sum((part.revenue * margins[key] for key, part in revenue.items()), Decimal(0))
@@ -180,7 +191,7 @@ def _whole(context: Context, subject: Subject, period: Period) -> Totals:
     narrowed = subject.scope.channel is not None or subject.scope.campaign_id is not None
     scope = Scope(venture_id=subject.scope.venture_id) if narrowed else Scope()
     around = Subject(subject.name, scope, subject.currency, None)
-    return measured(context, around, period, "venture").whole
+    return measured(context, around, period, "venture", with_customers=False).whole
 
 
 def figure(name: str, value: Decimal | None, currency: str, previous: Decimal | None = None) -> Figure:

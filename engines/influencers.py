@@ -561,6 +561,22 @@ def assess(
     )
 
 
+def choose(
+    candidates: Candidates,
+    sought: Sought,
+    filters: Filters,
+    count: int,
+    similarity: Similarity = token_similarity,
+) -> tuple[Scores, list[int], int]:
+    """Scores of all, places of the best ``count`` that pass the filters, and how many pass.
+
+    The usual is learned from all.
+    """
+    scores = score(candidates, sought, fit_norm(candidates), similarity)
+    among = matching(candidates, filters, similarity)
+    return scores, rank(candidates, scores, among, count), int(among.sum())
+
+
 def find(
     influencers: Sequence[Influencer],
     sought: Sought,

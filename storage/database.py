@@ -22,6 +22,8 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
 
 BUSY_SECONDS = 10
 """How long a SQLite writer waits for another before it gives up."""
@@ -101,6 +103,24 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Microseconds(FunctionElement[int]):
+    """A stored moment as microseconds since 1970, for sums of durations that are exact on every database."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(Microseconds, "sqlite")
+def _sqlite_microseconds(element: Any, compiler: Any, **kwargs: Any) -> str:
+    moment = compiler.process(element.clauses, **kwargs)
+    return f"(strftime('%s', {moment}) * 1000000 + substr({moment}, 21, 6))"
+
+
+@compiles(Microseconds, "postgresql")
+def _postgresql_microseconds(element: Any, compiler: Any, **kwargs: Any) -> str:
+    return f"(extract(epoch from {compiler.process(element.clauses, **kwargs)}) * 1000000)::bigint"
 
 
 class Database:

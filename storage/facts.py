@@ -1,19 +1,19 @@
 """What metrics need besides daily totals: cohorts, retained revenue and journeys."""
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, case, func, literal, select
 
 from engines.metrics import Cohort, Journeys, Retention
 from engines.terms import Period
 from storage.campaigns import campaigns, channel_lines
 from storage.customers import customers
+from storage.database import Microseconds, UtcDateTime
 from storage.journeys import conversions, touchpoints
-from storage.performance import Scope, within_days, zones
+from storage.performance import Scope, happened_in
 from storage.ventures import Rates, ventures
 
 MONTH_DAYS = Decimal("30.4375")
@@ -22,17 +22,7 @@ MONTH_DAYS = Decimal("30.4375")
 COHORT_DAYS = 365
 """A cohort is the customers won in this many days up to a period's end."""
 
-
-@dataclass(frozen=True)
-class _Member:
-    id: int
-    acquired_at: datetime
-    churned_at: datetime | None
-
-    def months(self, until: datetime) -> Decimal:
-        """Time at risk of leaving."""
-        gone = min(self.churned_at, until) if self.churned_at else until
-        return max(Decimal((gone - self.acquired_at) / timedelta(days=1)), Decimal(0)) / MONTH_DAYS
+_MICROSECONDS_A_DAY = 86_400_000_000
 
 
 def cohort(connection: Connection, scope: Scope, period: Period, rates: Rates) -> Cohort:
@@ -43,35 +33,36 @@ def cohort(connection: Connection, scope: Scope, period: Period, rates: Rates) -
     """
     year = Period.last_days(COHORT_DAYS, period.end)
     until = datetime.combine(period.end + timedelta(days=1), datetime.min.time(), UTC)
-    known = zones(connection)
     joined = _won_through()
-    won = [within_days(customers.c.acquired_at, year, known), *scope.lines()]
-    members = [
-        _Member(*row)
-        for row in connection.execute(
-            select(customers.c.id, customers.c.acquired_at, customers.c.churned_at)
-            .select_from(joined)
-            .where(*won)
-        )
-    ]
-    ids = select(customers.c.id).select_from(joined).where(*won)
-    bought = [within_days(conversions.c.occurred_at, year, known), conversions.c.customer_id.in_(ids)]
+    won = [*happened_in(connection, scope, year, customers.c.acquired_at), *scope.lines()]
+    left = customers.c.churned_at < until
+    end = case((left, customers.c.churned_at), else_=literal(until, UtcDateTime))
+    lived = Microseconds(end) - Microseconds(customers.c.acquired_at)
+    count, churned, microseconds = connection.execute(
+        select(func.count(), func.count().filter(left), func.sum(case((lived > 0, lived), else_=0)))
+        .select_from(joined)
+        .where(*won)
+    ).one()
+    ids = select(customers.c.id).select_from(joined).where(*won).correlate(None)
+    # Most customers of a portfolio are asked for: a sum keeps SQLite from looking up each of them.
+    buyer = conversions.c.customer_id + 0 if scope == Scope() else conversions.c.customer_id
+    bought = [*happened_in(connection, scope, year, conversions.c.occurred_at), buyer.in_(ids)]
     return Cohort(
-        customers=len(members),
-        churned=sum(member.churned_at is not None and member.churned_at < until for member in members),
-        customer_months=sum((member.months(until) for member in members), Decimal(0)),
+        customers=count,
+        churned=churned,
+        customer_months=Decimal(int(microseconds or 0)) / _MICROSECONDS_A_DAY / MONTH_DAYS,
         revenue=_revenue(connection, bought, rates),
     )
 
 
 def retention(connection: Connection, scope: Scope, period: Period, rates: Rates) -> Retention:
     """Revenue of the customers who bought in the equally long period before: then and now."""
-    known = zones(connection)
-    before = [within_days(conversions.c.occurred_at, period.before(), known), *scope.lines()]
+    moment = conversions.c.occurred_at
+    before = [*happened_in(connection, scope, period.before(), moment), *scope.lines()]
     known_customers = [*before, conversions.c.customer_id.is_not(None)]
-    ids = select(conversions.c.customer_id).select_from(_orders()).where(*known_customers)
+    ids = select(conversions.c.customer_id).select_from(_orders()).where(*known_customers).correlate(None)
     now = [
-        within_days(conversions.c.occurred_at, period, known),
+        *happened_in(connection, scope, period, moment),
         *scope.lines(),
         conversions.c.customer_id.in_(ids),
     ]
@@ -80,17 +71,18 @@ def retention(connection: Connection, scope: Scope, period: Period, rates: Rates
 
 def journeys(connection: Connection, scope: Scope, period: Period) -> Journeys:
     """Visitors touched in the period by the channels that touched them, and how many of them converted."""
-    known = zones(connection)
     touched = (
         select(touchpoints.c.venture_id, touchpoints.c.visitor, touchpoints.c.channel)
-        .join(ventures, ventures.c.id == touchpoints.c.venture_id)
-        .where(within_days(touchpoints.c.occurred_at, period, known), *_visits(scope, touchpoints))
+        .where(
+            *happened_in(connection, scope, period, touchpoints.c.occurred_at), *_visits(scope, touchpoints)
+        )
         .distinct()
     )
     converted = (
         select(conversions.c.venture_id, conversions.c.visitor)
-        .join(ventures, ventures.c.id == conversions.c.venture_id)
-        .where(within_days(conversions.c.occurred_at, period, known), *_visits(scope, conversions))
+        .where(
+            *happened_in(connection, scope, period, conversions.c.occurred_at), *_visits(scope, conversions)
+        )
         .distinct()
     )
     channels: dict[tuple[int, str], set[str]] = defaultdict(set)
@@ -109,28 +101,21 @@ def journeys(connection: Connection, scope: Scope, period: Period) -> Journeys:
 
 
 def _visits(scope: Scope, table: Any) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if scope.venture_id is not None:
-        conditions.append(table.c.venture_id == scope.venture_id)
-    if scope.campaign_id is not None:
-        lines = select(channel_lines.c.id).where(channel_lines.c.campaign_id == scope.campaign_id)
-        conditions.append(table.c.line_id.in_(lines))
-    return conditions
+    if scope.campaign_id is None:
+        return []
+    lines = select(channel_lines.c.id).where(channel_lines.c.campaign_id == scope.campaign_id)
+    return [table.c.line_id.in_(lines)]
 
 
 def _won_through() -> FromClause:
-    return (
-        customers.join(channel_lines, channel_lines.c.id == customers.c.line_id)
-        .join(campaigns, campaigns.c.id == channel_lines.c.campaign_id)
-        .join(ventures, ventures.c.id == customers.c.venture_id)
+    return customers.join(channel_lines, channel_lines.c.id == customers.c.line_id).join(
+        campaigns, campaigns.c.id == channel_lines.c.campaign_id
     )
 
 
 def _orders() -> FromClause:
-    return (
-        conversions.join(ventures, ventures.c.id == conversions.c.venture_id)
-        .outerjoin(channel_lines, channel_lines.c.id == conversions.c.line_id)
-        .outerjoin(campaigns, campaigns.c.id == channel_lines.c.campaign_id)
+    return conversions.outerjoin(channel_lines, channel_lines.c.id == conversions.c.line_id).outerjoin(
+        campaigns, campaigns.c.id == channel_lines.c.campaign_id
     )
 
 

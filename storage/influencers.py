@@ -1,8 +1,10 @@
 """Influencers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -17,9 +19,10 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    type_coerce,
 )
 
-from engines.influencers import Influencer
+from engines.influencers import Candidates, Influencer, Labels
 from storage.database import Amount, Json, Key, Scaled, UtcDateTime, metadata
 
 influencers = Table(
@@ -82,14 +85,62 @@ class Stored:
     version: int
 
 
+_SCORED = (
+    influencers.c.id,
+    influencers.c.handle,
+    influencers.c.platform,
+    influencers.c.category,
+    influencers.c.country,
+    influencers.c.followers,
+    type_coerce(influencers.c.engagement_rate, BigInteger),
+    influencers.c.average_views,
+    type_coerce(influencers.c.price, BigInteger),
+    influencers.c.safety_score,
+    influencers.c.verified,
+    influencers.c.blocked,
+)
+_MILLIONTHS = 1_000_000
+
+
 def search(
     connection: Connection, *, category: str | None, platform: str | None, country: str | None
-) -> list[Stored]:
-    """Influencers of a category, platform and country; any where None."""
+) -> Candidates:
+    """Influencers of a category, platform and country, any where None, in the order of their numbers.
+
+    What is scored is there; topics, audiences and past results are not.
+    """
     wanted = {"category": category, "platform": platform, "country": country}
     conditions = [influencers.c[name] == value for name, value in wanted.items() if value is not None]
-    query = select(*_COLUMNS).where(*conditions).order_by(influencers.c.id)
-    return [_stored(row) for row in connection.execute(query)]
+    rows = connection.execute(select(*_SCORED).where(*conditions).order_by(influencers.c.id)).all()
+    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [()] * len(_SCORED)
+    ids, handles, platforms, categories, countries, followers, engagement, *rest = columns
+    views, price, safety, verified, blocked = rest
+    nothing = np.zeros(len(ids))
+    return Candidates(
+        ids=np.array(ids, dtype=np.int64),
+        handles=handles,
+        platforms=Labels.of(platforms),
+        categories=Labels.of(categories),
+        countries=Labels.of([one or "" for one in countries]),
+        topics=Labels.of([]),
+        topic_counts=np.zeros(len(ids), dtype=np.int64),
+        followers=np.array(followers, dtype=np.int64),
+        engagement=np.array(engagement, dtype=np.float64) / _MILLIONTHS,
+        views=np.array(views, dtype=np.float64),
+        price=np.array(price, dtype=np.float64) / _MILLIONTHS,
+        safety=np.array(safety, dtype=np.float64),
+        verified=np.array(verified, dtype=np.bool_),
+        blocked=np.array(blocked, dtype=np.bool_),
+        past_reach=nothing,
+        past_conversions=nothing,
+        audience={},
+    )
+
+
+def numbered(connection: Connection, ids: Sequence[int]) -> dict[int, Stored]:
+    """The influencers of some numbers."""
+    query = select(*_COLUMNS).where(influencers.c.id.in_(ids))
+    return {row.id: _stored(row) for row in connection.execute(query)}
 
 
 def called(connection: Connection, said: str) -> list[Stored]:

@@ -1,6 +1,6 @@
 """Daily performance of channel lines: what was spent and what came of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -16,9 +16,10 @@ from sqlalchemy import (
     Index,
     Select,
     Table,
-    and_,
+    case,
+    false,
     func,
-    or_,
+    literal,
     select,
 )
 
@@ -42,7 +43,18 @@ daily_performance = Table(
     Column("conversions", BigInteger, nullable=False),
     Column("revenue", Amount(), nullable=False),
     Column("spend", Amount(), nullable=False),
-    Index(None, "day"),
+    Index(
+        "ix_daily_performance_by_day",
+        "day",
+        "line_id",
+        "reach",
+        "impressions",
+        "clicks",
+        "leads",
+        "conversions",
+        "revenue",
+        "spend",
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -108,10 +120,12 @@ def measure(
     by: str,
     currency: str,
     rates: Rates,
+    with_customers: bool = True,
 ) -> Measured:
     """Exact totals in ``currency`` by one of `GROUPS`, money of other currencies converted day by day.
 
-    Raises `storage.ventures.RateMissingError` when a needed rate was never stored.
+    Without ``with_customers`` new customers are left at 0, which spares looking for them. Raises
+    `storage.ventures.RateMissingError` when a needed rate was never stored.
     """
     key = GROUPS[by]
     table = daily_performance.c
@@ -137,7 +151,8 @@ def measure(
         rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
         converted.add(of)
 
-    for part, won in _new_customers(connection, scope, period, by).items():
+    won_by_part = _new_customers(connection, scope, period, by) if with_customers else {}
+    for part, won in won_by_part.items():
         parts[part] = parts.get(part, Totals()) + Totals(new_customers=won)
     return Measured(parts, currency, rows, fresh, tuple(sorted(converted)))
 
@@ -156,15 +171,42 @@ def _totals(values: Sequence[Any]) -> Totals:
     )
 
 
-def within_days(moment: ColumnElement[Any], period: Period, zones: Iterable[str]) -> ColumnElement[bool]:
-    """Whether a moment lies on the period's days in its venture's time zone (ventures must be joined)."""
-    return or_(
-        *(
-            and_(ventures.c.time_zone == zone, moment >= start, moment < end)
-            for zone in zones
-            for start, end in [day_bounds(period, zone)]
-        )
-    )
+def happened_in(
+    connection: Connection, scope: Scope, period: Period, moment: Column[Any]
+) -> list[ColumnElement[bool]]:
+    """Conditions for a moment on the period's days in its venture's time zone.
+
+    They join ventures by the ``venture_id`` of the moment's table; rows of ventures other than the scope's
+    are left out. A subquery that holds them must be kept from correlating.
+    """
+    owner = _owner(connection, scope)
+    known = _zones(connection, owner)
+    if not known:
+        return [false()]
+    venture_id = moment.table.c.venture_id
+    if owner is not None:
+        start, end = day_bounds(period, known[0])
+        return [venture_id == owner, ventures.c.id == venture_id, moment >= start, moment < end]
+    bounds = [(ventures.c.time_zone == zone, *day_bounds(period, zone)) for zone in known]
+    return [
+        # A sum cannot be looked up: SQLite goes from venture to venture, a range of moments in each.
+        venture_id == ventures.c.id + 0,
+        moment >= case(*((here, literal(start, moment.type)) for here, start, _ in bounds)),
+        moment < case(*((here, literal(end, moment.type)) for here, _, end in bounds)),
+    ]
+
+
+def _owner(connection: Connection, scope: Scope) -> int | None:
+    """The one venture a scope lies in; None for the portfolio."""
+    if scope.venture_id is not None or scope.campaign_id is None:
+        return scope.venture_id
+    return connection.scalar(select(campaigns.c.venture_id).where(campaigns.c.id == scope.campaign_id))
+
+
+def _zones(connection: Connection, owner: int | None) -> list[str]:
+    """The time zones ventures live in; of one venture if named."""
+    query = select(ventures.c.time_zone).distinct().order_by(ventures.c.time_zone)
+    return list(connection.scalars(query if owner is None else query.where(ventures.c.id == owner)))
 
 
 def day_bounds(period: Period, zone: str) -> tuple[datetime, datetime]:
@@ -175,17 +217,9 @@ def day_bounds(period: Period, zone: str) -> tuple[datetime, datetime]:
     return start.astimezone(UTC), end.astimezone(UTC)
 
 
-def zones(connection: Connection) -> list[str]:
-    """The time zones ventures live in."""
-    return list(connection.scalars(select(ventures.c.time_zone).distinct().order_by(ventures.c.time_zone)))
-
-
 def _new_customers(connection: Connection, scope: Scope, period: Period, by: str) -> dict[Any, int]:
     """Customers whose first order falls into the period, by the line that won them."""
-    known = zones(connection)
-    if not known:
-        return {}
-    conditions = [within_days(customers.c.acquired_at, period, known), *scope.lines()]
+    conditions = [*happened_in(connection, scope, period, customers.c.acquired_at), *scope.lines()]
     if by == "day":
         return _new_customers_by_day(connection, conditions)
     query = (
@@ -206,15 +240,17 @@ def _new_customers_by_day(connection: Connection, conditions: list[ColumnElement
 
 
 def _won_through() -> Any:
-    return (
-        customers.join(channel_lines, channel_lines.c.id == customers.c.line_id)
-        .join(campaigns, campaigns.c.id == channel_lines.c.campaign_id)
-        .join(ventures, ventures.c.id == customers.c.venture_id)
+    return customers.join(channel_lines, channel_lines.c.id == customers.c.line_id).join(
+        campaigns, campaigns.c.id == channel_lines.c.campaign_id
     )
 
 
 def latest_day(connection: Connection, scope: Scope, until: date) -> date | None:
     """The latest day with data up to ``until``."""
+    if scope == Scope():
+        day = daily_performance.c.day
+        latest: date | None = connection.scalar(select(func.max(day)).where(day <= until))
+        return latest
     per_line = (
         select(func.max(daily_performance.c.day))
         .where(daily_performance.c.line_id == channel_lines.c.id, daily_performance.c.day <= until)

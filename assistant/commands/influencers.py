@@ -2,12 +2,23 @@
 
 from decimal import Decimal
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from assistant import wording
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Button, Column, Evidence, Listed, Problem, Table, Telling
-from engines.influencers import WEIGHTS, Assessment, Filters, Range, Sought, find
+from engines.influencers import (
+    WEIGHTS,
+    Assessment,
+    Filters,
+    Range,
+    Sought,
+    assess,
+    choose,
+    fit_norm,
+    score,
+)
 from intents.command import Command, Effect, Role
 from intents.slots import (
     CategoryName,
@@ -23,7 +34,7 @@ from intents.slots import (
 )
 from intents.values import NumberRange
 from storage.changes import changed
-from storage.influencers import Stored, called, search
+from storage.influencers import Stored, called, numbered, search
 
 SHOWN = 10
 
@@ -88,7 +99,7 @@ class FindInfluencers(Command):
 @handles
 def find_influencers(asked: FindInfluencers, context: Context) -> Answer[InfluencerList]:
     """Filter, score and rank; blocked ones are never shown."""
-    stored = search(
+    candidates = search(
         context.connection, category=asked.category, platform=asked.platform, country=asked.country
     )
     filters = Filters(
@@ -98,11 +109,15 @@ def find_influencers(asked: FindInfluencers, context: Context) -> Answer[Influen
         safe=asked.safe,
     )
     sought = Sought(category=asked.category)
-    best = find([one.influencer for one in stored], sought, filters, count=len(stored)) if stored else []
-    by_id = {one.influencer.id: one for one in stored}
-    cards = [_card(one, by_id[one.influencer.id]) for one in best[: asked.count or SHOWN]]
+    scores, places, fitting = choose(candidates, sought, filters, asked.count or SHOWN)
+    stored = numbered(context.connection, candidates.ids[places].tolist())
+    found = [stored[number] for number in candidates.ids[places].tolist()]
+    cards = [
+        _card(assess(one.influencer, candidates, scores, place, sought), one)
+        for place, one in zip(places, found, strict=True)
+    ]
     told = _filters(asked)
-    lead = _lead(len(best), told)
+    lead = _lead(fitting, told)
     if not cards:
         cure = "Widen the range of followers, or leave a condition out."
         raise Problem("none_found", f"No influencer fits {wording.listed(list(told.values()))}.", cure)
@@ -110,7 +125,7 @@ def find_influencers(asked: FindInfluencers, context: Context) -> Answer[Influen
         f"{card.name} (@{card.handle}, {card.platform}, {card.composite:.0f})" for card in cards[:5]
     )
     return Answer(
-        result=InfluencerList(found=len(best), influencers=cards, filters=told),
+        result=InfluencerList(found=fitting, influencers=cards, filters=told),
         telling=Telling(
             text=f"{lead} The best by score: {names}.",
             speech=f"{lead} The best is {cards[0].name}, score {cards[0].composite:.0f}.",
@@ -120,7 +135,7 @@ def find_influencers(asked: FindInfluencers, context: Context) -> Answer[Influen
                 Listed(label=card.name, command="show_influencer", slots={"influencer": card.handle})
                 for card in cards
             ],
-            evidence=[_evidence(len(stored), len(best))],
+            evidence=[_evidence(len(candidates), fitting)],
         ),
     )
 
@@ -246,8 +261,9 @@ def show_influencer(asked: ShowInfluencer, context: Context) -> Answer[Influence
     who = stored.influencer
     peers = search(context.connection, category=who.category, platform=None, country=None)
     sought = Sought(category=who.category)
-    judged = find([one.influencer for one in peers], sought, Filters(blocked=who.blocked), count=len(peers))
-    card = _card(next(one for one in judged if one.influencer.id == who.id), stored)
+    scores = score(peers, sought, fit_norm(peers))
+    place = int(np.flatnonzero(peers.ids == who.id)[0])
+    card = _card(assess(who, peers, scores, place, sought), stored)
     parts = "; ".join(f"{part.name} {_score(part)} ({part.words})" for part in card.scores)
     risks = f" Risks: {wording.listed(card.risks)}." if card.risks else ""
     blocked = " Blocked." if card.blocked else ""

@@ -158,7 +158,7 @@ def _label(name: str) -> str:
 
 
 def _by_day(context: Context, found: Report) -> Chart:
-    days = measured(context, found.subject, found.window.period, "day").parts
+    days = measured(context, found.subject, found.window.period, "day", with_customers=False).parts
     ordered = sorted(days)
     return Chart(
         kind="line",

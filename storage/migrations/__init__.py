@@ -1,4 +1,4 @@
 """Schema migrations (Alembic), run by `storage.migrate`."""
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision; a test holds it against the files in `versions/`."""
