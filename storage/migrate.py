@@ -7,6 +7,8 @@ from sqlalchemy import inspect, text
 from storage.database import Database
 from storage.migrations import HEAD
 
+__all__ = ["HEAD", "SCRIPTS", "is_current", "is_known", "revision", "upgrade"]
+
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -21,6 +23,11 @@ def revision(database: Database) -> str | None:
 def is_current(database: Database) -> bool:
     """Whether the schema is the one this version of the code works on."""
     return revision(database) == HEAD
+
+
+def is_known(revision: str) -> bool:
+    """Whether this version of the code has the revision, so that it can be brought up to date."""
+    return revision in {path.name.partition("_")[0] for path in (SCRIPTS / "versions").glob("*_*.py")}
 
 
 def upgrade(database: Database) -> None:

@@ -12,6 +12,7 @@ from uuid import uuid4
 import typer
 from rich.console import Console
 
+from assistant.channels.backup import backup, restore
 from assistant.channels.importing import import_file
 from assistant.settings import Settings, load_settings
 
@@ -34,6 +35,8 @@ user = typer.Typer(help="People and their tokens.", no_args_is_help=True)
 cli.add_typer(nlu, name="nlu")
 cli.add_typer(user, name="user")
 cli.command("import")(import_file)
+cli.command()(backup)
+cli.command()(restore)
 
 SIGN_IN_HOURS = 1
 
@@ -231,7 +234,8 @@ def fill_database(
             )
         except (NotEmpty, TooFewRecords) as error:
             _fail(str(error))
-    report = measure(database)
+    with errors.status("scoring the data"):
+        report = measure(database)
     if as_json:
         _print_json({"filled": _plain(filled), "quality": _plain(report)})
         return
