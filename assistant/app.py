@@ -11,8 +11,11 @@ from fastapi import FastAPI
 
 from assistant.bootstrap import Assistant, build
 from assistant.channels import agents, converse, files, health, http, jobs, page
-from assistant.channels.edge import AddHeaders, CountRequests, LimitBody, security_headers
+from assistant.channels.admission import LimitRate
+from assistant.channels.connections import connections
+from assistant.channels.edge import AddHeaders, AwaitBody, CountRequests, LimitBody, security_headers
 from assistant.channels.errors import add_error_handlers
+from assistant.channels.limits import Limits
 from assistant.channels.metrics import Metrics
 from assistant.channels.routes import command_routes
 from assistant.channels.service import Service
@@ -44,12 +47,16 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     key = session_key(assistant.settings.data_dir)
     sessions = Sessions(key, timedelta(hours=server.session_hours), assistant.clock)
     metrics = Metrics()
-    app.state.service = Service(assistant, sessions, metrics, Turns(assistant))
+    limits = Limits(server.requests_per_minute, server.unknown_per_minute)
+    here = Service(assistant, sessions, metrics, Turns(assistant), limits)
+    app.state.service = here
 
-    headers = security_headers(is_https=server.url.startswith("https:"))
+    headers = security_headers(is_https=server.is_https)
     add_error_handlers(app, headers)
     # The last one added meets a request first.
     app.add_middleware(LimitBody, most=server.max_body_bytes, except_under=files.PREFIX)
+    app.add_middleware(AwaitBody, seconds=server.body_seconds, parts_under=files.PREFIX)
+    app.add_middleware(LimitRate, here=here, free=UNLIMITED)
     app.add_middleware(AddHeaders, headers=headers)
     app.add_middleware(CountRequests, metrics=metrics)
 
@@ -65,6 +72,8 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     return app
 
 
+UNLIMITED = (health.ALIVE, health.READY, health.METRICS, "/static/")
+"""Paths that may be asked for as often as anybody likes."""
 LARGEST_FRAME = 65_536
 """Bytes of a WebSocket message."""
 
@@ -74,6 +83,10 @@ def server_options(server: Server) -> dict[str, Any]:
     return {
         "host": server.host,
         "port": server.port,
+        "http": connections(server.body_seconds, security_headers(is_https=server.is_https)),
+        "timeout_keep_alive": server.keep_alive_seconds,
+        "proxy_headers": bool(server.proxies),
+        "forwarded_allow_ips": server.proxies,
         "ws": "websockets-sansio",
         "ws_max_size": LARGEST_FRAME,
         "log_config": None,
@@ -86,11 +99,11 @@ def server_options(server: Server) -> dict[str, Any]:
 def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:
     @asynccontextmanager
     async def serving(_app: FastAPI) -> AsyncIterator[None]:
-        assistant.jobs.start()
+        assistant.start()
         try:
             yield
         finally:
-            await to_thread(assistant.jobs.stop)
+            await to_thread(assistant.stop)
             if closing:
                 assistant.close()
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 
 from assistant import commands
 from assistant.bus import Bus, Clock
@@ -10,6 +11,7 @@ from assistant.handling import find_handlers
 from assistant.jobs import Runner
 from assistant.journal import Journal
 from assistant.names import LiveNames
+from assistant.outbox import Sender
 from assistant.settings import Settings
 from assistant.work import find_workers
 from intents.command import Role
@@ -29,7 +31,18 @@ class Assistant:
     bus: Bus
     dialogue: Dialogue
     jobs: Runner
+    outbox: Sender
     clock: Clock
+
+    def start(self) -> None:
+        """Begin with the work outside of turns: jobs, and what is to be sent."""
+        self.jobs.loop.start()
+        self.outbox.loop.start()
+
+    def stop(self) -> None:
+        """End it; what is in hand is given back."""
+        self.jobs.loop.stop()
+        self.outbox.loop.stop()
 
     def close(self) -> None:
         """Give back connections."""
@@ -41,10 +54,13 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build_bus(settings: Settings, clock: Clock = utc_now) -> Bus:
-    """The door alone: schema up to date, a chairman there, kept audit entries replayed."""
-    database = Database(settings.database_url)
-    migrate.upgrade(database)
+def build_bus(settings: Settings, clock: Clock = utc_now, seconds: float = inf) -> Bus:
+    """The door alone: schema up to date, a chairman there, kept audit entries replayed.
+
+    A statement that takes the database more than ``seconds`` is ended.
+    """
+    database = Database(settings.database_url, seconds)
+    migrate.upgrade(database.unhurried())
     ensure_chairman(database, settings, clock())
     journal = Journal(settings.data_dir / "audit-journal.jsonl")
     journal.replay(database)
@@ -53,11 +69,17 @@ def build_bus(settings: Settings, clock: Clock = utc_now) -> Bus:
 
 def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
     """Wire everything: the door, the reader before it, the jobs behind it."""
-    bus = build_bus(settings, clock)
+    bus = build_bus(settings, clock, settings.database_seconds)
     reader = EmbeddedReader.load(settings.data_dir / "models")
     runner = Runner(bus, find_workers(commands))
-    bus.on_job = runner.wake
-    return Assistant(settings, bus.database, bus, Dialogue(bus, reader), runner, clock)
+    sender = Sender(bus)
+
+    def look() -> None:
+        runner.loop.wake()
+        sender.loop.wake()
+
+    bus.on_work = look
+    return Assistant(settings, bus.database, bus, Dialogue(bus, reader), runner, sender, clock)
 
 
 def ensure_chairman(database: Database, settings: Settings, now: datetime) -> None:

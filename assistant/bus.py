@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from assistant import approval
+from assistant import approval, notices
 from assistant.handling import Context, Handler
 from assistant.journal import Journal
 from assistant.memory import Waiting
@@ -19,7 +19,7 @@ from assistant.settings import Settings
 from assistant.turn import Turn
 from intents.command import Catalogue, Command, Role
 from intents.reading import Reading
-from storage import audit, changes, conversations, jobs
+from storage import audit, changes, conversations, jobs, outbox
 from storage.audit import Entry, KeyTakenError
 from storage.changes import RowChange
 from storage.database import Database
@@ -54,8 +54,8 @@ class Bus:
         self.clock = clock
         self.names = names
         self.journal = journal
-        self.on_job: Callable[[], None] = _nobody_waits
-        """Called when a job was written down."""
+        self.on_work: Callable[[], None] = _nobody_waits
+        """Called when something was written down that is done outside of turns."""
 
     def dispatch(self, command: Command, turn: Turn) -> Reply:
         """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given."""
@@ -140,8 +140,6 @@ class Bus:
         concluded = self.conclude(turn, reply, make, undoes=action.undoes, approved=approved)
         if action.renames:
             self.names.forget()
-        if action.begins:
-            self.on_job()
         return concluded
 
     def _propose(self, command: Command, turn: Turn, action: Action, reply: Reply) -> Reply:
@@ -233,6 +231,8 @@ class Bus:
             reply.status,
             reply.took_ms,
         )
+        if reply.status is Status.RUNNING or notices.kind_of(turn, reply, approved):
+            self.on_work()
         return reply
 
     def _taken(self, turn: Turn) -> Reply:
@@ -255,6 +255,7 @@ class Bus:
         changes.record(connection, reply.audit_id, made)
         if reply.job_id is not None:
             jobs.asked_in(connection, reply.job_id, reply.audit_id)
+        self._notify(connection, turn, reply, approved)
         if undoes is not None and not changes.mark_undone(connection, undoes, reply.audit_id):
             raise Problem("already_undone", "That was taken back already.")
         if turn.conversation_id is not None and turn.after is not None:
@@ -273,6 +274,26 @@ class Bus:
         entry = self._entry(turn, reply, None)
         reply.audit_id = audit.record(connection, entry)
         changes.record(connection, reply.audit_id, made)
+        self._notify(connection, turn, reply, None)
+
+    def _notify(
+        self, connection: Connection, turn: Turn, reply: Reply, approved: dict[str, Any] | None
+    ) -> None:
+        """Write down what somebody outside is to be told."""
+        kind = notices.kind_of(turn, reply, approved)
+        if kind is None or reply.audit_id is None or self.settings.notify.webhook_url is None:
+            return
+        payload = notices.payload(kind, turn, reply, self.clock())
+        key = f"{kind}:{turn.turn_id}"
+        outbox.request(
+            connection,
+            notices.WEBHOOK,
+            kind,
+            payload,
+            key=key,
+            audit_id=reply.audit_id,
+            now=self.clock(),
+        )
 
     def _entry(self, turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> Entry:
         """Finish the reply and make its audit entry."""
@@ -364,6 +385,10 @@ def database_problem(error: SQLAlchemyError) -> Problem:
     code, message = "database_error", "The database could not answer."
     if isinstance(error, DBAPIError):
         said = str(error.orig).lower()
+        if "statement timeout" in said or said == "interrupted":
+            cure = "Nothing was changed; ask for less, such as a shorter period, or try again in a moment."
+            message = "The database took too long."
+            return Problem("database_too_slow", message, cure, status=Status.FAILED)
         if "locked" in said or "busy" in said:
             code, message = "database_busy", "The database is busy with another change."
         elif "readonly" in said or "read-only" in said:

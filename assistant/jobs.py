@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-import threading
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -15,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from assistant.bus import Bus, defect, refusal
+from assistant.looping import Loop
 from assistant.reply import Answer, Problem, Reply, Status, Telling
 from assistant.turn import Turn
 from assistant.work import CancelledError, LostError, StoppedError, Work, Worker
@@ -36,44 +36,20 @@ MOST_ATTEMPTS = 3
 
 
 class Runner:
-    """Does jobs one after the other, in a thread of its own between `start` and `stop`."""
+    """Does jobs one after the other, in the thread of its ``loop``."""
 
     def __init__(self, bus: Bus, workers: Mapping[str, Worker]) -> None:
         self.bus = bus
         self.workers = workers
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid4().hex[:8]}"
-        self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.loop = Loop("jobs", self._step, LOOK_SECONDS)
+        self._took_over = False
 
-    def start(self) -> None:
-        """Begin with what waits."""
-        self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Give back what is in hand and end."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(30)
-
-    def wake(self) -> None:
-        """Look for jobs now: one was just written down."""
-        self._wake.set()
-
-    def _loop(self) -> None:
-        with suppress(SQLAlchemyError):
+    def _step(self) -> bool:
+        if not self._took_over:
             self.take_over()
-        while not self._stop.is_set():
-            self._wake.clear()
-            try:
-                worked = self.run_one()
-            except SQLAlchemyError as error:
-                log.warning("jobs wait for the database: %s", type(error).__name__)
-                worked = False
-            if not worked:
-                self._wake.wait(LOOK_SECONDS)
+            self._took_over = True
+        return self.run_one()
 
     def take_over(self) -> int:
         """Free the jobs of processes of this machine that are no more, and say how many."""
@@ -128,7 +104,7 @@ class Runner:
             job=job,
             person=person,
             now=self.bus.clock(),
-            database=self.bus.database,
+            database=self.bus.database.unhurried(),
             settings=self.bus.settings,
             conclude=conclude,
         )
@@ -148,7 +124,7 @@ class Runner:
             log.warning("job %s waits for the database", job.id)
             with suppress(SQLAlchemyError), self.bus.database.write() as connection:
                 jobs.give_back(connection, job.id, self.name)
-            self._stop.wait(LOOK_SECONDS)
+            self.loop.pause(LOOK_SECONDS)
         except CancelledError:
             self._end(turn, _cancelled(turn), jobs.CANCELLED)
         except Problem as problem:
@@ -178,7 +154,7 @@ class Runner:
     def _watch(self, work: Work, doing: "Future[Answer[Any] | None]") -> None:
         told, since = (work.progress, work.message), TELL_SECONDS
         while not doing.done():
-            if self._stop.is_set():
+            if self.loop.is_stopping:
                 work.ended_by = StoppedError
             now = (work.progress, work.message)
             if now != told or since >= TELL_SECONDS:

@@ -1,11 +1,21 @@
 """Every setting of the product, from ``config.yml`` and the environment."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -33,6 +43,24 @@ def known_zone(name: str) -> str:
 TimeZone = Annotated[str, AfterValidator(known_zone)]
 
 
+def parts(listed: str) -> list[str]:
+    """What a list separated by commas names."""
+    return [one for part in listed.split(",") if (one := part.strip())]
+
+
+def known_networks(named: str) -> str:
+    """``named`` when it lists addresses or networks. Raises `ValueError`."""
+    for one in parts(named):
+        try:
+            ip_network(one)
+        except ValueError as error:
+            raise ValueError("must be addresses or networks such as 10.0.0.1, 10.1.0.0/16") from error
+    return named
+
+
+Networks = Annotated[str, AfterValidator(known_networks)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -47,11 +75,44 @@ class Server(_Section):
     )
     session_hours: float = Field(12, gt=0, description="How long a web sign-in lasts.")
     max_body_bytes: int = Field(1_000_000, gt=0, description="Largest request body taken, in bytes.")
+    body_seconds: float = Field(
+        30,
+        gt=0,
+        description="How long a request may take to arrive: its head, its body, and of a file that is sent "
+        "each part.",
+    )
+    keep_alive_seconds: int = Field(5, gt=0, description="How long a connection waits for its next request.")
+    requests_per_minute: int = Field(
+        1200,
+        ge=0,
+        description="Requests a minute of a person, or of an address where nobody is signed in; "
+        "0 for any number.",
+    )
+    unknown_per_minute: int = Field(
+        60,
+        ge=0,
+        description="Requests a minute from an address that fail to prove who asks; 0 for any number.",
+    )
+    trusted_proxies: Networks = Field(
+        "",
+        description="Addresses or networks of proxies, separated by commas, whose X-Forwarded-For and "
+        "X-Forwarded-Proto count; by default nobody's do.",
+    )
 
     @property
     def url(self) -> str:
         """How people reach the service."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach it encrypted."""
+        return self.url.startswith("https:")
+
+    @property
+    def proxies(self) -> list[str]:
+        """The proxies one by one."""
+        return parts(self.trusted_proxies)
 
 
 class Understanding(_Section):
@@ -88,6 +149,25 @@ class Imports(_Section):
     )
 
 
+class Notify(_Section):
+    """Who outside is told of what needs a person."""
+
+    webhook_url: HttpUrl | None = Field(
+        None, description="Where notices of proposals, decisions and ended jobs are posted."
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        description="Signs them by the Standard Webhooks specification: whsec_ and base64 of 24 to 64 bytes.",
+    )
+    webhook_seconds: float = Field(15, gt=0, le=60, description="How long the other side may take.")
+
+    @model_validator(mode="after")
+    def _signed(self) -> Self:
+        if self.webhook_url is not None and self.webhook_secret is None:
+            raise ValueError("webhook_url needs a webhook_secret: what is posted must be signed")
+        return self
+
+
 class Reports(_Section):
     """What the answers assume when nobody says otherwise."""
 
@@ -111,6 +191,12 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the database; by default SQLite in the data folder. "
         "PostgreSQL: postgresql://user:password@host/name.",
     )
+    database_seconds: float = Field(
+        30,
+        gt=0,
+        description="How long the database may work on a statement (PostgreSQL) or a transaction (SQLite) "
+        "of a turn; imports, migrations and other long work take their time.",
+    )
     currency: str = Field(
         "USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 currency of reports over several ventures."
     )
@@ -127,6 +213,7 @@ class Settings(BaseSettings):
         default_factory=Approvals, description="How long what waits for a yes stays valid."
     )
     imports: Imports = Field(default_factory=Imports, description="Files that are imported by a command.")
+    notify: Notify = Field(default_factory=Notify, description="Who outside is told of what needs a person.")
     reports: Reports = Field(
         default_factory=Reports, description="What the answers assume when nobody says otherwise."
     )

@@ -1,6 +1,25 @@
 """Effects outside: written down with what caused them, sent afterwards, settled one by one."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Select,
+    String,
+    Table,
+    Text,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from storage.database import Json, Key, UtcDateTime, metadata
 
@@ -21,3 +40,107 @@ outbox = Table(
     Column("audit_id", ForeignKey("audit.id")),
     Index(None, "state", "next_attempt_at"),
 )
+
+REQUESTED, CONFIRMED, FAILED = "requested", "confirmed", "failed"
+
+
+@dataclass(frozen=True)
+class Message:
+    """An effect that is due."""
+
+    id: int
+    target: str
+    kind: str
+    payload: dict[str, Any]
+    idempotency_key: str
+    attempts: int
+    """This one included."""
+    created_at: datetime
+
+
+_COLUMNS = [outbox.c[name] for name in Message.__annotations__]
+
+
+def request(
+    connection: Connection,
+    target: str,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    key: str,
+    audit_id: int,
+    now: datetime,
+) -> None:
+    """Write an effect down in the transaction of its cause; it is sent once that is committed."""
+    connection.execute(
+        outbox.insert().values(
+            target=target,
+            kind=kind,
+            payload=payload,
+            idempotency_key=key,
+            state=REQUESTED,
+            attempts=0,
+            created_at=now,
+            audit_id=audit_id,
+        )
+    )
+
+
+def _due(now: datetime) -> Select[Any]:
+    """The oldest open message of each target, where its time has come."""
+    earlier = outbox.alias("earlier")
+    blocked = exists().where(
+        earlier.c.target == outbox.c.target, earlier.c.state == REQUESTED, earlier.c.id < outbox.c.id
+    )
+    is_time = or_(outbox.c.next_attempt_at.is_(None), outbox.c.next_attempt_at <= now)
+    return (
+        select(outbox.c.id)
+        .where(outbox.c.state == REQUESTED, is_time, ~blocked)
+        .order_by(outbox.c.id)
+        .limit(1)
+    )
+
+
+def is_due(connection: Connection, now: datetime) -> bool:
+    """Whether there is something to send; asking takes no lock."""
+    return connection.scalar(_due(now)) is not None
+
+
+def claim(connection: Connection, now: datetime, lease_until: datetime) -> Message | None:
+    """Take the next message to send, in order per target; nobody else gets it until the lease runs out.
+
+    To be called in a write transaction that is committed before the message is sent.
+    """
+    found = connection.scalar(_due(now).with_for_update(skip_locked=True, of=outbox))
+    if found is None:
+        return None
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == found)
+        .values(attempts=outbox.c.attempts + 1, next_attempt_at=lease_until)
+    )
+    return Message(*connection.execute(select(*_COLUMNS).where(outbox.c.id == found)).one())
+
+
+def settle(connection: Connection, message: Message, state: str, problem: str | None, now: datetime) -> None:
+    """Note what the other side made of a message: confirmed or failed."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == message.id, outbox.c.state == REQUESTED)
+        .values(state=state, problem=problem, settled_at=now, next_attempt_at=None)
+    )
+
+
+def retry(connection: Connection, message: Message, at: datetime, problem: str) -> None:
+    """Send it again at a later time."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == message.id, outbox.c.state == REQUESTED)
+        .values(next_attempt_at=at, problem=problem)
+    )
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many messages are in each state."""
+    query = select(outbox.c.state, func.count()).group_by(outbox.c.state)
+    return {str(state): int(count) for state, count in connection.execute(query)}

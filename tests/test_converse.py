@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from assistant.app import LARGEST_FRAME
 from intents.command import Role
@@ -29,7 +30,10 @@ ASKED = "show gtm performance for Acme"
 
 def dial(server: Server, role: Role = Role.CHAIRMAN, **how: Any) -> ClientConnection:
     headers = {"Authorization": f"Bearer {server.token(role)}"}
-    return connect(server.url.replace("http", "ws") + PATH, additional_headers=headers, **how)
+    opened: ClientConnection = connect(
+        server.url.replace("http", "ws") + PATH, additional_headers=headers, **how
+    )
+    return opened
 
 
 @pytest.fixture
@@ -298,11 +302,11 @@ def session_cookie(server: Server) -> str:
 def test_a_session_counts_only_from_our_own_page(server: Server) -> None:
     address = server.url.replace("http", "ws") + PATH
     cookie = session_cookie(server)
-    with connect(address, additional_headers={"Cookie": cookie}, origin=server.url) as opened:  # type: ignore[arg-type]
+    with connect(address, additional_headers={"Cookie": cookie}, origin=Origin(server.url)) as opened:
         assert heard(opened)["person"] == "chairman"
-    for origin in (None, "https://elsewhere.example"):
+    for origin in (None, Origin("https://elsewhere.example")):
         with pytest.raises(InvalidStatus):
-            connect(address, additional_headers={"Cookie": cookie}, origin=origin)  # type: ignore[arg-type]
+            connect(address, additional_headers={"Cookie": cookie}, origin=origin)
 
 
 def test_a_revoked_token_ends_the_line(line: ClientConnection, server: Server) -> None:

@@ -224,13 +224,13 @@ def test_progress_is_told_while_it_runs(bare: Assistant) -> None:
         return answer()
 
     job_id = begin(bare, work)
-    bare.jobs.start()
+    bare.jobs.loop.start()
     until(lambda: state(bare, job_id).message == "a quarter")
     assert float(state(bare, job_id).progress) == 0.25
     assert "some work, 25 % (a quarter)" in Speaker(bare).say("status").reply.text
     go_on.set()
     until(lambda: state(bare, job_id).state == jobs.DONE)
-    bare.jobs.stop()
+    bare.jobs.loop.stop()
 
 
 def test_cancelling_ends_a_job_that_runs(bare: Assistant, talk: Speaker) -> None:
@@ -244,11 +244,11 @@ def test_cancelling_ends_a_job_that_runs(bare: Assistant, talk: Speaker) -> None
         raise AssertionError("it was not cancelled")
 
     job_id = begin(bare, work)
-    bare.jobs.start()
+    bare.jobs.loop.start()
     assert begun.wait(20)
     assert "Ending: some work" in talk.say("cancel").reply.text
     until(lambda: not state(bare, job_id).is_open)
-    bare.jobs.stop()
+    bare.jobs.loop.stop()
     ended = state(bare, job_id)
     assert ended.state == jobs.CANCELLED
     assert Reply.model_validate(ended.reply).error is not None
@@ -275,9 +275,9 @@ def test_a_stopped_process_gives_its_job_back(bare: Assistant) -> None:
         raise AssertionError("it was not stopped")
 
     job_id = begin(bare, work)
-    bare.jobs.start()
+    bare.jobs.loop.start()
     assert begun.wait(20)
-    bare.jobs.stop()
+    bare.jobs.loop.stop()
     assert state(bare, job_id).state == jobs.WAITING
 
 
@@ -304,10 +304,10 @@ def test_two_processes_do_every_job_once(bare: Assistant) -> None:
     begun = [begin(bare, work) for _ in range(12)]
     runners = [bare.jobs, Runner(bare.bus, bare.jobs.workers)]
     for one in runners:
-        one.start()
+        one.loop.start()
     until(lambda: all(state(bare, job_id).state == jobs.DONE for job_id in begun))
     for one in runners:
-        one.stop()
+        one.loop.stop()
     assert sorted(did) == sorted(begun)
 
 

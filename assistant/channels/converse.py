@@ -250,7 +250,7 @@ class _Line:
         with self._assistant.database.write() as connection:
             if not jobs.ask_cancel(connection, job_id, self._assistant.clock()):
                 raise Refused(409, "already_ended", "That job has ended already.", "Ask to undo it instead.")
-        self._assistant.jobs.wake()
+        self._assistant.jobs.loop.wake()
 
     def _follow(self, job_id: str) -> None:
         if job_id not in self._followed and len(self._followed) < MOST_OPEN:

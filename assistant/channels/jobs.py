@@ -74,7 +74,7 @@ def cancel_job(job_id: JobId, here: Here, asker: Asked) -> JobState:
         asked = jobs.ask_cancel(connection, job_id, here.assistant.clock())
     if not asked:
         raise Refused(409, "already_ended", "That job has ended already.", "Ask to undo it instead.")
-    here.assistant.jobs.wake()
+    here.assistant.jobs.loop.wake()
     return state_of(own_job(here.assistant.database, job_id, asker.person))
 
 

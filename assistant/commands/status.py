@@ -10,6 +10,7 @@ from assistant import wording
 from assistant.handling import Context, handles
 from assistant.reply import Answer, Telling
 from intents.command import Command
+from storage import outbox
 from storage.audit import last_at
 from storage.jobs import latest
 from storage.performance import Scope, latest_day
@@ -39,6 +40,8 @@ class ServiceStatus(BaseModel):
     """Latest day with performance data."""
     jobs: list[JobStatus] = []
     """What is under way in the background, the latest first."""
+    notices: dict[str, int] = {}
+    """Notices to others by state: requested, confirmed, failed."""
 
 
 class ShowStatus(Command):
@@ -70,9 +73,13 @@ def show_status(asked: ShowStatus, context: Context) -> Answer[ServiceStatus]:
             )
             for job in latest(context.connection, only_open=True)
         ],
+        notices=outbox.counts(context.connection),
     )
     fresh = f"Data reach to {wording.day(until)}." if until else "There are no performance data yet."
     text = f"Operational: {result.ventures} ventures, {result.campaigns} campaigns. {fresh}"
     for job in result.jobs:
         text += f"\nUnder way: {job.summary}, {round(job.progress * 100)} % ({job.message})."
+    lost = result.notices.get(outbox.FAILED)
+    if lost:
+        text += f"\n{lost} {'notice' if lost == 1 else 'notices'} could not be delivered."
     return Answer(result=result, telling=Telling(text=text, speech=text))

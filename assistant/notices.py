@@ -1,0 +1,50 @@
+"""What somebody outside is told: that a person is needed, and what came of it."""
+
+from datetime import datetime
+from typing import Any
+
+from assistant.reply import Reply, Status
+from assistant.turn import Turn
+
+WEBHOOK = "webhook"
+
+PROPOSAL_WAITING = "proposal.waiting"
+PROPOSAL_DECIDED = "proposal.decided"
+ACTION_CONFIRMED = "action.confirmed"
+JOB_ENDED = "job.ended"
+KINDS = {
+    PROPOSAL_WAITING: "Somebody's request waits for the chairman.",
+    PROPOSAL_DECIDED: "A proposal was approved or rejected; the text says what came of it.",
+    ACTION_CONFIRMED: "The chairman confirmed something that spends, and it was done.",
+    JOB_ENDED: "Work in the background ended: done, failed or cancelled.",
+}
+"""Every kind of notice, and when it is sent."""
+
+
+def kind_of(turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> str | None:
+    """The notice a turn leads to, if any."""
+    if turn.channel == "job":
+        return JOB_ENDED
+    if reply.status is Status.APPROVAL:
+        return PROPOSAL_WAITING
+    if turn.command in ("approve", "reject") and reply.status in (Status.DONE, Status.FAILED):
+        return PROPOSAL_DECIDED
+    return ACTION_CONFIRMED if approved and reply.status is Status.DONE else None
+
+
+def payload(kind: str, turn: Turn, reply: Reply, now: datetime) -> dict[str, Any]:
+    """The notice as it is posted (Standard Webhooks: type, timestamp, data)."""
+    return {
+        "type": kind,
+        "timestamp": now.isoformat(),
+        "data": {
+            "text": reply.reply.text,
+            "status": reply.status.value,
+            "person": turn.person.name,
+            "command": reply.command,
+            "slots": reply.slots,
+            "turn_id": turn.turn_id,
+            "audit_id": reply.audit_id,
+            "job_id": reply.job_id,
+        },
+    }
