@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +30,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 BUSY_SECONDS = 10
 """How long a SQLite writer waits for another before it gives up."""
+LOOK_STEPS = 1_000_000
+"""SQLite looks at the clock after so many steps of its machine: some hundredths of a second."""
 
 metadata = MetaData(
     naming_convention={
@@ -124,12 +129,22 @@ def _postgresql_microseconds(element: Any, compiler: Any, **kwargs: Any) -> str:
 
 
 class Database:
-    """One database: `read` for snapshots, `write` for short transactions."""
+    """One database: `read` for snapshots, `write` for short transactions.
 
-    def __init__(self, url: str) -> None:
+    What takes it more than ``seconds`` is ended with `sqlalchemy.exc.OperationalError`; without them nothing
+    is.
+    """
+
+    def __init__(self, url: str, seconds: float = inf) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(url) if self.is_sqlite else _server_engine(url)
+        self.engine = _sqlite_engine(url, seconds) if self.is_sqlite else _server_engine(url, seconds)
+
+    def unhurried(self) -> "Database":
+        """The same database and connections, for long work: nothing is ended."""
+        other = copy(self)
+        other.engine = self.engine.execution_options(gtm_unhurried=True)
+        return other
 
     @property
     def shown_url(self) -> str:
@@ -154,26 +169,41 @@ class Database:
         self.engine.dispose()
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: str, seconds: float) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
 
     @event.listens_for(engine, "connect")
-    def _prepare(raw: Any, _record: Any) -> None:
+    def _prepare(raw: Any, record: Any) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-32000"):
             raw.execute(f"PRAGMA {pragma}")
         raw.isolation_level = None
+        record.info["until"] = inf
+        if seconds < inf:
+            raw.set_progress_handler(lambda: monotonic() > record.info["until"], LOOK_STEPS)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        connection.info["until"] = inf if options.get("gtm_unhurried") else monotonic() + seconds
         # Writers take their lock at once: a reader that turns writer would fail without waiting.
-        immediate = connection.get_execution_options().get("gtm_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("gtm_write") else "BEGIN")
 
     return engine
 
 
-def _server_engine(url: str) -> Engine:
-    return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+def _server_engine(url: str, seconds: float) -> Engine:
+    connect_args = {}
+    if seconds < inf:
+        own = make_url(url).query.get("options", "")
+        connect_args["options"] = f"{own} -c statement_timeout={round(seconds * 1000)}".strip()
+    engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=connect_args)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if seconds < inf and connection.get_execution_options().get("gtm_unhurried"):
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+    return engine

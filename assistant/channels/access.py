@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from assistant.channels.errors import Refused
 from assistant.channels.service import Here, Service
@@ -48,10 +49,58 @@ class SignedIn:
     session: Session
 
 
+@dataclass(frozen=True)
+class Recognised:
+    """Whom the token or else the session of a request names."""
+
+    token: str | None
+    person: Person | None
+    session: Session | None
+
+    @property
+    def user_id(self) -> int | None:
+        """Whoever it is; None for a stranger."""
+        if self.person is not None:
+            return self.person.id
+        return None if self.session is None else self.session.user_id
+
+
+def recognise(connection: HTTPConnection, here: Service) -> Recognised:
+    """Look up, once for the request, whose token it carries; a session is only read."""
+    token = offered_token(connection)
+    if token is not None:
+        found = Recognised(token, _bearer_of(here, token), None)
+    else:
+        found = Recognised(None, None, here.sessions.read(connection.cookies.get(SESSION_COOKIE)))
+    connection.state.recognised = found
+    return found
+
+
+def offered_token(connection: HTTPConnection) -> str | None:
+    """The API token of a request or WebSocket; browsers offer it as the subprotocol ``bearer.TOKEN``."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.casefold() == "bearer" and token:
+        return token.strip()
+    for offered in connection.scope.get("subprotocols", []):
+        if offered.startswith("bearer."):
+            return str(offered.removeprefix("bearer."))
+    return None
+
+
+def refuse_strangers(request: Request) -> None:
+    """Raise `Refused` for whoever was not recognised, before anything of the body is read."""
+    seen: Recognised | None = getattr(request.state, "recognised", None)
+    if seen is None or seen.user_id is not None:
+        return
+    if seen.token is not None:
+        _refuse_token()
+    _refuse_stranger()
+
+
 def asker(request: Request, here: Here, credentials: Credentials, cookie: Cookie) -> Asker:
     """Whoever a request's token or session belongs to. Raises `Refused`: 401, or 403 for a forged request."""
     if credentials is not None:
-        return Asker(_of_token(here, credentials.credentials), "http")
+        return Asker(_of_token(request, here, credentials.credentials), "http")
     found = signed_in(here, cookie)
     if found is None:
         _refuse_stranger()
@@ -60,11 +109,11 @@ def asker(request: Request, here: Here, credentials: Credentials, cookie: Cookie
     return Asker(found.person, "web")
 
 
-def agent(here: Here, credentials: Credentials) -> Person:
+def agent(request: Request, here: Here, credentials: Credentials) -> Person:
     """Whoever a request's token belongs to; a web session will not do. Raises `Refused`."""
     if credentials is None:
         _refuse_stranger()
-    return _of_token(here, credentials.credentials)
+    return _of_token(request, here, credentials.credentials)
 
 
 Asked = Annotated[Asker, Depends(asker)]
@@ -104,18 +153,27 @@ def _is_own_page(request: Request, public_url: str | None) -> bool:
     return origin is None or urlsplit(origin).netloc in own - {""}
 
 
-def _of_token(here: Service, token: str) -> Person:
-    with here.assistant.database.read() as connection:
-        person = people.bearer(connection, token, here.assistant.clock())
+def _of_token(request: Request, here: Service, token: str) -> Person:
+    seen: Recognised | None = getattr(request.state, "recognised", None)
+    person = seen.person if seen is not None and seen.token == token else _bearer_of(here, token)
     if person is None:
-        raise Refused(
-            401,
-            "token_not_valid",
-            "The token is unknown, expired or revoked.",
-            "Get a new one with `gtm user token NAME`.",
-            {"WWW-Authenticate": 'Bearer realm="gtm", error="invalid_token"'},
-        )
+        _refuse_token()
     return person
+
+
+def _bearer_of(here: Service, token: str) -> Person | None:
+    with here.assistant.database.read() as connection:
+        return people.bearer(connection, token, here.assistant.clock())
+
+
+def _refuse_token() -> NoReturn:
+    raise Refused(
+        401,
+        "token_not_valid",
+        "The token is unknown, expired or revoked.",
+        "Get a new one with `gtm user token NAME`.",
+        {"WWW-Authenticate": 'Bearer realm="gtm", error="invalid_token"'},
+    )
 
 
 def _refuse_stranger() -> NoReturn:

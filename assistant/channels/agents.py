@@ -12,6 +12,7 @@ from assistant.channels.access import Agent
 from assistant.channels.answers import answered, as_text, conversation_of, status_of_command
 from assistant.channels.errors import documented, problem_response
 from assistant.channels.service import Conversation, Here, IdempotencyKey, Service
+from assistant.channels.strict import StrictRoute
 from assistant.dialogue import Dialogue
 from assistant.reply import Problem, Reply, Status
 from assistant.turn import Turn
@@ -23,7 +24,7 @@ CHANNEL = "agents"
 ALIASES = {"status": "show_status"}
 _VENTURE_CURE = "Send a venture's number or name."
 
-router = APIRouter(prefix="/agents", tags=["agents"])
+router = APIRouter(prefix="/agents", tags=["agents"], route_class=StrictRoute)
 
 
 class Order(BaseModel):

@@ -1,5 +1,6 @@
-"""What holds for every request and response: headers, the largest body, the count."""
+"""What holds for every request and response: headers, the largest body and its time, the count."""
 
+import asyncio
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -101,6 +102,50 @@ class LimitBody:
     def _refused(self) -> Refused:
         return Refused(
             413, "body_too_large", f"The body has more than {self.most:,} bytes.", "Send it in smaller parts."
+        )
+
+
+class AwaitBody:
+    """Refuses bodies that do not arrive in ``seconds``; under ``parts_under`` each part has as long."""
+
+    def __init__(self, app: ASGIApp, seconds: float, parts_under: str) -> None:
+        self.app = app
+        self.seconds = seconds
+        self.parts_under = parts_under
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on while the body arrives."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        now = asyncio.get_running_loop().time
+        in_parts = scope["path"].startswith(self.parts_under)
+        until = now() + self.seconds
+        is_whole = False
+
+        async def received() -> Message:
+            nonlocal is_whole, until
+            if is_whole:
+                return await receive()
+            if in_parts:
+                until = now() + self.seconds
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError as error:
+                raise self._refused() from error
+            is_whole = not message.get("more_body", False)
+            return message
+
+        await self.app(scope, received, send)
+
+    def _refused(self) -> Refused:
+        return Refused(
+            408,
+            "body_too_slow",
+            f"The body did not arrive within {self.seconds:g} s.",
+            "Send it again, faster.",
+            {"Connection": "close"},
         )
 
 

@@ -15,11 +15,12 @@ from starlette.requests import ClientDisconnect
 from assistant.channels.access import Asked
 from assistant.channels.errors import Refused, documented
 from assistant.channels.service import Here
+from assistant.channels.strict import StrictRoute
 from intents.command import Role
 
 PREFIX = "/api/v1/files/"
 
-router = APIRouter(prefix=PREFIX.rstrip("/"), tags=["files"])
+router = APIRouter(prefix=PREFIX.rstrip("/"), tags=["files"], route_class=StrictRoute)
 
 FileName = Annotated[
     str,

@@ -14,6 +14,8 @@ from intents.names import Names
 from intents.reading import Scene
 from storage import migrate
 
+ALIVE, READY, METRICS = "/healthz", "/readyz", "/metrics"
+
 router = APIRouter(tags=["operation"])
 
 
@@ -29,14 +31,14 @@ class Readiness(BaseModel):
     status: str = "ready"
 
 
-@router.get("/healthz", operation_id="healthz")
+@router.get(ALIVE, operation_id="healthz")
 def healthz() -> Health:
     """Whether the process lives."""
     return Health()
 
 
 @router.get(
-    "/readyz",
+    READY,
     operation_id="readyz",
     response_model=Readiness,
     responses={503: {"model": ErrorBody, "description": "Not ready; the error lists the reasons"}},
@@ -54,7 +56,7 @@ def readyz(here: Here) -> Response:
     return JSONResponse(ErrorBody(error=error).model_dump(exclude_none=True), 503)
 
 
-@router.get("/metrics", operation_id="metrics", response_class=Response)
+@router.get(METRICS, operation_id="metrics", response_class=Response)
 def metrics(here: Here) -> Response:
     """Figures about the service for Prometheus."""
     return Response(here.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

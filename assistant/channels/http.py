@@ -11,6 +11,7 @@ from assistant.channels.access import Asked
 from assistant.channels.answers import answered, status_of_turn
 from assistant.channels.errors import documented
 from assistant.channels.service import ConversationId, Here, IdempotencyKey
+from assistant.channels.strict import StrictRoute
 from assistant.commands.conversation import HelpEntry, help_entries
 from assistant.derive import slot_schema
 from assistant.reply import Reply
@@ -19,7 +20,7 @@ from intents.command import Command
 
 MAX_TEXT = 10_000
 
-router = APIRouter(prefix="/api/v1", tags=["conversation"])
+router = APIRouter(prefix="/api/v1", tags=["conversation"], route_class=StrictRoute)
 
 
 class Say(BaseModel):

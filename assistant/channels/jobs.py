@@ -9,13 +9,14 @@ from pydantic import AwareDatetime, BaseModel, Field
 from assistant.channels.access import Asked
 from assistant.channels.errors import Refused, documented
 from assistant.channels.service import Here
+from assistant.channels.strict import StrictRoute
 from intents.command import Role
 from storage import jobs
 from storage.database import Database
 from storage.jobs import Job
 from storage.people import Person
 
-router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
+router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"], route_class=StrictRoute)
 
 JobId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]+$", max_length=36)]
 

@@ -12,6 +12,7 @@ from assistant.channels.answers import answered, as_text, conversation_of, statu
 from assistant.channels.errors import documented
 from assistant.channels.http import area_of
 from assistant.channels.service import Conversation, Here, IdempotencyKey, Service
+from assistant.channels.strict import StrictRoute
 from assistant.derive import slot_schema
 from assistant.handling import Handler
 from assistant.reply import Reply
@@ -20,7 +21,7 @@ from assistant.turn import Turn
 
 def command_routes(handlers: Iterable[Handler]) -> APIRouter:
     """`POST /api/v1/commands/{name}` for every handler's command, and an answer for names there are not."""
-    router = APIRouter(prefix="/api/v1/commands")
+    router = APIRouter(prefix="/api/v1/commands", route_class=StrictRoute)
     for handler in handlers:
         _add_route(router, handler)
     router.add_api_route(

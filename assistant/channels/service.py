@@ -8,6 +8,7 @@ from pydantic import StringConstraints
 from starlette.requests import HTTPConnection
 
 from assistant.bootstrap import Assistant
+from assistant.channels.limits import Limits
 from assistant.channels.metrics import Metrics
 from assistant.channels.sessions import Sessions
 from assistant.channels.turns import Turns
@@ -21,6 +22,7 @@ class Service:
     sessions: Sessions
     metrics: Metrics
     turns: Turns
+    limits: Limits
 
 
 async def service(connection: HTTPConnection) -> Service:
