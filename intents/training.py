@@ -37,12 +37,55 @@ class Example:
     spans: tuple[Span, ...] = ()
 
 
+@dataclass(frozen=True)
+class Lists:
+    """What training data says of values outside its sentences."""
+
+    synonyms: dict[str, str]
+    """The value that a phrase, lower case, stands for."""
+    lookups: dict[str, tuple[str, ...]]
+    """Phrases by the kind they are listed for."""
+    regexes: dict[str, tuple[re.Pattern[str], ...]]
+    """Patterns by name, to be searched for in any case."""
+
+
 def load(path: Path) -> tuple[Example, ...]:
     """The examples of one file, or of every ``*.yml`` and ``*.yaml`` directly in a folder, by name.
 
     ``synonym``, ``lookup`` and ``regex`` entries are passed over. Raises `TrainingError`.
     """
     return tuple(example for file in files(path) for example in _load_file(file))
+
+
+def load_lists(path: Path) -> Lists:
+    """The ``synonym``, ``lookup`` and ``regex`` entries of the files `load` reads. Raises `TrainingError`."""
+    lists = Lists({}, {}, {})
+    for file in files(path):
+        for entry in _entries(file):
+            kind = _kind_of_list(entry)
+            if kind is not None:
+                _add(lists, kind, entry, file)
+    return lists
+
+
+def _kind_of_list(entry: Any) -> str | None:
+    kinds = _OTHER_ENTRIES & entry.keys() if isinstance(entry, dict) else frozenset()
+    return min(kinds, default=None)
+
+
+def _add(lists: Lists, kind: str, entry: dict[str, Any], file: Path) -> None:
+    name = str(entry[kind])
+    try:
+        items = tuple(_lines(entry.get("examples")))
+        if kind == "synonym":
+            lists.synonyms.update({item.lower(): name for item in items})
+        elif kind == "lookup":
+            lists.lookups[name] = lists.lookups.get(name, ()) + items
+        else:
+            patterns = tuple(re.compile(item, re.IGNORECASE) for item in items)
+            lists.regexes[name] = lists.regexes.get(name, ()) + patterns
+    except (TrainingError, re.error) as error:
+        raise TrainingError(f"{file}: {kind} {name!r}: {error}") from error
 
 
 def files(path: Path) -> tuple[Path, ...]:
@@ -82,6 +125,14 @@ def _meaning(kind: str | None, detail: str | None, said: str) -> tuple[str, str]
 
 
 def _load_file(file: Path) -> list[Example]:
+    return [
+        example
+        for number, entry in enumerate(_entries(file), 1)
+        for example in _examples(file, number, entry)
+    ]
+
+
+def _entries(file: Path) -> list[Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         document = yaml.load(file.read_text(encoding="utf-8"), loader)  # noqa: S506
@@ -90,11 +141,11 @@ def _load_file(file: Path) -> list[Example]:
     entries = document.get("nlu", []) if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise TrainingError(f"{file}: expected a list under 'nlu:'")
-    return [example for number, entry in enumerate(entries, 1) for example in _examples(file, number, entry)]
+    return entries
 
 
 def _examples(file: Path, number: int, entry: Any) -> list[Example]:
-    if isinstance(entry, dict) and _OTHER_ENTRIES & entry.keys():
+    if _kind_of_list(entry) is not None:
         return []
     if not isinstance(entry, dict) or not isinstance(entry.get("intent"), str):
         raise TrainingError(f"{file}: entry {number} under 'nlu:' has no intent")

@@ -27,8 +27,11 @@ class Gate:
 
     def in_scope(self, features: Sparse, measures: Sequence[float]) -> float:
         """The probability that the utterance is one of ours."""
-        score = float(features.scores(self.weights)) + float(np.dot(self.extra, measures)) + self.intercept
-        return _sigmoid(score / self.temperature)
+        return _sigmoid(self.margin(features, measures) / self.temperature)
+
+    def margin(self, features: Sparse, measures: Sequence[float]) -> float:
+        """How far inside the line the utterance is; negative outside."""
+        return float(features.scores(self.weights)) + float(np.dot(self.extra, measures)) + self.intercept
 
 
 def open_gate(size: int, measures: int) -> Gate:
@@ -55,11 +58,14 @@ def train_gate(
     folds = np.array(groups) % FOLDS
     scores = np.zeros(len(targets))
     for fold in range(FOLDS):
-        inside = folds != fold
-        weights, intercept = _fit(matrix[inside], targets[inside])
-        scores[~inside] = matrix[~inside] @ weights + intercept
+        seen = folds != fold
+        if len(set(targets[seen])) == 2:
+            weights, intercept = _fit(matrix[seen], targets[seen])
+            scores[~seen] = matrix[~seen] @ weights + intercept
     temperature = best_temperature(np.stack([-scores / 2, scores / 2], axis=1), targets)
-    threshold = float(np.quantile(scores[(targets == 1) & np.array(is_typical)], 1 - KEPT))
+    inside = targets == 1
+    typical = inside & np.array(is_typical)
+    threshold = float(np.quantile(scores[typical if typical.any() else inside], 1 - KEPT))
     weights, intercept = _fit(matrix, targets)
     return Gate(weights[:size], weights[size:], intercept, temperature, _sigmoid(threshold / temperature))
 
