@@ -1,8 +1,12 @@
 """Builds the parts of the assistant from the settings: the only module that knows them all."""
 
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
+
+from sqlalchemy.exc import IntegrityError
 
 from assistant import commands
 from assistant.bus import Bus, Clock
@@ -82,11 +86,19 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
     return Assistant(settings, bus.database, bus, Dialogue(bus, reader), runner, sender, clock)
 
 
+def set_up_log(settings: Settings) -> None:
+    """Log to standard error, as much as the settings say."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in ("alembic.runtime.plugins", "httpx2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 def ensure_chairman(database: Database, settings: Settings, now: datetime) -> None:
     """A database without users gets its chairman."""
     with database.read() as connection:
         if people.count_people(connection):
             return
-    with database.write() as connection:
+    # Another process that starts at the same moment may have been quicker.
+    with suppress(IntegrityError), database.write() as connection:
         if not people.count_people(connection):
             people.add_person(connection, LOCAL_CHAIRMAN, Role.CHAIRMAN, settings.time_zone, now)

@@ -75,13 +75,17 @@ class Bus:
             return self.conclude(turn, refusal(turn, defect(turn)))
         return self._settled(command, turn, answer)
 
-    def _answer(self, command: Command, turn: Turn) -> Answer[Any]:
+    def permit(self, command: type[Command], turn: Turn) -> None:
+        """Raise `Problem` unless the turn's person may use the command."""
         if not turn.person.role.includes(command.role):
             raise Problem(
                 "role_required",
                 f"{command.command_name()} needs the role {command.role}; you are {turn.person.role}.",
                 f"Ask somebody with the role {command.role}.",
             )
+
+    def _answer(self, command: Command, turn: Turn) -> Answer[Any]:
+        self.permit(type(command), turn)
         handler = self.handlers[command.command_name()]
         with self.database.read() as connection:
             return handler.function(
@@ -303,9 +307,10 @@ class Bus:
             reply.reader = turn.reading.reader
             reply.confidence = round(turn.reading.confidence, 4)
         reply.took_ms = turn.took_ms
+        may_repeat = reply.error is not None and _is_ours(reply.error.code)
         return Entry(
             at=self.clock(),
-            turn_id=turn.turn_id,
+            turn_id=f"{turn.turn_id[:36]}.{uuid4().hex[:12]}" if may_repeat else turn.turn_id,
             conversation_id=turn.conversation_id,
             user_id=turn.person.id,
             person=turn.person.name,
@@ -320,7 +325,7 @@ class Bus:
             approval=approved,
             reply=reply.model_dump(mode="json"),
             took_ms=reply.took_ms,
-            idempotency_key=turn.key,
+            idempotency_key=None if may_repeat else turn.key,
         )
 
 
@@ -373,6 +378,11 @@ def _trace(reading: Reading) -> dict[str, Any]:
         "unknown": list(reading.unknown),
         "notes": list(reading.notes),
     }
+
+
+def _is_ours(code: str) -> bool:
+    """Whether a failure is ours, so that nothing was done and the same key and turn may be sent again."""
+    return code.startswith("database_") or code in ("internal_error", "conversation_busy")
 
 
 def _named(error: SQLAlchemyError) -> str:

@@ -44,11 +44,17 @@ class Runner:
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid4().hex[:8]}"
         self.loop = Loop("jobs", self._step, LOOK_SECONDS)
         self._took_over = False
+        self._owed: list[str] = []
+        """Jobs to give back once the database answers again."""
 
     def _step(self) -> bool:
         if not self._took_over:
             self.take_over()
             self._took_over = True
+        while self._owed:
+            with self.bus.database.write() as connection:
+                jobs.give_back(connection, self._owed[-1], self.name)
+            self._owed.pop()
         return self.run_one()
 
     def take_over(self) -> int:
@@ -122,8 +128,7 @@ class Runner:
             log.warning("job %s was taken over by another process", job.id)
         except SQLAlchemyError:
             log.warning("job %s waits for the database", job.id)
-            with suppress(SQLAlchemyError), self.bus.database.write() as connection:
-                jobs.give_back(connection, job.id, self.name)
+            self._owed.append(job.id)
             self.loop.pause(LOOK_SECONDS)
         except CancelledError:
             self._end(turn, _cancelled(turn), jobs.CANCELLED)

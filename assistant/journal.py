@@ -7,11 +7,10 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
-from uuid import uuid4
 
 from storage import audit
 from storage.audit import Entry
@@ -28,13 +27,8 @@ class Journal:
         self._lock = threading.Lock()
 
     def append(self, entry: Entry) -> None:
-        """Keep an entry for later.
-
-        What was said is free to be said again: the entry gives up its idempotency key and the name of its
-        turn.
-        """
-        kept = replace(entry, turn_id=f"{entry.turn_id[:36]}.{uuid4().hex[:12]}", idempotency_key=None)
-        line = json.dumps({**asdict(kept), "at": kept.at.isoformat()}, ensure_ascii=False)
+        """Keep an entry for later."""
+        line = json.dumps({**asdict(entry), "at": entry.at.isoformat()}, ensure_ascii=False)
         with self._lock, self._opened() as file:
             file.write(line + "\n")
             file.flush()

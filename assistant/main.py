@@ -1,5 +1,6 @@
 """The ``gtm`` command."""
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,21 +18,19 @@ def serve(
     fill: Annotated[bool, typer.Option("--fill", help="Fill an empty database first.")] = False,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer.")] = 1,
 ) -> None:
     """Start the service and print a one-time sign-in link."""
-    import logging
-
     import uvicorn
 
     from assistant.app import create_app, server_options
-    from assistant.bootstrap import build
+    from assistant.bootstrap import build, set_up_log
     from storage.synthetic import DEFAULT_RECORDS
 
     settings = load_settings()
     place = {key: value for key, value in (("host", host), ("port", port)) if value is not None}
     settings = settings.model_copy(update={"server": settings.server.model_copy(update=place)})
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
+    set_up_log(settings)
     if fill:
         with open_database(settings) as database:
             if _is_empty(database):
@@ -40,10 +39,19 @@ def serve(
     assistant = build(settings)
     link = sign_in_link(assistant, None)
     console.print(f"Sign in (once, within the hour): {link}", soft_wrap=True, highlight=False)
-    try:
-        uvicorn.run(create_app(assistant), **server_options(settings.server))
-    finally:
-        assistant.close()
+    options = server_options(settings.server)
+    if workers == 1:
+        try:
+            uvicorn.run(create_app(assistant), **options)
+        finally:
+            assistant.close()
+        return
+    assistant.close()
+    if assistant.database.is_sqlite:
+        errors.print("SQLite takes one writer at a time: several workers help only on PostgreSQL.")
+    # The workers read the settings again, and shall find the same ones.
+    os.environ.update(GTM_SERVER__HOST=settings.server.host, GTM_SERVER__PORT=str(settings.server.port))
+    uvicorn.run("assistant.app:factory", factory=True, workers=workers, **options)
 
 
 def _is_empty(database: "Database") -> bool:

@@ -27,7 +27,8 @@ def kind_of(turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> str | 
         return JOB_ENDED
     if reply.status is Status.APPROVAL:
         return PROPOSAL_WAITING
-    if turn.command in ("approve", "reject") and reply.status in (Status.DONE, Status.FAILED):
+    # A decision stands even when carrying it out failed; a refusal has no result.
+    if turn.command in ("approve", "reject") and reply.result is not None:
         return PROPOSAL_DECIDED
     return ACTION_CONFIRMED if approved and reply.status is Status.DONE else None
 

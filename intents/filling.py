@@ -40,17 +40,24 @@ def slots_from(command: type[Command], entities: tuple[EntityMatch, ...], text: 
     filled: dict[str, Any] = {}
     problems: list[SlotProblem] = []
     left = list(entities)
+    named = {
+        slot.name: found
+        for slot in slots_of(command)
+        if slot.opened_by
+        and not any(match.entity in slot.entities and _fits(slot, match, text) for match in entities)
+        and (found := _opened(slot, entities, text)) is not None
+    }
+    for _, start, end in named.values():
+        left = [match for match in left if not start <= match.start < end]
     for slot in sorted(slots_of(command), key=lambda slot: slot.fits is None):
         matches = [match for match in left if match.entity in slot.entities and _fits(slot, match, text)]
         taken = matches if slot.many else matches[:1]
-        if slot.opened_by and not taken:
-            opened = _opened(slot, entities, text)
-            if opened:
-                filled[slot.name] = opened
+        if slot.name in named:
+            filled[slot.name] = named[slot.name][0]
             continue
         if not taken:
             continue
-        problems += [found for match in taken if (found := _problem(slot, match))]
+        problems += [problem for match in taken if (problem := _problem(slot, match))]
         if not slot.many:
             problems += _too_many(slot, [match for match in matches if match.entity == taken[0].entity])
         filled[slot.name] = tuple(match.value for match in taken) if slot.many else taken[0].value
@@ -74,19 +81,33 @@ def _fits(slot: Slot, match: EntityMatch, text: str) -> bool:
     return slot.fits is None or slot.fits(match, text)
 
 
-def _opened(slot: Slot, entities: tuple[EntityMatch, ...], text: str) -> str | None:
-    """The words after an opening word, up to what is already understood or a joining word."""
+def _opened(slot: Slot, entities: tuple[EntityMatch, ...], text: str) -> tuple[str, int, int] | None:
+    """The words after an opening word, up to what is already understood or a joining word; and their place.
+
+    A number or a year may be part of a name: "Studio 54", "Summer 2026".
+    """
     found = (re.search(rf"\b{word}\s+", text, re.IGNORECASE) for word in slot.opened_by)
     opening = next((one for one in found if one is not None), None)
     if opening is None:
         return None
-    end = min((match.start for match in entities if match.start > opening.end()), default=len(text))
+    after = (match for match in entities if match.start > opening.end() and not _may_name(match))
+    end = min((match.start for match in after), default=len(text))
     said = re.split(_JOINING, text[opening.end() : end], maxsplit=1)[0]
-    return said.strip(" \t\"'“”.,!?") or None
+    name = said.strip(" \t\"'“”.,!?")
+    return (name, opening.end(), opening.end() + len(said)) if name else None
+
+
+def _may_name(match: EntityMatch) -> bool:
+    """Whether a value may be part of a name: a bare number or year, but no "20k" and no "next month"."""
+    if match.entity == "period":
+        return match.text.isdigit()
+    return match.entity in ("count", "money") and (match.text.isdigit() or match.text.isalpha())
 
 
 _JOINING = re.compile(
-    r"(?:^|\s+)(?:in|with|for|from|at|on|and|as|of|to|into|over|by|called|named)(?:\s|$)|[,;]", re.IGNORECASE
+    r"(?:^|\s+)(?:in|with|for|from|at|on|and|as|of|to|into|over|by|called|named|starting|until|since)(?:\s|$)"
+    r"|[,;]",
+    re.IGNORECASE,
 )
 
 

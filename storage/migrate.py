@@ -41,6 +41,9 @@ def upgrade(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS))
     with database.engine.connect() as connection:
+        if not database.is_sqlite:
+            # Processes that start at the same moment migrate one after the other.
+            connection.exec_driver_sql("select pg_advisory_xact_lock(hashtext('gtm migrations'))")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         connection.commit()

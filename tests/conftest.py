@@ -1,15 +1,11 @@
 """Databases, assistants and servers for the tests."""
 
 import os
-import shutil
-import socket
 import sqlite3
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,7 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
 
 from assistant.bootstrap import Assistant, build
 from assistant.reply import Reply
@@ -27,6 +22,7 @@ from intents.command import Role
 from storage import migrate, people
 from storage.database import Database
 from storage.synthetic import fill
+from tests.postgres import free_port, own_database, own_server, programs
 
 AS_OF = date(2026, 3, 15)
 NOW = datetime(2026, 3, 15, 18, 0, tzinfo=UTC)
@@ -55,22 +51,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return kept if kept.exists() else tmp_path_factory.mktemp("models")
 
 
-def _server_programs() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    if found:
-        return found[-1]
-    on_path = shutil.which("postgres")
-    return Path(on_path).parent if on_path else None
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The URL of a PostgreSQL server of our own, without the database's name."""
@@ -78,48 +58,12 @@ def postgresql_server() -> Iterator[str]:
     if named:
         yield named.rstrip("/")
         return
-    programs = _server_programs()
-    if programs is None:
+    found = programs()
+    if found is None:
         missing("PostgreSQL", "install it (apt-get install postgresql), or set TEST_POSTGRESQL_URL")
         return
-    with tempfile.TemporaryDirectory(prefix="gtm-pg-") as folder:
-        yield from _own_server(programs, Path(folder))
-
-
-def _own_server(programs: Path, folder: Path) -> Iterator[str]:
-    # The server refuses to run as root.
-    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if user:
-        shutil.chown(folder, "postgres")
-    port = free_port()
-    data = folder / "data"
-    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=200"
-    owner = ["-U", "postgres", "-A", "trust", "-N"]
-
-    def quietly(*words: str | Path) -> None:
-        subprocess.run([*user, *words], stdout=subprocess.DEVNULL, check=True, cwd=folder)
-
-    quietly(programs / "initdb", "-D", data, *owner)
-    control = (programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log")
-    quietly(*control, "-o", options, "start")
-    try:
-        yield f"postgresql://postgres@127.0.0.1:{port}"
-    finally:
-        quietly(*control, "-m", "immediate", "stop")
-
-
-@contextmanager
-def _postgresql_database(server: str) -> Iterator[str]:
-    name = f"gtm_{uuid4().hex}"
-    admin = Database(f"{server}/postgres")
-    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"create database {name}"))
-    try:
-        yield f"{server}/{name}"
-    finally:
-        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text(f"drop database {name} with (force)"))
-        admin.close()
+    with own_server(found) as server:
+        yield server.url
 
 
 BACKENDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
@@ -131,7 +75,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'gtm.db'}"
         return
-    with _postgresql_database(request.getfixturevalue("postgresql_server")) as url:
+    with own_database(request.getfixturevalue("postgresql_server")) as url:
         yield url
 
 
@@ -151,7 +95,7 @@ def portfolio(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     if request.param == "sqlite":
         yield from _filled(f"sqlite:///{folder / 'gtm.db'}", folder)
         return
-    with _postgresql_database(request.getfixturevalue("postgresql_server")) as url:
+    with own_database(request.getfixturevalue("postgresql_server")) as url:
         yield from _filled(url, folder)
 
 

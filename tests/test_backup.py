@@ -27,7 +27,7 @@ from storage.database import Database
 from storage.schema import metadata
 from storage.synthetic import fill
 from storage.ventures import ventures
-from tests.conftest import _postgresql_database
+from tests.postgres import own_database
 
 NOW = datetime(2026, 3, 15, 10, tzinfo=UTC)
 
@@ -49,7 +49,7 @@ def elsewhere(database: Database, request: pytest.FixtureRequest, tmp_path: Path
         yield made
         made.close()
         return
-    with _postgresql_database(request.getfixturevalue("postgresql_server")) as url:
+    with own_database(request.getfixturevalue("postgresql_server")) as url:
         made = Database(url)
         yield made
         made.close()

@@ -393,6 +393,8 @@ def test_short_answers(reader: EmbeddedReader, text: str, kind: str, value: str)
         ("block Nadia Stone because she is rude", "Nadia Stone"),
         ("please blacklist Nadia Stone", "Nadia Stone"),
         ("create a venture called Moonbeam Foods in yoga", "Moonbeam Foods"),
+        ("create a venture called Studio 54 in yoga", "Studio 54"),
+        ("create a venture called Zephyr Nine", "Zephyr Nine"),
         ("add Moonbeam as a new venture", "Moonbeam"),
         ("create a campaign named Big Bang for Acme on email", "Big Bang"),
     ],

@@ -1,0 +1,91 @@
+"""A PostgreSQL server of our own, for tests and benchmarks."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from sqlalchemy import text
+
+from storage.database import Database
+
+
+def programs() -> Path | None:
+    """The folder of the newest PostgreSQL there is on this machine."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    if found:
+        return found[-1]
+    on_path = shutil.which("postgres")
+    return Path(on_path).parent if on_path else None
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A running server."""
+
+    url: str
+    """Without the database's name."""
+    folder: Path
+    port: int
+    bin: Path
+
+    def control(self, *words: str) -> None:
+        """Call pg_ctl: ``stop -m immediate``, ``start``, ``restart`` …"""
+        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder} -c max_connections=200"
+        place = ("-D", str(self.folder / "data"), "-w", "-l", str(self.folder / "log"))
+        self._quietly(self.bin / "pg_ctl", *place, "-o", f"{options} -c fsync=off", *words)
+
+    def initialize(self) -> None:
+        """Make its folder."""
+        owner = ("-U", "postgres", "-A", "trust", "-N")
+        self._quietly(self.bin / "initdb", "-D", str(self.folder / "data"), *owner)
+
+    def _quietly(self, *words: str | Path) -> None:
+        # The server refuses to run as root.
+        user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        subprocess.run([*user, *words], stdout=subprocess.DEVNULL, check=True, cwd=self.folder)
+
+
+@contextmanager
+def own_server(bin_folder: Path) -> Iterator[PostgresServer]:
+    """A server in a temporary folder, stopped at the end."""
+    with tempfile.TemporaryDirectory(prefix="gtm-pg-") as name:
+        folder, port = Path(name), free_port()
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres")
+        server = PostgresServer(f"postgresql://postgres@127.0.0.1:{port}", folder, port, bin_folder)
+        server.initialize()
+        server.control("start")
+        try:
+            yield server
+        finally:
+            server.control("-m", "immediate", "stop")
+
+
+@contextmanager
+def own_database(server_url: str) -> Iterator[str]:
+    """The URL of a new database, dropped at the end."""
+    name = f"gtm_{uuid4().hex}"
+    admin = Database(f"{server_url}/postgres")
+    with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"create database {name}"))
+    try:
+        yield f"{server_url}/{name}"
+    finally:
+        with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text(f"drop database {name} with (force)"))
+        admin.close()
