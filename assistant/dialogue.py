@@ -96,6 +96,8 @@ class Dialogue:
         self._remember(turn)
         command = self._command(name)
         turn.command = name
+        # Before the slots: nobody is asked for more than they may use, or learns of names by it.
+        self.bus.permit(command, turn)
         try:
             ready = validated(command, slots, self.scene(turn))
         except SlotErrors as errors:

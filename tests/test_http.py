@@ -149,6 +149,19 @@ def test_the_same_key_acts_once(site: Site) -> None:
     assert other["turn_id"] != first["turn_id"]
 
 
+def test_a_key_is_good_for_one_request(site: Site) -> None:
+    site.post(SAY, {"text": "status"}, Idempotency_Key="k1")
+    order = {"command": "show_metric", "slots": {"metric": "roas"}}
+    for path, body in (
+        (SAY, {"text": "show gtm performance for Acme"}),
+        (STATUS, {}),
+        ("/api/v1/commands/show_metric", {"metric": "roas"}),
+        (AGENT, order),
+    ):
+        assert is_error(site.post(path, body, Idempotency_Key="k1"), 422, "key_reused")
+    assert len(audited(site.assistant)) == 1
+
+
 def test_somebody_elses_conversation_is_refused(site: Site) -> None:
     first = site.post(SAY, {"text": "status"}).json()
     said = {"text": "repeat that", "conversation_id": first["conversation_id"]}
@@ -547,6 +560,23 @@ def test_strangers_learn_how_to_prove_who_they_are(stranger: Site, method: str, 
         assert is_error(response, 401)
         assert response.headers["www-authenticate"].startswith("Bearer")
     assert audited(stranger.assistant) == []
+
+
+@pytest.mark.parametrize("role", [*Role, None], ids=str)
+def test_every_command_asks_for_its_role_and_no_other(stranger: Site, role: Role | None) -> None:
+    """Before anything else is looked at: no slot is sent, and none is asked for by a refusal."""
+    site = stranger if role is None else stranger.as_role(role)
+    for name, command in site.assistant.bus.catalogue.items():
+        response = site.post(f"/api/v1/commands/{name}", {})
+        if role is None:
+            assert is_error(response, 401, "not_signed_in"), name
+            continue
+        assert response.status_code < 500, response.text
+        error = response.json()["error"]
+        is_refused = response.status_code == 403 and error["code"] == "role_required"
+        assert is_refused is not role.includes(command.role), (name, response.text)
+        if is_refused:
+            assert audited(site.assistant)[-1][2:] == ("refused", "role_required")
 
 
 def test_tokens_that_are_over_do_not_count(site: Site) -> None:

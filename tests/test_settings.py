@@ -44,6 +44,7 @@ def test_another_file_by_variable(here: Path, monkeypatch: pytest.MonkeyPatch) -
         ("colour: red\n", None, "", ("colour", "no such setting")),
         ("server:\n  prot: 1\n", None, "", ("server.prot", "no such setting")),
         ("", "GTM_SERVER__PORT", "0", ("server.port", "0", "GTM_SERVER__PORT")),
+        ("", "GTM_SERVER__TRUSTED_PROXIES", "10.0.0.1, lb", ("trusted_proxies", "10.1.0.0/16")),
         ("", "GTM_DATABSE_URL", "x", ("GTM_DATABSE_URL", "no such setting")),
         ("", "GTM_CONFIG", "nowhere.yml", ("GTM_CONFIG", "nowhere.yml")),
         ("server: [unclosed\n", None, "", ("config.yml", "YAML")),

@@ -3,13 +3,19 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import JSONResponse, Response
 
 from assistant.bus import database_problem, refusal
 from assistant.channels.access import Agent
-from assistant.channels.answers import answered, as_text, conversation_of, status_of_command
+from assistant.channels.answers import (
+    answered,
+    as_text,
+    conversation_of,
+    refuse_other_request,
+    status_of_command,
+)
 from assistant.channels.errors import documented, problem_response
 from assistant.channels.service import Conversation, Here, IdempotencyKey, Service
 from assistant.channels.strict import StrictRoute
@@ -37,6 +43,13 @@ class Order(BaseModel):
     slots: dict[str, Any] = Field(default_factory=dict, description="The command's other slots.")
 
 
+class State(BaseModel):
+    """The answer to `status`."""
+
+    status: str
+    last_updated: AwareDatetime
+
+
 _EXAMPLES = {
     "status": {"summary": "Status", "value": {"command": "status", "venture_id": 1}},
     "performance": {
@@ -47,7 +60,14 @@ _EXAMPLES = {
 
 
 @router.post(
-    "/gtm-strategist", responses=documented(404, 409, 503), response_model=None, operation_id="gtm_strategist"
+    "/gtm-strategist",
+    responses={
+        200: {"model": State | Reply, "description": "Done"},
+        202: {"model": Reply, "description": "Under way, or waiting for a yes"},
+        **documented(404, told_by=Reply, at=[403, 409, 422, 503]),
+    },
+    response_model=None,
+    operation_id="gtm_strategist",
 )
 def gtm_strategist(
     order: Annotated[Order, Body(openapi_examples=_EXAMPLES)],
@@ -70,6 +90,7 @@ def gtm_strategist(
         key=key,
     )
     reply = _carried_out(here, name, order, turn)
+    refuse_other_request(turn, reply)
     here.metrics.turn(CHANNEL, reply)
     return _told(order, reply)
 

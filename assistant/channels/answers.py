@@ -6,8 +6,9 @@ from uuid import uuid4
 
 from starlette.responses import Response
 
-from assistant.channels.errors import RETRY_SECONDS
+from assistant.channels.errors import RETRY_SECONDS, Refused
 from assistant.reply import Reply, Status
+from assistant.turn import Turn
 from intents.command import Command, Effect
 
 SLOT_PROBLEMS = frozenset(
@@ -30,6 +31,17 @@ def answered(reply: Reply, status: int) -> Response:
     """A reply as JSON."""
     headers = {"Retry-After": RETRY_SECONDS} if status == 503 else None
     return Response(reply.model_dump_json(), status, headers, "application/json")
+
+
+def refuse_other_request(turn: Turn, reply: Reply) -> None:
+    """Raise `Refused` when the turn's key already led to the answer of another request."""
+    if turn.key is not None and reply.text != turn.text:
+        raise Refused(
+            422,
+            "key_reused",
+            "That Idempotency-Key belongs to another request.",
+            "Send a new key with every new request; the same one only to send the same request again.",
+        )
 
 
 def status_of_turn(reply: Reply) -> int:

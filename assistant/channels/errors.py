@@ -1,6 +1,6 @@
 """Requests that cannot be answered, told in one shape."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -38,12 +38,31 @@ def problem_response(status: int, error: Error, headers: Mapping[str, str] | Non
     return JSONResponse(ErrorBody(error=error).model_dump(exclude_none=True), status, headers)
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI responses of these statuses in the one shape."""
-    return {
-        status: {"model": ErrorBody, "description": HTTPStatus(status).phrase}
-        for status in (401, 403, 413, 422, *statuses)
-    }
+_TEXT_HEADER = {"schema": {"type": "string"}, "required": True}
+_HEADERS = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", "RateLimit", "RateLimit-Policy"),
+    503: ("Retry-After",),
+}
+
+
+def documented(
+    *statuses: int, told_by: Any = None, at: Sequence[int] = ()
+) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI responses of these statuses in the one shape, beside those every route for people can give.
+
+    Those ``at`` may have the shape ``told_by`` as well.
+    """
+    every = {400, 401, 403, 408, 413, 422, 429, 503, *statuses, *at}
+    return {status: _documented(status, told_by if status in at else None) for status in sorted(every)}
+
+
+def _documented(status: int, told_by: Any) -> dict[str, Any]:
+    model = ErrorBody if told_by is None else told_by | ErrorBody
+    told = {"model": model, "description": HTTPStatus(status).phrase}
+    if status in _HEADERS:
+        told["headers"] = dict.fromkeys(_HEADERS[status], _TEXT_HEADER)
+    return told
 
 
 def add_error_handlers(app: FastAPI, headers_of_defects: Mapping[str, str]) -> None:

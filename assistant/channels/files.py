@@ -22,14 +22,21 @@ PREFIX = "/api/v1/files/"
 
 router = APIRouter(prefix=PREFIX.rstrip("/"), tags=["files"], route_class=StrictRoute)
 
+_ENDINGS = "|".join(
+    "".join(f"[{letter}{letter.upper()}]" for letter in ending)
+    for ending in ("csv", "tsv", "xlsx", "parquet")
+)
+_PATTERN = rf"[^\W_][\w .()+-]*\.(?:{_ENDINGS})(?:\.[gG][zZ])?"
+_NAME = re.compile(_PATTERN)
+
 FileName = Annotated[
     str,
     InPath(
         max_length=120,
         description="Its name with the ending .csv, .tsv (both also .gz), .xlsx or .parquet.",
+        json_schema_extra={"pattern": f"^(?:{_PATTERN})$"},
     ),
 ]
-_NAME = re.compile(r"[^\W_][\w .()+-]*\.(?:csv|tsv|xlsx|parquet)(?:\.gz)?", re.IGNORECASE)
 
 
 class Kept(BaseModel):
@@ -47,13 +54,15 @@ def operator(asker: Asked) -> None:
 
 @router.put(
     "/{name}",
-    responses=documented(403, 413),
+    responses=documented(),
     operation_id="send_file",
     dependencies=[Depends(operator)],
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+            },
         }
     },
 )
@@ -72,6 +81,8 @@ async def send_file(name: FileName, request: Request, here: Here) -> Kept:
     part = inbox / f".{uuid4().hex}.part"
     try:
         size = await _written(request, part, most)
+        if size == 0:
+            raise Refused(422, "empty_file", "The file is empty.", "Send its content as the body.")
         await run_in_threadpool(os.replace, part, inbox / name)
     finally:
         await run_in_threadpool(part.unlink, missing_ok=True)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from assistant.channels.access import Asked
-from assistant.channels.answers import answered, status_of_turn
+from assistant.channels.answers import answered, refuse_other_request, status_of_turn
 from assistant.channels.errors import documented
 from assistant.channels.service import ConversationId, Here, IdempotencyKey
 from assistant.channels.strict import StrictRoute
@@ -28,7 +28,9 @@ class Say(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = Field(max_length=MAX_TEXT, description="What you would say.")
+    text: str = Field(
+        max_length=MAX_TEXT, pattern=r"^[^\x00]*$", description="What you would say; no NUL characters."
+    )
     conversation_id: ConversationId | None = Field(
         None, description="The conversation it belongs to; without one a new one begins."
     )
@@ -43,7 +45,7 @@ _EXAMPLES = {
 }
 
 
-@router.post("/say", response_model=Reply, responses=documented(503), operation_id="say")
+@router.post("/say", response_model=Reply, responses=documented(told_by=Reply, at=[503]), operation_id="say")
 def say(
     said: Annotated[Say, Body(openapi_examples=_EXAMPLES)],
     here: Here,
@@ -63,6 +65,7 @@ def say(
         key=key,
     )
     reply = here.assistant.dialogue.turn(turn)
+    refuse_other_request(turn, reply)
     here.metrics.turn(turn.channel, reply)
     return answered(reply, status_of_turn(reply))
 

@@ -1,9 +1,9 @@
 """How often somebody may ask: one count a person, or an address where nobody is signed in."""
 
+import time
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
-from time import time
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -55,7 +55,7 @@ class Limits:
         item = RateLimitItemPerMinute(most)
         admitted = self._counts.hit(item, limit, who)
         stats = self._counts.get_window_stats(item, limit, who)
-        return Rate(limit, most, stats.remaining, max(1, ceil(stats.reset_time - time())), admitted)
+        return Rate(limit, most, stats.remaining, max(1, ceil(stats.reset_time - time.time())), admitted)
 
 
 def person(user_id: int) -> str:

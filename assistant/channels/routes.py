@@ -8,7 +8,13 @@ from pydantic import WithJsonSchema, create_model
 from starlette.responses import Response
 
 from assistant.channels.access import Asked, Asker
-from assistant.channels.answers import answered, as_text, conversation_of, status_of_command
+from assistant.channels.answers import (
+    answered,
+    as_text,
+    conversation_of,
+    refuse_other_request,
+    status_of_command,
+)
 from assistant.channels.errors import documented
 from assistant.channels.http import area_of
 from assistant.channels.service import Conversation, Here, IdempotencyKey, Service
@@ -45,9 +51,12 @@ def _add_route(router: APIRouter, handler: Handler) -> None:
     command = handler.command
     phrases = "".join(f"\n- “{phrase}”" for phrase in command.examples)
     reply = reply_model(handler)
-    replies: dict[int | str, dict[str, Any]] = {
-        status: {"model": reply, "description": text} for status, text in _REPLIES.items()
+    responses = {
+        202: {"model": reply, "description": "Under way, or waiting for a yes"},
+        **documented(told_by=reply, at=list(_REFUSALS)),
     }
+    for status, text in _REFUSALS.items():
+        responses[status]["description"] = text
     router.add_api_route(
         f"/{command.command_name()}",
         _endpoint(handler),
@@ -57,7 +66,7 @@ def _add_route(router: APIRouter, handler: Handler) -> None:
         description=f"{command.__doc__ or ''}\n\nAs people say it:{phrases}" if phrases else command.__doc__,
         tags=[area_of(command)],
         response_model=reply,
-        responses={**documented(), **replies},
+        responses=responses,
         openapi_extra={
             "x-examples": list(command.examples),
             "x-role": command.role.value,
@@ -66,8 +75,8 @@ def _add_route(router: APIRouter, handler: Handler) -> None:
     )
 
 
-_REPLIES = {
-    202: "Under way, or waiting for a yes",
+_REFUSALS = {
+    403: "Not with your role",
     404: "A name nobody knows",
     409: "Refused; the error says why",
     422: "A slot is missing or cannot be used",
@@ -122,5 +131,6 @@ def _run(
         key=key,
     )
     reply = here.assistant.dialogue.run(name, slots, turn)
+    refuse_other_request(turn, reply)
     here.metrics.turn(turn.channel, reply)
     return answered(reply, status_of_command(reply))

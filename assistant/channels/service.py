@@ -42,7 +42,8 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         pattern=r"^[\x21-\x7e]+$",
         max_length=200,
-        description="The same key gives the same reply and acts once.",
+        description="The same key with the same request gives the same reply and acts once; "
+        "with another request it is refused.",
     ),
 ]
 
