@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.channels import limits
-from assistant.channels.access import recognise
+from assistant.channels.access import offered_token, recognise
 from assistant.channels.errors import problem_response
 from assistant.channels.limits import Rate
 from assistant.channels.service import Service
@@ -60,12 +60,15 @@ class LimitRate:
 
     async def _caller(self, connection: HTTPConnection) -> str | None:
         try:
-            seen = await run_in_threadpool(recognise, connection, self.here)
+            if offered_token(connection) is None:
+                # Nothing to ask the database, and so no thread to wait for behind turns.
+                seen = recognise(connection, self.here)
+            else:
+                seen = await run_in_threadpool(recognise, connection, self.here)
         except SQLAlchemyError:
             # The route asks the database again, and tells.
             return None
-        user_id = seen.user_id
-        return None if user_id is None else limits.person(user_id)
+        return None if seen.user_id is None else limits.person(seen.user_id)
 
 
 def _refusal(rate: Rate) -> Response:
