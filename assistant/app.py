@@ -9,12 +9,13 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from assistant.bootstrap import Assistant, build
+from assistant.bootstrap import Assistant, build, set_up_log
 from assistant.channels import agents, converse, files, health, http, jobs, page
 from assistant.channels.admission import LimitRate
 from assistant.channels.connections import connections
 from assistant.channels.edge import AddHeaders, AwaitBody, CountRequests, LimitBody, security_headers
 from assistant.channels.errors import add_error_handlers
+from assistant.channels.lane import Lane
 from assistant.channels.limits import Limits
 from assistant.channels.metrics import Metrics
 from assistant.channels.routes import command_routes
@@ -48,7 +49,8 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     sessions = Sessions(key, timedelta(hours=server.session_hours), assistant.clock)
     metrics = Metrics()
     limits = Limits(server.requests_per_minute, server.unknown_per_minute)
-    here = Service(assistant, sessions, metrics, Turns(assistant), limits)
+    lane = Lane()
+    here = Service(assistant, sessions, metrics, lane, Turns(assistant, lane), limits)
     app.state.service = here
 
     headers = security_headers(is_https=server.is_https)
@@ -112,4 +114,6 @@ def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:
 
 def factory() -> FastAPI:
     """The service as the settings describe it, for ``uvicorn --factory assistant.app:factory``."""
-    return create_app(build(load_settings()), closing=True)
+    settings = load_settings()
+    set_up_log(settings)
+    return create_app(build(settings), closing=True)

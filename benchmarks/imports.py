@@ -23,7 +23,7 @@ _CHANNELS = ("Paid Search", "Facebook", "email", "Online Display")
 
 def write(path: Path, rows: int) -> None:
     """A file as an ad platform exports it."""
-    drawn = random.Random(1)  # noqa: S311 - made-up numbers
+    drawn = random.Random(1)
     first = date(2024, 1, 1)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,8 +155,13 @@ def fit(history: Sequence[Day], *, seed: int = 0, draws: int = DRAWS) -> Fit | R
     """
     spend, outcome = _daily(history)
     refusal = _refuse(spend, outcome)
-    if refusal is not None:
-        return refusal
+    return refusal or _fitted(spend.tobytes(), outcome.tobytes(), seed, draws)
+
+
+@lru_cache(maxsize=512)
+def _fitted(spent: bytes, brought: bytes, seed: int, draws: int) -> Fit:
+    """The curve of a history, found once: the same question is asked again and again."""
+    spend, outcome = np.frombuffer(spent), np.frombuffer(brought)
     decays, halves, features = _grid(spend)
     weekly = _weekly(outcome)
     best, scale = _solve(features, weekly[None, :])

@@ -1,5 +1,6 @@
 """Connections, column types and transactions, alike on SQLite and PostgreSQL."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from math import inf
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -25,6 +27,7 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -139,6 +142,7 @@ class Database:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url, seconds) if self.is_sqlite else _server_engine(url, seconds)
+        self._line = Lock() if self.is_sqlite else None
 
     def unhurried(self) -> "Database":
         """The same database and connections, for long work: nothing is ended."""
@@ -161,8 +165,25 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A short transaction, committed at the end of the block and rolled back on any exception."""
-        with self.engine.connect().execution_options(gtm_write=True) as connection, connection.begin():
+        with (
+            self._in_line(),
+            self.engine.connect().execution_options(gtm_write=True) as connection,
+            connection.begin(),
+        ):
             yield connection
+
+    @contextmanager
+    def _in_line(self) -> Iterator[None]:
+        """SQLite has one writer at a time: threads wait for each other here, where nobody sleeps."""
+        if self._line is None:
+            yield
+            return
+        if not self._line.acquire(timeout=BUSY_SECONDS):
+            raise OperationalError("BEGIN IMMEDIATE", None, sqlite3.OperationalError("database is locked"))
+        try:
+            yield
+        finally:
+            self._line.release()
 
     def close(self) -> None:
         """Give back every connection."""

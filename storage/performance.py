@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,11 +18,13 @@ from sqlalchemy import (
     Index,
     Select,
     Table,
+    bindparam,
     case,
     false,
     func,
     literal,
     select,
+    type_coerce,
 )
 
 from engines.metrics import Totals
@@ -29,7 +33,7 @@ from engines.terms import Period
 from storage.campaigns import campaigns, channel_lines
 from storage.customers import customers
 from storage.database import Amount, metadata
-from storage.ventures import Rates, ventures
+from storage.ventures import RATE_EXPONENT, Rates, ventures
 
 daily_performance = Table(
     "daily_performance",
@@ -127,29 +131,24 @@ def measure(
     Without ``with_customers`` new customers are left at 0, which spares looking for them. Raises
     `storage.ventures.RateMissingError` when a needed rate was never stored.
     """
-    key = GROUPS[by]
-    table = daily_performance.c
-    sums = [func.sum(table[name]) for name in (*_COUNTS, "revenue", "spend")]
-    base = (
-        select(key, campaigns.c.currency, func.count(), func.max(table.day), *sums)
-        .select_from(_LINES.join(daily_performance, table.line_id == channel_lines.c.id))
-        .where(table.day.between(period.start, period.end), *scope.lines())
-        .group_by(key, campaigns.c.currency)
-    )
-    own = base.where(campaigns.c.currency == currency)
-    foreign = base.add_columns(table.day).where(campaigns.c.currency != currency).group_by(table.day)
-
+    own, foreign = _sums(by, tuple(name for name, value in vars(scope).items() if value is not None))
+    asked = {**vars(scope), "start": period.start, "end": period.end, "currency": currency}
     parts: dict[Any, Totals] = {}
     rows, fresh, converted = 0, None, set()
-    for part, _, count, latest, *values in connection.execute(own):
-        parts[part] = _totals(values)
+    for part, _, count, latest, *counts, revenue, spend in connection.execute(own, asked):
+        parts[part] = _totals(counts, _money(revenue, _AMOUNT), _money(spend, _AMOUNT))
         rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
-    for part, of, count, latest, *values, day in connection.execute(foreign):
-        *counts, revenue, spend = values
-        money = (rates.convert(revenue, of, day), rates.convert(spend, of, day))
-        parts[part] = parts.get(part, Totals()) + _totals([*counts, *money])
+    sums: dict[Any, list[int]] = {}
+    for part, of, count, latest, *counts, revenue, spend, day in connection.execute(foreign, asked):
+        rate = rates.scaled(of, day)
+        values = (*map(int, counts), int(revenue) * rate, int(spend) * rate)
+        known = sums.get(part)
+        sums[part] = list(values) if known is None else [a + b for a, b in zip(known, values, strict=True)]
         rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
         converted.add(of)
+    for part, (*counts, revenue, spend) in sums.items():
+        exact = _totals(counts, _money(revenue, _CONVERTED), _money(spend, _CONVERTED))
+        parts[part] = parts.get(part, Totals()) + exact
 
     won_by_part = _new_customers(connection, scope, period, by) if with_customers else {}
     for part, won in won_by_part.items():
@@ -157,9 +156,37 @@ def measure(
     return Measured(parts, currency, rows, fresh, tuple(sorted(converted)))
 
 
-def _totals(values: Sequence[Any]) -> Totals:
-    *counts, revenue, spend = values
-    reach, impressions, clicks, leads, conversions = (int(count) for count in counts)
+_AMOUNT = -6
+"""Exponent of an amount's whole units."""
+_CONVERTED = _AMOUNT + RATE_EXPONENT
+"""And of those times a rate's."""
+
+
+@lru_cache(maxsize=256)
+def _sums(by: str, narrowed: tuple[str, ...]) -> tuple[Select[Any], Select[Any]]:
+    """Sums in the currency wanted, and by day in any other; built once for each shape of question."""
+    key, table = GROUPS[by], daily_performance.c
+    counts = [func.sum(table[name]) for name in _COUNTS]
+    money = [type_coerce(func.sum(table[name]), BigInteger) for name in ("revenue", "spend")]
+    wanted: dict[str, Any] = {name: bindparam(name) for name in narrowed}
+    within = Scope(**wanted)
+    base = (
+        select(key, campaigns.c.currency, func.count(), func.max(table.day), *counts, *money)
+        .select_from(_LINES.join(daily_performance, table.line_id == channel_lines.c.id))
+        .where(table.day.between(bindparam("start"), bindparam("end")), *within.lines())
+        .group_by(key, campaigns.c.currency)
+    )
+    own = base.where(campaigns.c.currency == bindparam("currency"))
+    foreign = base.add_columns(table.day).where(campaigns.c.currency != bindparam("currency"))
+    return own, foreign.group_by(table.day)
+
+
+def _money(whole: Any, exponent: int) -> Decimal:
+    return Decimal(int(whole)).scaleb(exponent)
+
+
+def _totals(values: Sequence[Any], revenue: Decimal, spend: Decimal) -> Totals:
+    reach, impressions, clicks, leads, conversions = (int(count) for count in values)
     return Totals(
         spend=spend,
         revenue=revenue,

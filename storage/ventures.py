@@ -126,6 +126,10 @@ def all_ventures(connection: Connection) -> list[Venture]:
     return [Venture(*row) for row in connection.execute(select(*_VENTURE).order_by(ventures.c.name))]
 
 
+RATE_EXPONENT = -8
+"""Exchange rates have eight decimals."""
+
+
 class RateMissingError(LookupError):
     """No stored exchange rate is old enough to convert a day's money."""
 
@@ -148,15 +152,20 @@ class Rates:
 
     def convert(self, amount: Decimal, base: str, day: date) -> Decimal:
         """``amount`` of ``day`` in the quote currency, not rounded. Raises `RateMissingError`."""
-        if base == self.quote:
-            return amount
+        return amount if base == self.quote else amount * self._rate(base, day)
+
+    def scaled(self, base: str, day: date) -> int:
+        """The day's rate as a whole number of ten to the `RATE_EXPONENT`. Raises `RateMissingError`."""
+        return int(self._rate(base, day).scaleb(-RATE_EXPONENT))
+
+    def _rate(self, base: str, day: date) -> Decimal:
         if base not in self._known:
             self._known[base] = self._load(base)
         days, rates = self._known[base]
         at = bisect_right(days, day)
         if not at:
             raise RateMissingError(base, self.quote, day)
-        return amount * rates[at - 1]
+        return rates[at - 1]
 
     def _load(self, base: str) -> tuple[list[date], list[Decimal]]:
         table = exchange_rates.c

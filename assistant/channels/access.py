@@ -97,11 +97,11 @@ def refuse_strangers(request: Request) -> None:
     _refuse_stranger()
 
 
-def asker(request: Request, here: Here, credentials: Credentials, cookie: Cookie) -> Asker:
+async def asker(request: Request, here: Here, credentials: Credentials, cookie: Cookie) -> Asker:
     """Whoever a request's token or session belongs to. Raises `Refused`: 401, or 403 for a forged request."""
     if credentials is not None:
-        return Asker(_of_token(request, here, credentials.credentials), "http")
-    found = signed_in(here, cookie)
+        return Asker(await _of_token(request, here, credentials.credentials), "http")
+    found = await here.lane.run(signed_in, here, cookie)
     if found is None:
         _refuse_stranger()
     if request.method not in _SAFE_METHODS:
@@ -109,11 +109,11 @@ def asker(request: Request, here: Here, credentials: Credentials, cookie: Cookie
     return Asker(found.person, "web")
 
 
-def agent(request: Request, here: Here, credentials: Credentials) -> Person:
+async def agent(request: Request, here: Here, credentials: Credentials) -> Person:
     """Whoever a request's token belongs to; a web session will not do. Raises `Refused`."""
     if credentials is None:
         _refuse_stranger()
-    return _of_token(request, here, credentials.credentials)
+    return await _of_token(request, here, credentials.credentials)
 
 
 Asked = Annotated[Asker, Depends(asker)]
@@ -153,9 +153,13 @@ def _is_own_page(request: Request, public_url: str | None) -> bool:
     return origin is None or urlsplit(origin).netloc in own - {""}
 
 
-def _of_token(request: Request, here: Service, token: str) -> Person:
+async def _of_token(request: Request, here: Service, token: str) -> Person:
     seen: Recognised | None = getattr(request.state, "recognised", None)
-    person = seen.person if seen is not None and seen.token == token else _bearer_of(here, token)
+    person = (
+        seen.person
+        if seen is not None and seen.token == token
+        else await here.lane.run(_bearer_of, here, token)
+    )
     if person is None:
         _refuse_token()
     return person

@@ -1,7 +1,6 @@
 """Who asks, found out before anything is read of a request, and whether they may ask again so soon."""
 
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -64,7 +63,7 @@ class LimitRate:
                 # Nothing to ask the database, and so no thread to wait for behind turns.
                 seen = recognise(connection, self.here)
             else:
-                seen = await run_in_threadpool(recognise, connection, self.here)
+                seen = await self.here.lane.run(recognise, connection, self.here)
         except SQLAlchemyError:
             # The route asks the database again, and tells.
             return None

@@ -69,7 +69,7 @@ _EXAMPLES = {
     response_model=None,
     operation_id="gtm_strategist",
 )
-def gtm_strategist(
+async def gtm_strategist(
     order: Annotated[Order, Body(openapi_examples=_EXAMPLES)],
     here: Here,
     agent: Agent,
@@ -89,7 +89,7 @@ def gtm_strategist(
         conversation_id=conversation_of(here.assistant.bus.catalogue.get(name), conversation),
         key=key,
     )
-    reply = _carried_out(here, name, order, turn)
+    reply = await here.lane.run(_carried_out, here, name, order, turn)
     refuse_other_request(turn, reply)
     here.metrics.turn(CHANNEL, reply)
     return _told(order, reply)

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from anyio import to_thread
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
@@ -59,7 +58,7 @@ async def converse(socket: WebSocket) -> None:
     here: Service = socket.app.state.service
     proof = _Proof(socket, here)
     try:
-        person = await to_thread.run_sync(proof.person)
+        person = await here.lane.run(proof.person)
     except SQLAlchemyError as trouble:
         await socket.send_denial_response(problem_response(503, database_problem(trouble).error()))
         return
@@ -163,7 +162,7 @@ class _Line:
         if isinstance(asked, Ping):
             await self._send(Pong())
             return
-        person = await to_thread.run_sync(self._proof.person)
+        person = await self._here.lane.run(self._proof.person)
         if person is None:
             await self._refuse("not_signed_in", "You are no longer signed in.", "Sign in again.")
             await self._socket.close(SIGNED_OUT, "signed out")
@@ -175,10 +174,10 @@ class _Line:
             case Resume():
                 await self._resume(asked.turn_id)
             case Follow():
-                await to_thread.run_sync(own_job, self._assistant.database, asked.job_id, person)
+                await self._here.lane.run(own_job, self._assistant.database, asked.job_id, person)
                 self._follow(asked.job_id)
             case CancelJob():
-                await to_thread.run_sync(self._cancel, asked.job_id)
+                await self._here.lane.run(self._cancel, asked.job_id)
                 self._follow(asked.job_id)
 
     async def _say(self, said: Say) -> None:
@@ -205,7 +204,7 @@ class _Line:
         if underway is not None:
             self._go(self._deliver(underway))
             return
-        reply = await to_thread.run_sync(self._answered, str(turn_id))
+        reply = await self._here.lane.run(self._answered, str(turn_id))
         if reply is None:
             await self._refuse(
                 "unknown_turn",
@@ -262,7 +261,7 @@ class _Line:
         try:
             while True:
                 try:
-                    job = await to_thread.run_sync(own_job, self._assistant.database, job_id, self._person)
+                    job = await self._here.lane.run(own_job, self._assistant.database, job_id, self._person)
                 except SQLAlchemyError:
                     await asyncio.sleep(LOOK_SECONDS * 5)
                     continue

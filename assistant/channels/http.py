@@ -46,7 +46,7 @@ _EXAMPLES = {
 
 
 @router.post("/say", response_model=Reply, responses=documented(told_by=Reply, at=[503]), operation_id="say")
-def say(
+async def say(
     said: Annotated[Say, Body(openapi_examples=_EXAMPLES)],
     here: Here,
     asker: Asked,
@@ -64,7 +64,7 @@ def say(
         conversation_id=said.conversation_id or str(uuid4()),
         key=key,
     )
-    reply = here.assistant.dialogue.turn(turn)
+    reply = await here.lane.run(here.assistant.dialogue.turn, turn)
     refuse_other_request(turn, reply)
     here.metrics.turn(turn.channel, reply)
     return answered(reply, status_of_turn(reply))

@@ -1,6 +1,6 @@
 """A route a command, derived from its declaration."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -84,17 +84,17 @@ _REFUSALS = {
 }
 
 
-def _endpoint(handler: Handler) -> Callable[..., Response]:
+def _endpoint(handler: Handler) -> Callable[..., Awaitable[Response]]:
     name = handler.command.command_name()
 
-    def run(
+    async def run(
         slots: dict[str, Any],
         here: Here,
         asker: Asked,
         conversation: Conversation,
         key: IdempotencyKey = None,
     ) -> Response:
-        return _run(name, slots, here, asker, conversation, key)
+        return await _run(name, slots, here, asker, conversation, key)
 
     # Slots stay as they were sent until the dialogue validates them in the light of the live names.
     run.__annotations__["slots"] = Annotated[
@@ -105,17 +105,17 @@ def _endpoint(handler: Handler) -> Callable[..., Response]:
     return run
 
 
-def _unknown_command(
+async def _unknown_command(
     name: str,
     here: Here,
     asker: Asked,
     conversation: Conversation,
     key: IdempotencyKey = None,
 ) -> Response:
-    return _run(name, {}, here, asker, conversation, key)
+    return await _run(name, {}, here, asker, conversation, key)
 
 
-def _run(
+async def _run(
     name: str,
     slots: dict[str, Any],
     here: Service,
@@ -130,7 +130,7 @@ def _run(
         conversation_id=conversation_of(here.assistant.bus.catalogue.get(name), conversation),
         key=key,
     )
-    reply = here.assistant.dialogue.run(name, slots, turn)
+    reply = await here.lane.run(here.assistant.dialogue.run, name, slots, turn)
     refuse_other_request(turn, reply)
     here.metrics.turn(turn.channel, reply)
     return answered(reply, status_of_command(reply))

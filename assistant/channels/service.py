@@ -8,6 +8,7 @@ from pydantic import StringConstraints
 from starlette.requests import HTTPConnection
 
 from assistant.bootstrap import Assistant
+from assistant.channels.lane import Lane
 from assistant.channels.limits import Limits
 from assistant.channels.metrics import Metrics
 from assistant.channels.sessions import Sessions
@@ -21,6 +22,7 @@ class Service:
     assistant: Assistant
     sessions: Sessions
     metrics: Metrics
+    lane: Lane
     turns: Turns
     limits: Limits
 

@@ -5,16 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from anyio import CapacityLimiter, to_thread
-
 from assistant.bootstrap import Assistant
+from assistant.channels.lane import Lane
 from assistant.reply import Reply
 from assistant.turn import Turn
 
 KEPT_SECONDS = 60.0
 """How long an answered turn is found here; after that the audit has it."""
-AT_ONCE = 16
-"""Turns answered side by side; more wait in line."""
 
 Key = tuple[int, str]
 """Person and turn."""
@@ -43,11 +40,11 @@ def _tell_from_thread(loop: asyncio.AbstractEventLoop, underway: Underway, stage
 class Turns:
     """Answers turns in threads, those of one conversation in the order they came."""
 
-    def __init__(self, assistant: Assistant) -> None:
+    def __init__(self, assistant: Assistant, lane: Lane) -> None:
         self._assistant = assistant
+        self._lane = lane
         self._underway: dict[Key, Underway] = {}
         self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._threads = CapacityLimiter(AT_ONCE)
 
     def find(self, person_id: int, turn_id: str) -> Underway | None:
         """A person's turn that is under way or was answered a moment ago."""
@@ -68,4 +65,4 @@ class Turns:
     async def _answer(self, turn: Turn) -> Reply:
         order = self._order.setdefault(turn.conversation_id or turn.turn_id, asyncio.Lock())
         async with order:
-            return await to_thread.run_sync(self._assistant.dialogue.turn, turn, limiter=self._threads)
+            return await self._lane.run(self._assistant.dialogue.turn, turn)
