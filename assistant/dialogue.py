@@ -106,8 +106,10 @@ class Dialogue:
 
     def scene(self, turn: Turn, fiscal_year_start: int = 1) -> Scene:
         """What words mean for this person now."""
-        with self.bus.database.read() as connection:
-            names = self.bus.names.current(connection)
+        names = self.bus.names.recent()
+        if names is None:
+            with self.bus.database.read() as connection:
+                names = self.bus.names.current(connection)
         return Scene(names, self._today(turn), fiscal_year_start)
 
     def _today(self, turn: Turn) -> date:

@@ -44,18 +44,22 @@ class Runner:
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid4().hex[:8]}"
         self.loop = Loop("jobs", self._step, LOOK_SECONDS)
         self._took_over = False
-        self._owed: list[str] = []
-        """Jobs to give back once the database answers again."""
+        self._may_hold = False
+        """Whether the database went away while a job was in hand, or about to be."""
 
     def _step(self) -> bool:
         if not self._took_over:
             self.take_over()
             self._took_over = True
-        while self._owed:
+        if self._may_hold:
             with self.bus.database.write() as connection:
-                jobs.give_back(connection, self._owed[-1], self.name)
-            self._owed.pop()
-        return self.run_one()
+                jobs.release(connection, [self.name])
+            self._may_hold = False
+        try:
+            return self.run_one()
+        except SQLAlchemyError:
+            self._may_hold = True
+            raise
 
     def take_over(self) -> int:
         """Free the jobs of processes of this machine that are no more, and say how many."""
@@ -128,7 +132,7 @@ class Runner:
             log.warning("job %s was taken over by another process", job.id)
         except SQLAlchemyError:
             log.warning("job %s waits for the database", job.id)
-            self._owed.append(job.id)
+            self._may_hold = True
             self.loop.pause(LOOK_SECONDS)
         except CancelledError:
             self._end(turn, _cancelled(turn), jobs.CANCELLED)

@@ -24,6 +24,11 @@ class LiveNames:
         with self._lock:
             self._checked = float("-inf")
 
+    def recent(self) -> Names | None:
+        """The names where they were asked for within the last second; needs no connection."""
+        with self._lock:
+            return self._names if monotonic() - self._checked < POLL_SECONDS else None
+
     def current(self, connection: Connection) -> Names:
         """The names, at most a second old."""
         with self._lock:

@@ -75,10 +75,13 @@ class KeyTakenError(Exception):
     """The person's idempotency key belongs to an earlier utterance."""
 
 
+_INSERT = audit.insert().returning(audit.c.id)
+
+
 def record(connection: Connection, entry: Entry) -> int:
     """Write an entry and give its number. Raises `KeyTakenError`."""
     try:
-        written = connection.execute(audit.insert().values(**vars(entry)).returning(audit.c.id))
+        written = connection.execute(_INSERT, vars(entry))
         return int(written.scalar_one())
     except IntegrityError as error:
         if entry.idempotency_key is None:

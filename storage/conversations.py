@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, ForeignKey, Integer, String, Table, select, update
+from sqlalchemy import Column, Connection, ForeignKey, Integer, String, Table, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from storage.database import Json, UtcDateTime, metadata
@@ -45,6 +45,17 @@ def load(connection: Connection, conversation_id: str) -> Stored | None:
     return None if row is None else Stored(*row)
 
 
+_SAVE = (
+    update(conversations)
+    .where(
+        conversations.c.id == bindparam("known_id"),
+        conversations.c.user_id == bindparam("known_user"),
+        conversations.c.turns == bindparam("known_turns"),
+    )
+    .values(memory=bindparam("memory"), turns=conversations.c.turns + 1, updated_at=bindparam("updated_at"))
+)
+
+
 def save(
     connection: Connection,
     conversation_id: str,
@@ -61,11 +72,8 @@ def save(
     """
     table = conversations
     if after:
-        saved = connection.execute(
-            update(table)
-            .where(table.c.id == conversation_id, table.c.user_id == user_id, table.c.turns == after)
-            .values(memory=memory, turns=table.c.turns + 1, updated_at=now)
-        )
+        known = {"known_id": conversation_id, "known_user": user_id, "known_turns": after}
+        saved = connection.execute(_SAVE, {**known, "memory": memory, "updated_at": now})
         if not saved.rowcount:
             raise MovedOnError(conversation_id)
         return

@@ -27,7 +27,7 @@ from sqlalchemy import (
     make_url,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -35,6 +35,9 @@ BUSY_SECONDS = 10
 """How long a SQLite writer waits for another before it gives up."""
 LOOK_STEPS = 1_000_000
 """SQLite looks at the clock after so many steps of its machine: some hundredths of a second."""
+
+IDLE_SECONDS = 3
+"""A server's connection that was not used for longer is asked whether it still lives."""
 
 metadata = MetaData(
     naming_convention={
@@ -220,7 +223,21 @@ def _server_engine(url: str, seconds: float) -> Engine:
     if seconds < inf:
         own = make_url(url).query.get("options", "")
         connect_args["options"] = f"{own} -c statement_timeout={round(seconds * 1000)}".strip()
-    engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=connect_args)
+    engine = create_engine(url, pool_size=10, max_overflow=20, connect_args=connect_args)
+
+    @event.listens_for(engine, "checkout")
+    def _alive(raw: Any, record: Any, _proxy: Any) -> None:
+        # A connection that was used a moment ago is not asked; the first that fails ends all others, too.
+        if monotonic() - record.info.get("used", inf) > IDLE_SECONDS:
+            try:
+                raw.execute("select 1")
+                raw.rollback()
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError from error
+
+    @event.listens_for(engine, "checkin")
+    def _used(_raw: Any, record: Any) -> None:
+        record.info["used"] = monotonic()
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    cast,
     func,
     or_,
     select,
@@ -96,8 +97,8 @@ _SCORED = (
     influencers.c.average_views,
     type_coerce(influencers.c.price, BigInteger),
     influencers.c.safety_score,
-    influencers.c.verified,
-    influencers.c.blocked,
+    cast(influencers.c.verified, Integer),
+    cast(influencers.c.blocked, Integer),
 )
 _MILLIONTHS = 1_000_000
 
