@@ -131,20 +131,20 @@ def measure(
     Without ``with_customers`` new customers are left at 0, which spares looking for them. Raises
     `storage.ventures.RateMissingError` when a needed rate was never stored.
     """
-    own, foreign = _sums(by, tuple(name for name, value in vars(scope).items() if value is not None))
+    query = _sums(by, tuple(name for name, value in vars(scope).items() if value is not None))
     asked = {**vars(scope), "start": period.start, "end": period.end, "currency": currency}
     parts: dict[Any, Totals] = {}
     rows, fresh, converted = 0, None, set()
-    for part, _, count, latest, *counts, revenue, spend in connection.execute(own, asked):
-        parts[part] = _totals(counts, _money(revenue, _AMOUNT), _money(spend, _AMOUNT))
-        rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
     sums: dict[Any, list[int]] = {}
-    for part, of, count, latest, *counts, revenue, spend, day in connection.execute(foreign, asked):
+    for part, of, count, latest, *counts, revenue, spend, day in connection.execute(query, asked):
+        rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
+        if day is None:
+            parts[part] = _totals(counts, _money(revenue, _AMOUNT), _money(spend, _AMOUNT))
+            continue
         rate = rates.scaled(of, day)
         values = (*map(int, counts), int(revenue) * rate, int(spend) * rate)
         known = sums.get(part)
         sums[part] = list(values) if known is None else [a + b for a, b in zip(known, values, strict=True)]
-        rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
         converted.add(of)
     for part, (*counts, revenue, spend) in sums.items():
         exact = _totals(counts, _money(revenue, _CONVERTED), _money(spend, _CONVERTED))
@@ -163,22 +163,20 @@ _CONVERTED = _AMOUNT + RATE_EXPONENT
 
 
 @lru_cache(maxsize=256)
-def _sums(by: str, narrowed: tuple[str, ...]) -> tuple[Select[Any], Select[Any]]:
-    """Sums in the currency wanted, and by day in any other; built once for each shape of question."""
+def _sums(by: str, narrowed: tuple[str, ...]) -> Select[Any]:
+    """Sums in the currency wanted, by day in any other; built once for each shape of question."""
     key, table = GROUPS[by], daily_performance.c
     counts = [func.sum(table[name]) for name in _COUNTS]
     money = [type_coerce(func.sum(table[name]), BigInteger) for name in ("revenue", "spend")]
     wanted: dict[str, Any] = {name: bindparam(name) for name in narrowed}
     within = Scope(**wanted)
-    base = (
-        select(key, campaigns.c.currency, func.count(), func.max(table.day), *counts, *money)
+    day_of_rate = case((campaigns.c.currency == bindparam("currency"), None), else_=table.day)
+    return (
+        select(key, campaigns.c.currency, func.count(), func.max(table.day), *counts, *money, day_of_rate)
         .select_from(_LINES.join(daily_performance, table.line_id == channel_lines.c.id))
         .where(table.day.between(bindparam("start"), bindparam("end")), *within.lines())
-        .group_by(key, campaigns.c.currency)
+        .group_by(key, campaigns.c.currency, day_of_rate)
     )
-    own = base.where(campaigns.c.currency == bindparam("currency"))
-    foreign = base.add_columns(table.day).where(campaigns.c.currency != bindparam("currency"))
-    return own, foreign.group_by(table.day)
 
 
 def _money(whole: Any, exponent: int) -> Decimal:

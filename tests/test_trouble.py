@@ -57,9 +57,8 @@ def kept(assistant: Assistant) -> list[str]:
     return [json.loads(line)["text"] for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_locked_database_changes_nothing_and_the_yes_still_stands(shaky: Assistant) -> None:
-    if not shaky.database.is_sqlite:
-        pytest.skip("a server locks rows, not the database")
     talk = Speaker(shaky)
     assert talk.say(BUDGET).status is Status.CONFIRM
     before = budgets(shaky)
@@ -99,9 +98,9 @@ def read_only(database: Database) -> Iterator[None]:
     database.engine.dispose()
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_a_database_that_goes_away_in_mid_command_changes_nothing(shaky: Assistant) -> None:
-    if shaky.database.is_sqlite:
-        pytest.skip("a file does not hang up")
     talk = Speaker(shaky)
     assert talk.say(BUDGET).status is Status.CONFIRM
     before = budgets(shaky)
