@@ -242,6 +242,7 @@ class Dialogue:
             slots = slots_from(command, reading.entities, reading.text)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
+        slots = _meant(command, slots, turn.memory, reading.text)
         unknown = _unexplained(reading.unknown, slots)
         if unknown:
             raise _unknown_name(unknown[0], command, scene.names)
@@ -445,6 +446,27 @@ def _place(text: str) -> int | None:
     if word == "last":
         return -1
     return _PLACES.get(word, int(re.sub(r"\D", "", word) or 0) - 1)
+
+
+_POINTED_AT = ("venture", "campaign", "influencer")
+"""Slots that "it" can stand for."""
+
+_POINTING = re.compile(
+    r"\b(?:it|its|her|him|(?:this|that)\s+(?:one|campaign|venture|influencer|creator)|(?:this|that)(?=\W*$))\b",
+    re.IGNORECASE,
+)
+
+
+def _meant(command: type[Command], slots: dict[str, Any], memory: Memory, text: str) -> dict[str, Any]:
+    """The slots, with what "it" or "her" stands for in the light of the last answer."""
+    if not _POINTING.search(text):
+        return slots
+    names = [slot.name for slot in slots_of(command) if slot.name in _POINTED_AT]
+    open_names = [one for one in names if one not in slots or _POINTING.fullmatch(str(slots[one]))]
+    known = {one: memory.slots[one] for one in open_names if one in memory.slots}
+    if "campaign" in known or "campaign" in slots:
+        known.pop("venture", None)
+    return {**slots, **known}
 
 
 def _unexplained(unknown: tuple[str, ...], slots: dict[str, Any]) -> list[str]:

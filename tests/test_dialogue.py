@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from sqlalchemy import select
 
 from assistant.bootstrap import Assistant
@@ -280,3 +281,38 @@ def test_a_database_that_is_gone_is_told_and_the_entry_kept(assistant: Assistant
     texts = [str(entry["text"]) for entry in entries(assistant.database)]
     assert sorted(texts) == sorted(["status", "show gtm performance for Acme", "status"])
     assert assistant.bus.journal.replay(assistant.database) == 0
+
+
+def test_it_stands_for_what_was_shown_last(chairman: Speaker) -> None:
+    chairman.say("how is spring launch doing")
+    assert chairman.say("pause it").reply.text == "Paused Spring Launch."
+    assert chairman.say("undo that").status is Status.CONFIRM
+    assert chairman.say("yes").status is Status.DONE
+    chairman.say("show gtm performance for Acme")
+    assert chairman.say("how is its funnel").slots["venture"] == "Acme"
+    this_month = chairman.say("what are the top channels this month")
+    assert "venture" not in this_month.slots
+
+
+def test_her_stands_for_the_influencer_that_was_shown(chairman: Speaker) -> None:
+    chairman.say("find influencers for fitness")
+    shown = chairman.say("the first one")
+    blocked = chairman.say("block her")
+    assert blocked.status is Status.DONE
+    assert shown.slots["influencer"] in blocked.reply.text
+
+
+def test_the_second_channel_of_a_ranking_can_be_asked_for(chairman: Speaker) -> None:
+    ranked = chairman.say("top channels for Acme").result
+    assert isinstance(ranked, BaseModel)
+    second = chairman.say("the second one")
+    assert second.command == "show_metric"
+    assert second.slots["channel"] == ranked.model_dump()["channels"][1]["name"]
+    assert second.slots["venture"] == "Acme"
+
+
+@pytest.mark.parametrize(
+    "text", ["find influencers for food on instagram", "food influencers with over 1% engagement"]
+)
+def test_a_category_may_be_a_word_of_every_day(chairman: Speaker, text: str) -> None:
+    assert chairman.say(text).slots["category"] == "food"

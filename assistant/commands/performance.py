@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from assistant import wording
 from assistant.handling import Context, handles
-from assistant.reply import Answer, Button, Chart, Column, Problem, Series, Table, Telling
+from assistant.reply import Answer, Button, Chart, Column, Listed, Problem, Series, Table, Telling
 from assistant.reporting import (
     Figure,
     Part,
@@ -252,6 +252,19 @@ def _ranking_answer(
         _ranking_note(about.label, least, left_out, currency),
     ]
     lead = f"{wording.sentence(found.subject.name)}, {wording.named(found.window.period)}, by {about.label}: "
+    listed = [
+        Listed(
+            label=_label(part.name),
+            command="show_metric",
+            slots={
+                "metric": asked.metric,
+                "channel": part.name,
+                "period": _as_slot(found.window.period),
+                **({} if asked.venture is None else {"venture": asked.venture}),
+            },
+        )
+        for part in ranked
+    ]
     order = "; ".join(
         f"{place}. {_label(part.name)} {part.figures[asked.metric].shown}"
         for place, part in enumerate(ranked, start=1)
@@ -279,9 +292,14 @@ def _ranking_answer(
             speech=f"By {about.label}, {found.window.period.label}: {best}.",
             table=channel_table(ranked, columns, title=f"Channels by {about.label}"),
             chart=_ranking_chart(asked.metric, ranked, currency),
+            listed=listed,
             evidence=evidence(found, (asked.metric,)),
         ),
     )
+
+
+def _as_slot(period: Period) -> dict[str, str]:
+    return {"start": period.start.isoformat(), "end": period.end.isoformat(), "label": period.label}
 
 
 def _ranking_note(label: str, least: Decimal, left_out: list[Part], currency: str) -> str:

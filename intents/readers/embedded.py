@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from intents import lexicon
+from intents.names import Names
 from intents.readers import cache
 from intents.readers.entities import NUMBERS, Explained, explain
 from intents.readers.learning import train
@@ -23,6 +24,7 @@ LONGEST_TEXT = 2000
 """Characters of an utterance that are read; the rest is ignored."""
 OPEN_KINDS = ("influencer", "name")
 """Kinds whose names need not be known beforehand."""
+_WORD = re.compile(r"\w+")
 _OPENED = re.compile(r"\b(?:(?:called|named)\b.*|(?:venture|campaign)\s+)$", re.IGNORECASE | re.DOTALL)
 DATA = Path(__file__).parents[1] / "data"
 """The training sentences of every command."""
@@ -69,7 +71,7 @@ class EmbeddedReader:
             text=text,
             intent=intent if is_inside else None,
             confidence=confidence,
-            entities=self._entities(intent, explained, is_fragment),
+            entities=self._entities(intent, explained, is_fragment, scene.names),
             ranking=ranking,
             in_scope=max(in_scope, self.model.gate.threshold) if is_fragment else in_scope,
             unknown=tuple(heard[start:end] for start, end in explained.unknown),
@@ -77,7 +79,9 @@ class EmbeddedReader:
             reader=self.name,
         )
 
-    def _entities(self, intent: str, explained: Explained, is_fragment: bool) -> tuple[EntityMatch, ...]:
+    def _entities(
+        self, intent: str, explained: Explained, is_fragment: bool, names: Names
+    ) -> tuple[EntityMatch, ...]:
         """The entities the intent has a use for; all of them in a follow-up, and names in any case."""
         text = explained.words.text
         if is_fragment:
@@ -90,10 +94,23 @@ class EmbeddedReader:
         for kind in lexicon.WHERE_TAKEN:
             if kind in kinds:
                 kept += _free(lexicon.find_of(kind, text), kept)
+        if "category" in kinds and all(entity.entity != "category" for entity in kept):
+            kept += _free(_ordinary_categories(text, names), kept)
         for kind in OPEN_KINDS:
             if kind in kinds and all(entity.entity != kind for entity in kept):
                 kept += _new_name(kind, explained, self.model.known)
         return tuple(sorted(kept, key=_place))
+
+
+def _ordinary_categories(text: str, names: Names) -> list[EntityMatch]:
+    """The first category that is also a word of every day, as "food", where a category is wanted."""
+    words = {match.group().casefold(): match for match in _WORD.finditer(text)}
+    found = [words[label.casefold()] for label in names.labels("category") if label.casefold() in words]
+    first = min(found, key=lambda match: match.start(), default=None)
+    if first is None:
+        return []
+    label = next(label for label in names.labels("category") if label.casefold() == first.group().casefold())
+    return [EntityMatch("category", label, first.group(), first.start(), first.end(), extractor="names")]
 
 
 def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[EntityMatch]:
