@@ -141,7 +141,9 @@ class Bus:
         def make(connection: Connection) -> list[RowChange]:
             return approval.carry_out(connection, turn, action, reply, self.clock())
 
-        concluded = self.conclude(turn, reply, make, undoes=action.undoes, approved=approved)
+        # Taking back a large import is long work.
+        is_long = any(change.table == "import_runs" for change in action.changes)
+        concluded = self.conclude(turn, reply, make, undoes=action.undoes, approved=approved, is_long=is_long)
         if action.renames:
             self.names.forget()
         return concluded
@@ -204,6 +206,7 @@ class Bus:
         *,
         undoes: int | None = None,
         approved: dict[str, Any] | None = None,
+        is_long: bool = False,
     ) -> Reply:
         """Write the turn down, with what it changes and what its conversation remembers, in one transaction.
 
@@ -213,7 +216,8 @@ class Bus:
         """
         turn.at_stage("writing")
         try:
-            with self.database.write() as connection:
+            database = self.database.unhurried() if is_long else self.database
+            with database.write() as connection:
                 made = [] if make is None else make(connection)
                 self._write_down(connection, turn, reply, made, undoes, approved)
         except Problem as problem:

@@ -1,11 +1,22 @@
-"""Run every benchmark, one after another."""
+"""Run the benchmarks of docs/benchmarks.md one after another; `benchmarks.large`, an hour, apart."""
 
-from benchmarks import spine
+import subprocess
+import sys
+
+PARTS = (
+    ("spine",),
+    ("imports",),
+    ("turns", "--turns", "100000"),
+    ("kills",),
+    ("understanding",),
+)
 
 
 def main() -> None:
-    """Print the figures of each."""
-    spine.main()
+    """Each in a process of its own; the first that fails ends it."""
+    for name, *options in PARTS:
+        print(f"· {name}", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=True)
 
 
 if __name__ == "__main__":

@@ -222,6 +222,7 @@ def test_a_job_is_told_to_its_end(line: ClientConnection, server: Server) -> Non
         '{"type":"dance"}',
         '{"type":"say"}',
         '{"type":"say","text":7}',
+        '{"type":"say","text":"a\\u0000b"}',
         '{"type":"say","text":"status","more":1}',
         '{"type":"say","text":"status","turn_id":"one"}',
         '{"type":"say","text":"status","conversation_id":"../etc"}',
@@ -263,7 +264,7 @@ def test_a_frame_that_is_too_large_ends_the_line(line: ClientConnection, server:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(text=st.text(max_size=300))
+@given(text=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=300))
 def test_whatever_is_said_is_answered(line: ClientConnection, text: str) -> None:
     send(line, type="say", text=text)
     assert until(line, "reply")[-1]["reply"]["status"] in (
@@ -371,3 +372,13 @@ def test_many_lines_at_once(server: Server) -> None:
     assert entries(server) == 48
     with server.assistant.database.read() as connection:
         assert set(connection.scalars(select(conversations.c.turns))) == {4}
+
+
+def test_whoever_says_too_much_is_asked_to_wait(server: Server) -> None:
+    with dial(server) as opened:
+        heard(opened)
+        most = server.assistant.settings.server.requests_per_minute
+        for _ in range(most + 5):
+            send(opened, type="follow", job_id="nothing")
+        codes = {heard(opened)["error"]["code"] for _ in range(most + 5)}
+    assert codes == {"unknown_job", "too_many_requests"}

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from assistant.bus import database_problem
-from assistant.channels.access import SESSION_COOKIE, signed_in
+from assistant.channels import limits
+from assistant.channels.access import SESSION_COOKIE, offered_token, signed_in
 from assistant.channels.errors import Refused, problem_response
 from assistant.channels.frames import (
     ASKED,
@@ -80,7 +81,7 @@ class _Proof:
 
     def __init__(self, socket: WebSocket, here: Service) -> None:
         self._here = here
-        self._token = _token(socket)
+        self._token = offered_token(socket)
         self._cookie = socket.cookies.get(SESSION_COOKIE) if _is_own_page(socket, here) else None
 
     @property
@@ -95,16 +96,6 @@ class _Proof:
             return None if found is None else found.person
         with self._here.assistant.database.read() as connection:
             return people.bearer(connection, self._token, self._here.assistant.clock())
-
-
-def _token(socket: WebSocket) -> str | None:
-    scheme, _, token = socket.headers.get("authorization", "").partition(" ")
-    if scheme.casefold() == "bearer" and token:
-        return token.strip()
-    for offered in socket.scope.get("subprotocols", []):
-        if offered.startswith("bearer."):
-            return str(offered.removeprefix("bearer."))
-    return None
 
 
 def _is_own_page(socket: WebSocket, here: Service) -> bool:
@@ -168,6 +159,15 @@ class _Line:
             await self._socket.close(SIGNED_OUT, "signed out")
             raise WebSocketDisconnect(SIGNED_OUT)
         self._person = person
+        rate = self._here.limits.asked(limits.person(person.id))
+        if rate is not None and not rate.admitted:
+            await self._refuse(
+                "too_many_requests",
+                f"You asked more than {rate.most:,} times within a minute.",
+                f"Wait {rate.seconds} s and ask again.",
+                str(asked.turn_id) if isinstance(asked, Say | Resume) and asked.turn_id else None,
+            )
+            return
         match asked:
             case Say():
                 await self._say(asked)

@@ -19,7 +19,7 @@ class Say(_Frame):
     """Say something. The same turn is never carried out twice, however often it is sent."""
 
     type: Literal["say"]
-    text: str = Field(max_length=MAX_TEXT)
+    text: str = Field(max_length=MAX_TEXT, pattern=r"^[^\x00]*$")
     turn_id: UUID | None = None
     conversation_id: ConversationId | None = None
 
