@@ -243,7 +243,8 @@ def undo(asked: Undo, context: Context) -> Answer[Undone]:
     last = changes.last_undoable(context.connection, context.person.id, context.conversation_id)
     if last is None:
         raise Problem("nothing_to_undo", "There is nothing of yours to take back.")
-    command, told = audit.told_in(context.connection, last)
+    command, text = audit.told_in(context.connection, last)
+    told = text.partition("\n")[0]
     made = changes.made_by(context.connection, last)
     back = [change.reversed() for change in reversed(made)]
     done = f"Took back: {told}"

@@ -127,7 +127,7 @@ async function take() {
   const [chosen] = file.files;
   file.value = "";
   if (!chosen || isBusy) return;
-  const said = hear(`📎 ${chosen.name}`);
+  const said = hear(`File ${chosen.name}`);
   welcome.hidden = true;
   const waiting = element("p", { class: "message assistant working" }, element("span", { class: "dots" }, "Sending"));
   said.after(waiting);
