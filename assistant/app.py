@@ -1,5 +1,6 @@
 """The ASGI application."""
 
+import gc
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -76,6 +77,8 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
 
 UNLIMITED = (health.ALIVE, health.READY, health.METRICS, "/static/")
 """Paths that may be asked for as often as anybody likes."""
+COLLECTED_AFTER = 20_000
+"""New objects until the youngest are looked through for cycles."""
 LARGEST_FRAME = 65_536
 """Bytes of a WebSocket message."""
 
@@ -101,6 +104,10 @@ def server_options(server: Server) -> dict[str, Any]:
 def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:
     @asynccontextmanager
     async def serving(_app: FastAPI) -> AsyncIterator[None]:
+        # What is loaded by now stays: looking through it again and again is a tenth of a turn.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(COLLECTED_AFTER)
         assistant.start()
         try:
             yield

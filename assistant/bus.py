@@ -194,7 +194,7 @@ class Bus:
         """The reply the turn's idempotency key already led to."""
         if turn.key is None:
             return None
-        with self.database.read() as connection:
+        with self.database.glance() as connection:
             found = audit.reply_to_key(connection, turn.person.id, turn.key)
         return None if found is None else _stored(*found)
 

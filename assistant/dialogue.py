@@ -118,7 +118,7 @@ class Dialogue:
     def _remember(self, turn: Turn) -> None:
         if turn.conversation_id is None:
             return
-        with self.bus.database.read() as connection:
+        with self.bus.database.glance() as connection:
             stored = conversations.load(connection, turn.conversation_id)
         if stored is None:
             turn.after = 0

@@ -301,12 +301,13 @@ def first_day(connection: Connection, scope: Scope) -> date | None:
 def history(connection: Connection, line_ids: Sequence[int], until: date, days: int) -> dict[int, list[Day]]:
     """Spend and revenue a day of channel lines over the ``days`` up to ``until``."""
     table = daily_performance.c
+    amounts = (type_coerce(table[name], BigInteger) for name in ("spend", "revenue"))
     query = (
-        select(table.line_id, table.day, table.spend, table.revenue)
+        select(table.line_id, table.day, *amounts)
         .where(table.line_id.in_(line_ids), table.day.between(until - timedelta(days=days - 1), until))
         .order_by(table.line_id, table.day)
     )
     found: dict[int, list[Day]] = {key: [] for key in line_ids}
-    for key, day, spend, revenue in connection.execute(query):
-        found[key].append(Day(day, spend, revenue))
+    for key, day, spend, revenue in connection.execute(query).all():
+        found[key].append(Day(day, _money(spend, _AMOUNT), _money(revenue, _AMOUNT)))
     return found

@@ -125,7 +125,7 @@ def signed_in(here: Service, cookie: str | None) -> SignedIn | None:
     session = here.sessions.read(cookie)
     if session is None:
         return None
-    with here.assistant.database.read() as connection:
+    with here.assistant.database.glance() as connection:
         person = people.person(connection, session.user_id)
     return None if person is None else SignedIn(person, session)
 
@@ -166,7 +166,7 @@ async def _of_token(request: Request, here: Service, token: str) -> Person:
 
 
 def _bearer_of(here: Service, token: str) -> Person | None:
-    with here.assistant.database.read() as connection:
+    with here.assistant.database.glance() as connection:
         return people.bearer(connection, token, here.assistant.clock())
 
 
