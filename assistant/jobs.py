@@ -35,6 +35,10 @@ MOST_ATTEMPTS = 3
 """A job that took a process down with it this often is not begun again."""
 
 
+_OF_THIS_PROCESS: set[str] = set()
+"""Names of the runners that live here; another name with our process number is of a process before us."""
+
+
 class Runner:
     """Does jobs one after the other, in the thread of its ``loop``."""
 
@@ -42,6 +46,7 @@ class Runner:
         self.bus = bus
         self.workers = workers
         self.name = f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid4().hex[:8]}"
+        _OF_THIS_PROCESS.add(self.name)
         self.loop = Loop("jobs", self._step, LOOK_SECONDS)
         self._took_over = False
         self._may_hold = False
@@ -216,7 +221,7 @@ def _is_gone(holder: str, own: str) -> bool:
     """Whether a holder was a process of this machine that ended."""
     host, pid, _ = holder.rsplit(":", 2)
     own_host, own_pid, _ = own.rsplit(":", 2)
-    if host != own_host or holder == own:
+    if host != own_host or holder in _OF_THIS_PROCESS:
         return False
     if pid == own_pid:
         return True
