@@ -350,9 +350,11 @@ def refusal(turn: Turn, problem: Problem) -> Reply:
 
 
 def _as_failed(reply: Reply, problem: Problem) -> Reply:
+    """The reply to a turn of which nothing was kept: no entry of that number, no job."""
     told = Telling(text=f"{problem.message} {problem.cure}", speech=problem.message)
+    nothing = {"result": None, "job_id": None, "audit_id": None}
     return reply.model_copy(
-        update={"status": Status.FAILED, "reply": told, "result": None, "error": problem.error()}
+        update={"status": Status.FAILED, "reply": told, "error": problem.error(), **nothing}
     )
 
 

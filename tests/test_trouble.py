@@ -134,6 +134,17 @@ def hang_up(database: Database) -> None:
     raise AssertionError("nobody waited")
 
 
+def test_work_that_could_not_be_written_down_has_no_number(shaky: Assistant) -> None:
+    shaky.settings.inbox.mkdir()
+    (shaky.settings.inbox / "sun.csv").write_text(
+        "date,venture,campaign,channel,clicks,spend\n2026-03-01,Sun,Up,email,1,2\n", encoding="utf-8"
+    )
+    with read_only(shaky.database):
+        reply = Speaker(shaky).say("import performance from sun.csv")
+    assert failed(reply, "database_read_only")
+    assert (reply.job_id, reply.audit_id) == (None, None)
+
+
 def test_what_the_journal_kept_is_replayed_at_the_next_start(
     shaky: Assistant, models: Path, tmp_path: Path
 ) -> None:

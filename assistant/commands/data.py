@@ -160,7 +160,7 @@ def import_file(plan: ImportPlan, work: Work) -> Answer[Imported] | None:
     except ImportRefusedError as error:
         raise _refused(error) from error
     finally:
-        if rejects.exists() and not rejects.read_bytes()[:1]:
+        if rejects.exists() and not rejects.stat().st_size:
             rejects.unlink()
     return None if report.run is not None else told(report)
 
