@@ -95,6 +95,22 @@ def test_an_import_is_asked_for_done_and_taken_back(bare: Assistant, talk: Speak
     assert counted(bare, import_runs) == 0
 
 
+def test_refused_rows_are_left_beside_the_file_and_are_no_file_to_import(
+    bare: Assistant, talk: Speaker
+) -> None:
+    put(
+        bare, "spend.csv", [*SPEND, *([["2026-03-03", "Solstice", "Sun Up", "email", 1, 1, "seven", 1]] * 30)]
+    )
+    ended = done(bare, talk.say("import performance from spend.csv"))
+    assert "listed in spend.csv.refused.csv" in ended.reply.text
+    assert len((bare.settings.inbox / "spend.csv.refused.csv").read_text().splitlines()) == 1 + 31
+    refused = talk.say("import performance from spend.csv.refused.csv")
+    assert refused.reply.choices == ["spend.csv"]
+    put(bare, "spend.csv", SPEND[:3])
+    done(bare, talk.say("import performance from spend.csv"))
+    assert [path.name for path in bare.settings.inbox.iterdir()] == ["spend.csv"]
+
+
 def test_the_end_of_a_job_is_on_record(bare: Assistant, talk: Speaker) -> None:
     put(bare, "spend.csv", SPEND)
     asked = talk.say("import performance from spend.csv")
@@ -215,6 +231,19 @@ def answer(text: str = "Done.") -> Answer[Steps]:
     return Answer(result=Steps(), telling=Telling(text=text, speech=text))
 
 
+def endless(begun: threading.Event) -> Callable[[Steps, Work], Answer[Steps]]:
+    """Work that goes on until it is ended, and fails the test when it is not."""
+
+    def work(_asked: Steps, work: Work) -> Answer[Steps]:
+        begun.set()
+        for _ in range(2_000):
+            work.tell(0.5, "half")
+            time.sleep(0.01)
+        raise AssertionError("it was not ended")
+
+    return work
+
+
 def test_progress_is_told_while_it_runs(bare: Assistant) -> None:
     go_on = threading.Event()
 
@@ -235,15 +264,7 @@ def test_progress_is_told_while_it_runs(bare: Assistant) -> None:
 
 def test_cancelling_ends_a_job_that_runs(bare: Assistant, talk: Speaker) -> None:
     begun = threading.Event()
-
-    def work(_asked: Steps, work: Work) -> Answer[Steps]:
-        begun.set()
-        for _ in range(2_000):
-            work.tell(0.5, "half")
-            time.sleep(0.01)
-        raise AssertionError("it was not cancelled")
-
-    job_id = begin(bare, work)
+    job_id = begin(bare, endless(begun))
     bare.jobs.loop.start()
     assert begun.wait(20)
     assert "Ending: some work" in talk.say("cancel").reply.text
@@ -266,15 +287,7 @@ def test_a_job_that_waits_is_cancelled_before_it_begins(bare: Assistant, talk: S
 
 def test_a_stopped_process_gives_its_job_back(bare: Assistant) -> None:
     begun = threading.Event()
-
-    def work(_asked: Steps, work: Work) -> Answer[Steps]:
-        begun.set()
-        for _ in range(2_000):
-            work.tell(0.5, "half")
-            time.sleep(0.01)
-        raise AssertionError("it was not stopped")
-
-    job_id = begin(bare, work)
+    job_id = begin(bare, endless(begun))
     bare.jobs.loop.start()
     assert begun.wait(20)
     bare.jobs.loop.stop()

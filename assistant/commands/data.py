@@ -19,6 +19,10 @@ CHECKED_AT_ONCE = 5_000_000
 """Bytes up to which a file's columns are looked at before the work begins."""
 
 
+REFUSED = ".refused.csv"
+"""Ending of the list of refused rows that is left beside a file."""
+
+
 class ImportPlan(BaseModel):
     """One import as it is asked for."""
 
@@ -84,7 +88,8 @@ def import_data(asked: ImportData, context: Context) -> Answer[ImportPlan]:
 
 def _in_inbox(said: str, inbox: Path) -> Path:
     """The file of a name. Raises `Problem`; nothing outside of the inbox is ever looked at."""
-    there = sorted(path for path in inbox.glob("*") if path.is_file() and not path.is_symlink())
+    files = (path for path in inbox.glob("*") if path.is_file() and not path.is_symlink())
+    there = sorted(path for path in files if not path.name.endswith(REFUSED))
     found = next((path for path in there if path.name == said), None) or next(
         (path for path in there if path.name.casefold() == said.casefold()), None
     )
@@ -139,7 +144,7 @@ def import_file(plan: ImportPlan, work: Work) -> Answer[Imported] | None:
     from storage.imports.undoing import taking_back
 
     path = _in_inbox(plan.file, work.settings.inbox)
-    rejects = path.with_name(f"{path.name}.refused.csv")
+    rejects = path.with_name(f"{path.name}{REFUSED}")
     defaults = ImportDefaults(currency=work.settings.currency, time_zone=work.settings.time_zone)
     stages = {"checking rows": (0.05, 0.6), "sorting": (0.65, 0.05), "writing": (0.7, 0.3)}
 
@@ -159,9 +164,8 @@ def import_file(plan: ImportPlan, work: Work) -> Answer[Imported] | None:
         )
     except ImportRefusedError as error:
         raise _refused(error) from error
-    finally:
-        if rejects.exists() and not rejects.stat().st_size:
-            rejects.unlink()
+    if not report.refused:
+        rejects.unlink(missing_ok=True)
     return None if report.run is not None else told(report)
 
 
@@ -173,7 +177,9 @@ def told(report: ImportReport) -> Answer[Imported]:
     """What an import did, as an answer."""
     assumed = [f"Assumed: {'; '.join(report.assumptions)}."] if report.assumptions else []
     warned = [f"Look at: {one}." for one in report.warnings]
-    text = "\n".join([headline(report), *facts(report), *assumed, *warned])
+    more = report.refused > len(report.rejects) and report.rejects_file is not None
+    listed = [f"All refused rows are listed in {Path(report.rejects_file or '').name}."] if more else []
+    text = "\n".join([headline(report), *facts(report), *assumed, *warned, *listed])
     changed = report.run is not None
     return Answer(
         result=Imported(status=report.status, run=report.run, report=report.to_json()),
