@@ -98,9 +98,7 @@ def test_an_import_is_asked_for_done_and_taken_back(bare: Assistant, talk: Speak
 def test_refused_rows_are_left_beside_the_file_and_are_no_file_to_import(
     bare: Assistant, talk: Speaker
 ) -> None:
-    put(
-        bare, "spend.csv", [*SPEND, *([["2026-03-03", "Solstice", "Sun Up", "email", 1, 1, "seven", 1]] * 30)]
-    )
+    put(bare, "spend.csv", [*SPEND, *([["2026-03-03", "Solstice", "Sun Up", "email", 1, 1, 1, 1, "?"]] * 30)])
     ended = done(bare, talk.say("import performance from spend.csv"))
     assert "listed in spend.csv.refused.csv" in ended.reply.text
     assert len((bare.settings.inbox / "spend.csv.refused.csv").read_text().splitlines()) == 1 + 31
