@@ -13,7 +13,7 @@ from assistant.reply import Evidence, Problem
 from engines.metrics import METRICS, Facts, Metric, Need, Totals, Unit, compute, needs
 from engines.terms import Period
 from storage import facts as loading
-from storage.performance import Measured, Scope, latest_day, measure
+from storage.performance import Measured, Scope, latest_day, measure, measure_with_before
 from storage.ventures import RateMissingError, Rates, Venture, all_ventures
 
 PLACES = Decimal("0.000001")
@@ -82,7 +82,7 @@ def portfolio_or(context: Context, venture: Venture | None, channel: str | None 
     if venture is None:
         scope = Scope(channel=channel)
         return Subject(f"the portfolio{suffix}", scope, context.settings.currency, None)
-    scope = Scope(venture_id=venture.id, channel=channel)
+    scope = Scope(venture_id=venture.id, channel=channel, time_zone=venture.time_zone)
     return Subject(f"{venture.name}{suffix}", scope, venture.currency, venture.gross_margin)
 
 
@@ -124,6 +124,19 @@ def measured(
         raise _no_rate(missing) from missing
 
 
+def measured_with_before(
+    context: Context, subject: Subject, period: Period, by: str
+) -> tuple[Measured, Measured]:
+    """Totals by a group in a period and in the equally long one before it. Raises as `measured` does."""
+    rates = Rates(context.connection, subject.currency, Period(period.before().start, period.end))
+    try:
+        return measure_with_before(
+            context.connection, subject.scope, period, by=by, currency=subject.currency, rates=rates
+        )
+    except RateMissingError as missing:
+        raise _no_rate(missing) from missing
+
+
 def report(
     context: Context, subject: Subject, said: Period | None, names: tuple[str, ...], *, compare: bool = True
 ) -> Report:
@@ -133,15 +146,22 @@ def report(
     an exchange rate is missing.
     """
     chosen = window(context, subject.scope, said)
-    now = measured(context, subject, chosen.period, "channel")
-    if not now.rows:
-        raise _no_data(context, subject, chosen.period)
-    facts = facts_of(context, subject, chosen.period, now.whole, names)
     if not compare:
-        return Report(subject, chosen, now, facts, Facts(Totals()))
-    earlier = chosen.period.before()
-    before = measured(context, subject, earlier, "channel").whole
-    return Report(subject, chosen, now, facts, facts_of(context, subject, earlier, before, names))
+        now = measured(context, subject, chosen.period, "channel")
+        facts, earlier = _facts_found(context, subject, chosen.period, now, names), Facts(Totals())
+        return Report(subject, chosen, now, facts, earlier)
+    now, before = measured_with_before(context, subject, chosen.period, "channel")
+    facts = _facts_found(context, subject, chosen.period, now, names)
+    earlier = facts_of(context, subject, chosen.period.before(), before.whole, names)
+    return Report(subject, chosen, now, facts, earlier)
+
+
+def _facts_found(
+    context: Context, subject: Subject, period: Period, found: Measured, names: tuple[str, ...]
+) -> Facts:
+    if not found.rows:
+        raise _no_data(context, subject, period)
+    return facts_of(context, subject, period, found.whole, names)
 
 
 def facts_of(

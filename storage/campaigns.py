@@ -3,18 +3,21 @@
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Connection,
     Date,
     ForeignKey,
     Index,
     Integer,
+    Select,
     String,
     Table,
     UniqueConstraint,
+    bindparam,
     select,
 )
 
@@ -109,38 +112,38 @@ _CAMPAIGN = (
 
 def campaign(connection: Connection, campaign_id: int) -> Campaign | None:
     """One campaign with its lines, None when it is gone."""
-    return next(iter(_with_lines(connection, [campaigns.c.id == campaign_id])), None)
+    return next(iter(_with_lines(connection, id=campaign_id)), None)
 
 
 def campaigns_of(
     connection: Connection, *, venture_id: int | None = None, status: str | None = None
 ) -> list[Campaign]:
     """Campaigns with their lines, by name; of one venture or status if given."""
-    conditions: list[ColumnElement[bool]] = []
-    if venture_id is not None:
-        conditions.append(campaigns.c.venture_id == venture_id)
-    if status is not None:
-        conditions.append(campaigns.c.status == status)
-    return _with_lines(connection, conditions)
+    wanted = {"venture_id": venture_id, "status": status}
+    return _with_lines(connection, **{name: value for name, value in wanted.items() if value is not None})
 
 
-def _with_lines(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[Campaign]:
-    found = connection.execute(select(*_CAMPAIGN).where(*conditions).order_by(campaigns.c.name)).all()
-    table = channel_lines.c
-    lines = connection.execute(
-        select(
-            table.campaign_id,
-            table.id,
-            table.channel,
-            table.status,
-            table.planned,
-            table.allocated,
-            table.version,
-        )
-        .join(campaigns, campaigns.c.id == table.campaign_id)
-        .where(*conditions)
-        .order_by(table.allocated.desc(), table.channel)
+_LINE = tuple(
+    channel_lines.c[name]
+    for name in ("campaign_id", "id", "channel", "status", "planned", "allocated", "version")
+)
+
+
+@lru_cache
+def _queries(columns: tuple[str, ...]) -> tuple[Select[Any], Select[Any]]:
+    """Campaigns with values bound to these columns, and their lines; built once for each shape."""
+    conditions = [campaigns.c[name] == bindparam(name) for name in columns]
+    lines = select(*_LINE).join(campaigns, campaigns.c.id == channel_lines.c.campaign_id).where(*conditions)
+    return (
+        select(*_CAMPAIGN).where(*conditions).order_by(campaigns.c.name, campaigns.c.id),
+        lines.order_by(channel_lines.c.allocated.desc(), channel_lines.c.channel),
     )
+
+
+def _with_lines(connection: Connection, **wanted: Any) -> list[Campaign]:
+    of_campaigns, of_lines = _queries(tuple(wanted))
+    found = connection.execute(of_campaigns, wanted).all()
+    lines = connection.execute(of_lines, wanted)
     by_campaign: dict[int, list[Line]] = {}
     for campaign_id, *line in lines:
         by_campaign.setdefault(campaign_id, []).append(Line(*line))

@@ -36,12 +36,14 @@ class MovedOnError(Exception):
     """Another turn of the conversation was saved since this one began."""
 
 
+_LOAD = select(
+    conversations.c.user_id, conversations.c.memory, conversations.c.turns, conversations.c.updated_at
+).where(conversations.c.id == bindparam("known_id"))
+
+
 def load(connection: Connection, conversation_id: str) -> Stored | None:
     """A conversation, None when it is new."""
-    table = conversations.c
-    row = connection.execute(
-        select(table.user_id, table.memory, table.turns, table.updated_at).where(table.id == conversation_id)
-    ).first()
+    row = connection.execute(_LOAD, {"known_id": conversation_id}).first()
     return None if row is None else Stored(*row)
 
 

@@ -12,6 +12,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -164,6 +165,9 @@ class Database:
         level = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self.engine.connect().execution_options(**level) as connection:
             yield connection
+            if not self.is_sqlite:
+                # psycopg forgets its prepared statements at a rollback.
+                connection.commit()
 
     @contextmanager
     def glance(self) -> Iterator[Connection]:
@@ -198,16 +202,33 @@ class Database:
         finally:
             self._line.release()
 
+    def settle(self) -> None:
+        """Have a server look at what a large load left, so that it plans well now and not in some minutes."""
+        if self.is_sqlite:
+            return
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.exec_driver_sql("VACUUM (ANALYZE)")
+            connection.exec_driver_sql("RESET statement_timeout")
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def _written(document: Any) -> str:
+    return to_json(document).decode()
+
+
+_DOCUMENTS: dict[str, Any] = {"json_serializer": _written, "json_deserializer": from_json}
+"""Every turn reads and writes documents; the standard library takes several times as long over them."""
 
 
 def _sqlite_engine(url: str, seconds: float) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **_DOCUMENTS)
 
     @event.listens_for(engine, "connect")
     def _prepare(raw: Any, record: Any) -> None:
@@ -229,11 +250,12 @@ def _sqlite_engine(url: str, seconds: float) -> Engine:
 
 
 def _server_engine(url: str, seconds: float) -> Engine:
-    connect_args = {}
+    # A plan for any period would be a poor one for a year: prepared statements are planned for what is asked.
+    options = [make_url(url).query.get("options", ""), "-c plan_cache_mode=force_custom_plan"]
     if seconds < inf:
-        own = make_url(url).query.get("options", "")
-        connect_args["options"] = f"{own} -c statement_timeout={round(seconds * 1000)}".strip()
-    engine = create_engine(url, pool_size=10, max_overflow=20, connect_args=connect_args)
+        options.append(f"-c statement_timeout={round(seconds * 1000)}")
+    connect_args = {"options": " ".join(map(str, options)).strip()}
+    engine = create_engine(url, pool_size=10, max_overflow=20, connect_args=connect_args, **_DOCUMENTS)
 
     @event.listens_for(engine, "checkout")
     def _alive(raw: Any, record: Any, _proxy: Any) -> None:

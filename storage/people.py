@@ -14,7 +14,9 @@ from sqlalchemy import (
     Index,
     String,
     Table,
+    bindparam,
     func,
+    literal,
     or_,
     select,
     update,
@@ -131,14 +133,26 @@ def issue_token(
     return token
 
 
+def _valid(at: ColumnElement[datetime]) -> ColumnElement[bool]:
+    alive = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > at)
+    return alive & tokens.c.revoked_at.is_(None)
+
+
+_BEARER = (
+    select(*_PERSON)
+    .join(tokens, tokens.c.user_id == users.c.id)
+    .where(
+        tokens.c.digest == bindparam("token"),
+        tokens.c.kind == API,
+        users.c.active,
+        _valid(bindparam("at", type_=UtcDateTime)),
+    )
+)
+
+
 def bearer(connection: Connection, token: str, now: datetime) -> Person | None:
     """Whom an API token belongs to; None when it is unknown, expired or revoked."""
-    query = (
-        select(*_PERSON)
-        .join(tokens, tokens.c.user_id == users.c.id)
-        .where(tokens.c.digest == _digest(token), tokens.c.kind == API, users.c.active, _valid(now))
-    )
-    row = connection.execute(query).first()
+    row = connection.execute(_BEARER, {"token": _digest(token), "at": now}).first()
     return None if row is None else _person(row)
 
 
@@ -147,7 +161,7 @@ def redeem_sign_in(connection: Connection, token: str, now: datetime) -> Person 
     used = connection.execute(
         update(tokens)
         .where(tokens.c.digest == _digest(token), tokens.c.kind == SIGN_IN, tokens.c.used_at.is_(None))
-        .where(_valid(now))
+        .where(_valid(literal(now, UtcDateTime)))
         .values(used_at=now)
     )
     if not used.rowcount:
@@ -159,11 +173,6 @@ def redeem_sign_in(connection: Connection, token: str, now: datetime) -> Person 
 def count_people(connection: Connection) -> int:
     """How many users there are, active or not."""
     return connection.scalar(select(func.count()).select_from(users)) or 0
-
-
-def _valid(now: datetime) -> ColumnElement[bool]:
-    alive = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)
-    return alive & tokens.c.revoked_at.is_(None)
 
 
 def _digest(token: str) -> str:

@@ -1,7 +1,7 @@
 """Daily performance of channel lines: what was spent and what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -32,7 +32,7 @@ from engines.response import Day
 from engines.terms import Period
 from storage.campaigns import campaigns, channel_lines
 from storage.customers import customers
-from storage.database import Amount, metadata
+from storage.database import Amount, UtcDateTime, metadata
 from storage.ventures import RATE_EXPONENT, Rates, ventures
 
 daily_performance = Table(
@@ -70,6 +70,8 @@ class Scope:
     venture_id: int | None = None
     campaign_id: int | None = None
     channel: str | None = None
+    time_zone: str | None = None
+    """Of the one venture, where known; it narrows nothing and spares looking for it."""
 
     def lines(self) -> list[ColumnElement[bool]]:
         """Conditions on the joined campaigns and channel lines."""
@@ -131,29 +133,78 @@ def measure(
     Without ``with_customers`` new customers are left at 0, which spares looking for them. Raises
     `storage.ventures.RateMissingError` when a needed rate was never stored.
     """
-    query = _sums(by, tuple(name for name, value in vars(scope).items() if value is not None))
-    asked = {**vars(scope), "start": period.start, "end": period.end, "currency": currency}
-    parts: dict[Any, Totals] = {}
-    rows, fresh, converted = 0, None, set()
-    sums: dict[Any, list[int]] = {}
-    for part, of, count, latest, *counts, revenue, spend, day in connection.execute(query, asked):
-        rows, fresh = rows + count, latest if fresh is None else max(fresh, latest)
-        if day is None:
-            parts[part] = _totals(counts, _money(revenue, _AMOUNT), _money(spend, _AMOUNT))
-            continue
-        rate = rates.scaled(of, day)
-        values = (*map(int, counts), int(revenue) * rate, int(spend) * rate)
-        known = sums.get(part)
-        sums[part] = list(values) if known is None else [a + b for a, b in zip(known, values, strict=True)]
-        converted.add(of)
-    for part, (*counts, revenue, spend) in sums.items():
-        exact = _totals(counts, _money(revenue, _CONVERTED), _money(spend, _CONVERTED))
-        parts[part] = parts.get(part, Totals()) + exact
+    now, _ = _measured(connection, scope, period, period.start, by, currency, rates)
+    won = _new_customers(connection, scope, period, period.start, by)[0] if with_customers else {}
+    return now.measured(currency, won)
 
-    won_by_part = _new_customers(connection, scope, period, by) if with_customers else {}
-    for part, won in won_by_part.items():
-        parts[part] = parts.get(part, Totals()) + Totals(new_customers=won)
-    return Measured(parts, currency, rows, fresh, tuple(sorted(converted)))
+
+def measure_with_before(
+    connection: Connection, scope: Scope, period: Period, *, by: str, currency: str, rates: Rates
+) -> tuple[Measured, Measured]:
+    """A period and the equally long one before it, as `measure` gives them, looked for at once."""
+    both = Period(period.before().start, period.end)
+    now, before = _measured(connection, scope, both, period.start, by, currency, rates)
+    won, won_before = _new_customers(connection, scope, both, period.start, by)
+    return now.measured(currency, won), before.measured(currency, won_before)
+
+
+@dataclass
+class _Sum:
+    """What was found of a period so far."""
+
+    parts: dict[Any, Totals] = field(default_factory=dict)
+    to_convert: dict[Any, list[int]] = field(default_factory=dict)
+    rows: int = 0
+    fresh: date | None = None
+    converted: set[str] = field(default_factory=set)
+
+    def add(self, row: Sequence[Any], rates: Rates) -> None:
+        part, of, count, latest, *counts, revenue, spend, day = row
+        self.rows += count
+        self.fresh = latest if self.fresh is None else max(self.fresh, latest)
+        if day is None:
+            self.parts[part] = _totals(counts, _money(revenue, _AMOUNT), _money(spend, _AMOUNT))
+            return
+        rate = rates.scaled(of, day)
+        values = [*map(int, counts), int(revenue) * rate, int(spend) * rate]
+        known = self.to_convert.get(part)
+        self.to_convert[part] = (
+            values if known is None else [a + b for a, b in zip(known, values, strict=True)]
+        )
+        self.converted.add(of)
+
+    def measured(self, currency: str, won: dict[Any, int]) -> Measured:
+        parts = dict(self.parts)
+        for part, (*counts, revenue, spend) in self.to_convert.items():
+            exact = _totals(counts, _money(revenue, _CONVERTED), _money(spend, _CONVERTED))
+            parts[part] = parts.get(part, Totals()) + exact
+        for part, count in won.items():
+            parts[part] = parts.get(part, Totals()) + Totals(new_customers=count)
+        return Measured(parts, currency, self.rows, self.fresh, tuple(sorted(self.converted)))
+
+
+def _measured(
+    connection: Connection,
+    scope: Scope,
+    period: Period,
+    since: date,
+    by: str,
+    currency: str,
+    rates: Rates,
+) -> tuple[_Sum, _Sum]:
+    """The sums of a period's days from ``since`` on, and of those before."""
+    query = _sums(by, _narrowed(scope))
+    asked = {
+        **vars(scope),
+        "start": period.start,
+        "since": since,
+        "end": period.end,
+        "currency": currency,
+    }
+    now, before = _Sum(), _Sum()
+    for is_before, *row in connection.execute(query, asked):
+        (before if is_before else now).add(row, rates)
+    return now, before
 
 
 _AMOUNT = -6
@@ -168,15 +219,36 @@ def _sums(by: str, narrowed: tuple[str, ...]) -> Select[Any]:
     key, table = GROUPS[by], daily_performance.c
     counts = [func.sum(table[name]) for name in _COUNTS]
     money = [type_coerce(func.sum(table[name]), BigInteger) for name in ("revenue", "spend")]
-    wanted: dict[str, Any] = {name: bindparam(name) for name in narrowed}
-    within = Scope(**wanted)
+    within = _any(narrowed)
     day_of_rate = case((campaigns.c.currency == bindparam("currency"), None), else_=table.day)
+    is_before = table.day < bindparam("since")
     return (
-        select(key, campaigns.c.currency, func.count(), func.max(table.day), *counts, *money, day_of_rate)
+        select(
+            is_before,
+            key,
+            campaigns.c.currency,
+            func.count(),
+            func.max(table.day),
+            *counts,
+            *money,
+            day_of_rate,
+        )
         .select_from(_LINES.join(daily_performance, table.line_id == channel_lines.c.id))
         .where(table.day.between(bindparam("start"), bindparam("end")), *within.lines())
-        .group_by(key, campaigns.c.currency, day_of_rate)
+        .group_by(is_before, key, campaigns.c.currency, day_of_rate)
     )
+
+
+def _narrowed(scope: Scope) -> tuple[str, ...]:
+    return tuple(
+        name for name in ("venture_id", "campaign_id", "channel") if getattr(scope, name) is not None
+    )
+
+
+def _any(narrowed: tuple[str, ...]) -> Scope:
+    """A scope of bound parameters, for a statement of its shape."""
+    wanted: dict[str, Any] = {name: bindparam(name) for name in narrowed}
+    return Scope(**wanted)
 
 
 def _money(whole: Any, exponent: int) -> Decimal:
@@ -205,7 +277,7 @@ def happened_in(
     are left out. A subquery that holds them must be kept from correlating.
     """
     owner = _owner(connection, scope)
-    known = _zones(connection, owner)
+    known = _zones(connection, scope, owner)
     if not known:
         return [false()]
     venture_id = moment.table.c.venture_id
@@ -214,6 +286,9 @@ def happened_in(
         return [venture_id == owner, ventures.c.id == venture_id, moment >= start, moment < end]
     bounds = [(ventures.c.time_zone == zone, *day_bounds(period, zone)) for zone in known]
     return [
+        # Wherever a venture lives: this leaves a server few rows to compare with their own zone's days.
+        moment >= min(start for _, start, _ in bounds),
+        moment < max(end for _, _, end in bounds),
         # A sum cannot be looked up: SQLite goes from venture to venture, a range of moments in each.
         venture_id == ventures.c.id + 0,
         moment >= case(*((here, literal(start, moment.type)) for here, start, _ in bounds)),
@@ -228,10 +303,17 @@ def _owner(connection: Connection, scope: Scope) -> int | None:
     return connection.scalar(select(campaigns.c.venture_id).where(campaigns.c.id == scope.campaign_id))
 
 
-def _zones(connection: Connection, owner: int | None) -> list[str]:
+def _zones(connection: Connection, scope: Scope, owner: int | None) -> list[str]:
     """The time zones ventures live in; of one venture if named."""
-    query = select(ventures.c.time_zone).distinct().order_by(ventures.c.time_zone)
-    return list(connection.scalars(query if owner is None else query.where(ventures.c.id == owner)))
+    if scope.time_zone is not None:
+        return [scope.time_zone]
+    if owner is None:
+        return list(connection.scalars(_ALL_ZONES))
+    return list(connection.scalars(_ZONE, {"owner": owner}))
+
+
+_ALL_ZONES = select(ventures.c.time_zone).distinct().order_by(ventures.c.time_zone)
+_ZONE = select(ventures.c.time_zone).where(ventures.c.id == bindparam("owner"))
 
 
 def day_bounds(period: Period, zone: str) -> tuple[datetime, datetime]:
@@ -242,8 +324,21 @@ def day_bounds(period: Period, zone: str) -> tuple[datetime, datetime]:
     return start.astimezone(UTC), end.astimezone(UTC)
 
 
-def _new_customers(connection: Connection, scope: Scope, period: Period, by: str) -> dict[Any, int]:
-    """Customers whose first order falls into the period, by the line that won them."""
+def _new_customers(
+    connection: Connection, scope: Scope, period: Period, since: date, by: str
+) -> tuple[dict[Any, int], dict[Any, int]]:
+    """Customers whose first order falls into the period by what won them: from ``since`` on, and before."""
+    owner = _owner(connection, scope)
+    if owner is not None and by != "day":
+        return _new_customers_of(connection, owner, scope, period, since, by)
+    now = _new_customers_anywhere(connection, scope, Period(since, period.end), by)
+    if since == period.start:
+        return now, {}
+    earlier = Period(period.start, since - timedelta(days=1))
+    return now, _new_customers_anywhere(connection, scope, earlier, by)
+
+
+def _new_customers_anywhere(connection: Connection, scope: Scope, period: Period, by: str) -> dict[Any, int]:
     conditions = [*happened_in(connection, scope, period, customers.c.acquired_at), *scope.lines()]
     if by == "day":
         return _new_customers_by_day(connection, conditions)
@@ -251,6 +346,40 @@ def _new_customers(connection: Connection, scope: Scope, period: Period, by: str
         select(GROUPS[by], func.count()).select_from(_won_through()).where(*conditions).group_by(GROUPS[by])
     )
     return dict(connection.execute(query).all())
+
+
+def _new_customers_of(
+    connection: Connection, owner: int, scope: Scope, period: Period, since: date, by: str
+) -> tuple[dict[Any, int], dict[Any, int]]:
+    zones = _zones(connection, scope, owner)
+    if not zones:
+        return {}, {}
+    start, end = day_bounds(period, zones[0])
+    middle, _ = day_bounds(Period(since, period.end), zones[0])
+    asked = {**vars(scope), "owner": owner, "start": start, "since": middle, "end": end}
+    now: dict[Any, int] = {}
+    before: dict[Any, int] = {}
+    for is_before, part, count in connection.execute(_won(by, _narrowed(scope)), asked):
+        (before if is_before else now)[part] = count
+    return now, before
+
+
+@lru_cache(maxsize=256)
+def _won(by: str, narrowed: tuple[str, ...]) -> Select[Any]:
+    """Customers one venture won between two moments; built once for each shape of question."""
+    moment = customers.c.acquired_at
+    is_before = moment < bindparam("since", type_=UtcDateTime)
+    return (
+        select(is_before, GROUPS[by], func.count())
+        .select_from(_won_through())
+        .where(
+            customers.c.venture_id == bindparam("owner"),
+            moment >= bindparam("start", type_=UtcDateTime),
+            moment < bindparam("end", type_=UtcDateTime),
+            *_any(narrowed).lines(),
+        )
+        .group_by(is_before, GROUPS[by])
+    )
 
 
 def _new_customers_by_day(connection: Connection, conditions: list[ColumnElement[bool]]) -> dict[Any, int]:

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Connection,
@@ -17,8 +18,10 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     func,
     select,
+    type_coerce,
 )
 
 from engines.terms import Period
@@ -115,9 +118,12 @@ _VENTURE = (
 )
 
 
+_ONE_VENTURE = select(*_VENTURE).where(ventures.c.id == bindparam("wanted"))
+
+
 def venture(connection: Connection, venture_id: int) -> Venture | None:
     """One venture, None when it is gone."""
-    row = connection.execute(select(*_VENTURE).where(ventures.c.id == venture_id)).first()
+    row = connection.execute(_ONE_VENTURE, {"wanted": venture_id}).first()
     return None if row is None else Venture(*row)
 
 
@@ -148,30 +154,31 @@ class Rates:
         self.quote = quote
         self._connection = connection
         self._period = period
-        self._known: dict[str, tuple[list[date], list[Decimal]]] = {}
+        self._known: dict[str, tuple[list[date], list[int]]] = {}
 
     def convert(self, amount: Decimal, base: str, day: date) -> Decimal:
         """``amount`` of ``day`` in the quote currency, not rounded. Raises `RateMissingError`."""
-        return amount if base == self.quote else amount * self._rate(base, day)
+        if base == self.quote:
+            return amount
+        return amount * Decimal(self.scaled(base, day)).scaleb(RATE_EXPONENT)
 
     def scaled(self, base: str, day: date) -> int:
         """The day's rate as a whole number of ten to the `RATE_EXPONENT`. Raises `RateMissingError`."""
-        return int(self._rate(base, day).scaleb(-RATE_EXPONENT))
-
-    def _rate(self, base: str, day: date) -> Decimal:
-        if base not in self._known:
-            self._known[base] = self._load(base)
-        days, rates = self._known[base]
+        known = self._known.get(base)
+        if known is None:
+            known = self._known[base] = self._load(base)
+        days, rates = known
         at = bisect_right(days, day)
         if not at:
             raise RateMissingError(base, self.quote, day)
         return rates[at - 1]
 
-    def _load(self, base: str) -> tuple[list[date], list[Decimal]]:
+    def _load(self, base: str) -> tuple[list[date], list[int]]:
         table = exchange_rates.c
         pair = and_(table.base == base, table.quote == self.quote)
         before = select(func.max(table.day)).where(pair, table.day <= self._period.start).scalar_subquery()
         first = func.coalesce(before, self._period.start)
-        query = select(table.day, table.rate).where(pair, table.day.between(first, self._period.end))
+        rate = type_coerce(table.rate, BigInteger)
+        query = select(table.day, rate).where(pair, table.day.between(first, self._period.end))
         found = self._connection.execute(query.order_by(table.day)).all()
-        return [row.day for row in found], [row.rate for row in found]
+        return [day for day, _ in found], [whole for _, whole in found]

@@ -19,6 +19,7 @@ from assistant.reporting import (
     figure,
     freshness,
     measured,
+    measured_with_before,
     portfolio_or,
     report,
     rounded,
@@ -494,8 +495,7 @@ def explain_change(asked: ExplainChange, context: Context) -> Answer[ChangeRepor
         )
     subject = _subject(context, asked.venture, asked.campaign)
     chosen = window(context, subject.scope, asked.period)
-    now = measured(context, subject, chosen.period, "channel")
-    before = measured(context, subject, chosen.period.before(), "channel")
+    now, before = measured_with_before(context, subject, chosen.period, "channel")
     change = explain(asked.metric, before.parts, now.parts)
     if isinstance(change, Refusal):
         raise Problem(change.code, f"{wording.sentence(change.reason)}.", f"{wording.sentence(change.cure)}.")

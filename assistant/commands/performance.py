@@ -413,6 +413,5 @@ def campaign_subject(context: Context, campaign: Campaign, label: str, channel: 
         raise Problem("no_such_line", f"{label} has no {_label(channel)} line.", f"It has {has}.")
     name = label if channel is None else f"{_label(channel)} in {label}"
     owner = context.owner(campaign)
-    return Subject(
-        name, Scope(campaign_id=campaign.id, channel=channel), campaign.currency, owner.gross_margin
-    )
+    scope = Scope(owner.id, campaign.id, channel, owner.time_zone)
+    return Subject(name, scope, campaign.currency, owner.gross_margin)

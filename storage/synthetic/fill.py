@@ -125,6 +125,7 @@ def fill(
         run = _Run(Writer(connection), counts, seed, as_of, now, truth, progress)
         run.write_all()
         digest = run.writer.finish()
+    database.settle()
     written = dict(run.writer.counts)
     return Filled(
         counts=written,
