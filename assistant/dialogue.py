@@ -239,7 +239,7 @@ class Dialogue:
             raise Problem("negated", "You said not to, so I changed nothing.")
         self._refuse_two_at_once(reading, scene)
         try:
-            slots = slots_from(command, reading.entities, reading.text)
+            slots = _filled(command, reading)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
         slots = _meant(command, slots, turn.memory, reading.text)
@@ -347,6 +347,13 @@ class Dialogue:
             choices=problem.choices,
             status=Status.UNKNOWN,
         )
+
+
+def _filled(command: type[Command], reading: Reading) -> dict[str, Any]:
+    """The slots a reading fills: by its entities, or as its reader says."""
+    if reading.arguments is not None:
+        return dict(reading.arguments)
+    return slots_from(command, reading.entities, reading.text)
 
 
 class _Locks:

@@ -1,5 +1,6 @@
 """What a reader makes of an utterance."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -57,13 +58,23 @@ class Reading:
     reader: str = "embedded"
     notes: tuple[str, ...] = field(default=())
     """Why other readers did not answer."""
+    arguments: Mapping[str, Any] | None = None
+    """The slots by name, as a reader gives them that fills slots itself; they are checked like anybody's."""
+
+
+class ReaderUnavailableError(Exception):
+    """A reader cannot answer now; the message says why, in a few words fit for the audit trail."""
 
 
 class Reader(Protocol):
-    """Turns text into a `Reading`. Readers never act and never raise on any text."""
+    """Turns text into a `Reading`. Readers never act, and raise on no text."""
 
     name: str
 
     def read(self, text: str, scene: Scene) -> Reading:
-        """Understand ``text`` as said by somebody in ``scene``."""
+        """Understand ``text`` as said by somebody in ``scene``.
+
+        Raises `ReaderUnavailableError` where it depends on something else that does not answer; the embedded
+        reader never does.
+        """
         ...
