@@ -9,6 +9,7 @@ PARTS = (
     ("turns", "--turns", "100000"),
     ("kills",),
     ("understanding",),
+    ("held_out",),
 )
 
 
