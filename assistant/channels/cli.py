@@ -14,7 +14,7 @@ from rich.console import Console
 
 from assistant.channels.backup import backup, restore
 from assistant.channels.importing import import_file
-from assistant.channels.nlu import measure_reader
+from assistant.channels.nlu import lint_sentences, measure_reader
 from assistant.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -31,12 +31,15 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-nlu = typer.Typer(help="Train and measure the embedded reader.", no_args_is_help=True)
+nlu = typer.Typer(
+    help="Train and measure the embedded reader, and check its sentences.", no_args_is_help=True
+)
 user = typer.Typer(help="People and their tokens.", no_args_is_help=True)
 cli.add_typer(nlu, name="nlu")
 cli.add_typer(user, name="user")
 cli.command("import")(import_file)
 nlu.command("test")(measure_reader)
+nlu.command("lint")(lint_sentences)
 cli.command()(backup)
 cli.command()(restore)
 

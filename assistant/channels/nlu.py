@@ -1,4 +1,4 @@
-"""`gtm nlu test`: how well the embedded reader learns somebody's training data."""
+"""`gtm nlu test` and `gtm nlu lint`: how well training data is learned, and what is wrong with it."""
 
 import json
 import sys
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from intents.evaluation import Scores, Sentence
     from intents.readers.foreign import ForeignReader
 
+FAULTY = 1
 FAILED = 2
 
 console = Console()
@@ -91,6 +92,36 @@ def measure_reader(
         sys.stdout.write(json.dumps(asdict(scores)) + "\n")
     else:
         show(scores, console)
+
+
+def lint_sentences(
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder or file of training data; default our own.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+) -> None:
+    """Find faults in the training sentences; status 1 when there are any; docs/understanding.md explains."""
+    from assistant.documents import catalogue
+    from intents.linting import lint
+    from intents.readers.embedded import DATA
+    from intents.training import TrainingError
+
+    path = data or DATA
+    if not path.exists():
+        _fail(f"{path}: no such file or folder")
+    try:
+        found = lint(path, catalogue())
+    except (TrainingError, OSError) as error:
+        _fail(str(error))
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(one) for one in found]) + "\n")
+    else:
+        for one in found:
+            place = f"{one.file}:{one.line}" if one.line else str(path)
+            sys.stdout.write(f"{place}: {one.code}: {one.message}\n")
+        errors.print(f"{len(found)} findings" if found else "no findings", highlight=False)
+    if found:
+        raise typer.Exit(FAULTY)
 
 
 def resident_mb() -> float:
