@@ -7,14 +7,17 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from intents.readers.classifier import LinearClassifier
+from intents.readers.deep import Deep
 from intents.readers.features import Block, Features
 from intents.readers.gate import Gate
+from intents.readers.meaning import MeaningClassifier
 from intents.readers.model import Model
 
 _CODE = Path(__file__).parents[1]
@@ -62,6 +65,7 @@ def _arrays(model: Model) -> dict[str, Any]:
         "gate": [model.gate.intercept, model.gate.temperature, model.gate.threshold],
     }
     return {
+        **_deep_arrays(model.deep),
         "plain": np.frombuffer(json.dumps(plain).encode(), dtype=np.uint8),
         "weights": model.classifier.weights,
         "intercepts": model.classifier.intercepts,
@@ -81,4 +85,30 @@ def _model(arrays: dict[str, Any]) -> Model:
         raise ValueError("the parts of the model do not fit together")
     gate = Gate(arrays["gate_weights"], arrays["gate_extra"], *plain["gate"])
     kinds = {intent: tuple(kinds) for intent, kinds in plain["kinds"].items()}
-    return Model(features, classifier, gate, kinds, frozenset(plain["known"]), plain["is_delexical"])
+    known = frozenset(plain["known"])
+    return Model(features, classifier, gate, kinds, known, plain["is_delexical"], _deep(arrays))
+
+
+_PARTS = tuple(field.name for field in fields(MeaningClassifier))
+
+
+def _deep_arrays(deep: Deep | None) -> dict[str, Any]:
+    if deep is None:
+        return {}
+    return {
+        "deep": np.array([deep.temperature, deep.threshold, deep.sure]),
+        "deep_judgement": deep.judgement,
+        **{f"intents_{part}": getattr(deep.intents, part) for part in _PARTS},
+        **({} if deep.scope is None else {f"scope_{part}": getattr(deep.scope, part) for part in _PARTS}),
+    }
+
+
+def _deep(arrays: dict[str, Any]) -> Deep | None:
+    if "deep" not in arrays:
+        return None
+    temperature, threshold, sure = map(float, arrays["deep"])
+    intents = MeaningClassifier(**{part: arrays[f"intents_{part}"] for part in _PARTS})
+    scope = None
+    if "scope_words" in arrays:
+        scope = MeaningClassifier(**{part: arrays[f"scope_{part}"] for part in _PARTS})
+    return Deep(intents, temperature, scope, arrays["deep_judgement"], threshold, sure)

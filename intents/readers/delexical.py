@@ -16,6 +16,40 @@ _REASON = re.compile(r"[\s,;]+because\b.*", re.IGNORECASE)
 """Why somebody wants something tells nothing about what is wanted."""
 
 
+_IN_WORDS = {
+    "venture": "the company",
+    "campaign": "the campaign",
+    "influencer": "the influencer",
+    "person": "anna",
+    "category": "fitness",
+    "name": "something",
+    "period": "last month",
+    "money": "ten thousand dollars",
+    "percent": "ten percent",
+    "count": "ten thousand",
+    "range": "between ten and twenty thousand",
+    "proposal": "number three",
+    "channel": "email",
+    "metric": "revenue",
+    "platform": "instagram",
+    "file": "the file",
+    "model": "the linear model",
+    "currency": "dollars",
+    "stage": "growth stage",
+}
+"""Everyday words for the kinds, for a reader that knows English rather than placeholders."""
+_PLACEHOLDER = re.compile(r"\bx([a-z_]+)\b")
+
+
+def in_words(view: str) -> str:
+    """A delexicalized text as somebody might say it, without any name or number of the utterance."""
+    return _PLACEHOLDER.sub(_word, view)
+
+
+def _word(match: re.Match[str]) -> str:
+    return _IN_WORDS.get(match.group(1), match.group(1).replace("_", " "))
+
+
 def placeholder(kind: str) -> str:
     """The word that stands for an entity of a kind; no English word looks like it. New names are unknown."""
     return UNKNOWN_NAME if kind == "name" else f"x{kind}"

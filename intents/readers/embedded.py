@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from intents import lexicon
+from intents.encoder import SentenceEncoder
 from intents.readers import cache
 from intents.readers.entities import explain
 from intents.readers.layer import Layer
@@ -30,33 +31,37 @@ class EmbeddedReader:
         self.layer = Layer(model.kinds, model.known)
 
     @classmethod
-    def load(cls, cache_dir: Path, *, data_dir: Path = DATA) -> "EmbeddedReader":
+    def load(
+        cls, cache_dir: Path, *, data_dir: Path = DATA, encoder: SentenceEncoder | None = None
+    ) -> "EmbeddedReader":
         """The reader for the sentences in ``data_dir``, from ``cache_dir`` where it was trained before.
 
+        Without an encoder it goes by words alone, which costs some understanding and no more.
         Trains when the cache is missing, damaged, or made from other data or code. A cache that cannot be
         written costs a warning. Raises `TrainingError` for data that cannot be read.
         """
-        path = cache_dir / f"embedded-{cache.fingerprint(files(data_dir))}.npz"
+        kind = "words" if encoder is None else "meaning"
+        path = cache_dir / f"embedded-{kind}-{cache.fingerprint(files(data_dir))}.npz"
         model = cache.restore(path)
         if model is None:
-            model = train(load(data_dir))
+            model = train(load(data_dir), encoder)
             try:
                 cache.store(model, path)
             except OSError as error:
                 log.warning("the trained model cannot be kept in %s: %s", cache_dir, error)
-        return cls(model)
+        return cls(model.using(encoder))
 
     def read(self, text: str, scene: Scene) -> Reading:
         """Understand ``text`` as said by somebody in ``scene``."""
         heard = text[:LONGEST_TEXT]
         explained = explain(heard, scene)
-        features, probabilities, in_scope = self.model.judge(self.model.view(explained))
+        judged = self.model.judge(self.model.view(explained))
         ranking = tuple(
-            (self.model.classifier.classes[index], float(probabilities[index]))
-            for index in (-probabilities).argsort(kind="stable")
+            (self.model.classifier.classes[index], float(judged.probabilities[index]))
+            for index in (-judged.probabilities).argsort(kind="stable")
         )
         is_fragment = explained.words.is_fragment() or _is_answer(heard)
-        is_inside = is_fragment or (in_scope >= self.model.gate.threshold and len(features.columns) > 0)
+        is_inside = is_fragment or (judged.in_scope >= judged.threshold and judged.has_known_words)
         intent, confidence = ranking[0]
         return Reading(
             text=text,
@@ -64,7 +69,7 @@ class EmbeddedReader:
             confidence=confidence,
             entities=self.layer.entities(intent, explained, is_fragment, scene.names),
             ranking=ranking,
-            in_scope=max(in_scope, self.model.gate.threshold) if is_fragment else in_scope,
+            in_scope=max(judged.in_scope, judged.threshold) if is_fragment else judged.in_scope,
             unknown=tuple(heard[start:end] for start, end in explained.unknown),
             is_fragment=is_fragment,
             reader=self.name,

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
+from intents.encoder import SentenceEncoder
 from intents.evaluation import Sentence
 from intents.readers.embedded import LONGEST_TEXT
 from intents.readers.features import Floats
 from intents.readers.learning import train
-from intents.readers.model import Model, decisiveness, freshness
+from intents.readers.measures import decisiveness, freshness
+from intents.readers.model import Model
 from intents.readers.phrases import Phrases, pieces_of
 from intents.readers.sentences import OUT_OF_SCOPE
 from intents.readers.tagger import Tag, Tagger, train_tagger
@@ -29,6 +31,7 @@ GATE_COST = 0.3
 HELD_OUT_EVERY = 5
 """Without validation sentences every fifth of each intent is held out to choose the threshold."""
 _MARGIN_SHARE = 0.5
+_SCOPE_SHARE = 0.25
 _SURE = 0.9
 _LEAST_SEEN = 5
 
@@ -63,7 +66,7 @@ class ForeignReader:
         """Understand ``text``; ``ranking`` tells what it would be without the gate."""
         heard = text[:LONGEST_TEXT]
         look = _look(self.model, heard)
-        probabilities = self.model.classifier.probabilities(look.scores)
+        probabilities = look.probabilities
         order = (-probabilities).argsort(kind="stable")
         ranking = tuple((self.model.classifier.classes[at], float(probabilities[at])) for at in order)
         passes = look.has_known_words and look.certainty >= self.threshold
@@ -100,6 +103,7 @@ def learn(
     *,
     out_of_scope: Collection[str] = OUT_OF_SCOPE_NAMES,
     gate_cost: float = GATE_COST,
+    encoder: SentenceEncoder | None = None,
 ) -> ForeignReader:
     """Learn from the training data in ``folder``; intents in ``out_of_scope`` teach what to refuse.
 
@@ -112,8 +116,8 @@ def learn(
     plain = [
         Example(OUT_OF_SCOPE if one.intent in out_of_scope else one.intent, one.text) for one in examples
     ]
-    model = train(plain)
-    judged = _held_out(plain) if validation is None else judge(model, validation)
+    model = train(plain, encoder)
+    judged = _held_out(plain, encoder) if validation is None else judge(model, validation)
     phrases = Phrases(lists, examples)
     return ForeignReader(
         model=model,
@@ -131,10 +135,13 @@ def learn_apart(
     *,
     out_of_scope: Collection[str] = OUT_OF_SCOPE_NAMES,
     gate_cost: float = GATE_COST,
+    encoder: SentenceEncoder | None = None,
 ) -> ForeignReader:
     """`learn` in a process of its own, so that this one never holds what only training needs."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        task = pool.submit(learn, folder, validation, out_of_scope=out_of_scope, gate_cost=gate_cost)
+        task = pool.submit(
+            learn, folder, validation, out_of_scope=out_of_scope, gate_cost=gate_cost, encoder=encoder
+        )
         try:
             return task.result()
         except BrokenProcessPool as error:
@@ -176,25 +183,31 @@ class _Look:
     """What the model says of a text before the gate."""
 
     scores: Floats
+    probabilities: Floats
     certainty: float
-    """What the gate compares with its threshold: the best intent's score plus half the gate's margin."""
+    """What the gate compares with its threshold: the best intent's score plus a share of the margin."""
     in_scope: float
     has_known_words: bool
 
 
 def _look(model: Model, text: str) -> _Look:
     features = model.features.transform(text)
+    if model.deep is not None:
+        look = model.look(text, features)
+        certainty = float(look.scores.max()) + _SCOPE_SHARE * look.margin
+        return _Look(look.scores, look.probabilities, certainty, look.in_scope, len(features.columns) > 0)
     scores = model.classifier.scores(features)
     measures = [*freshness(text, model.known), *decisiveness(scores)]
     return _Look(
         scores,
+        model.classifier.probabilities(scores),
         float(scores.max()) + _MARGIN_SHARE * model.gate.margin(features, measures),
         model.gate.in_scope(features, measures),
         len(features.columns) > 0,
     )
 
 
-def _held_out(plain: Sequence[Example]) -> list[Judgement]:
+def _held_out(plain: Sequence[Example], encoder: SentenceEncoder | None) -> list[Judgement]:
     """The held-out part of every intent, read by a model that learned from the rest."""
     seen: dict[str, int] = {}
     kept: list[Example] = []
@@ -203,7 +216,7 @@ def _held_out(plain: Sequence[Example]) -> list[Judgement]:
         seen[one.intent] = seen.get(one.intent, 0) + 1
         (held if seen[one.intent] % HELD_OUT_EVERY == 0 else kept).append(one)
     sentences = [Sentence(one.text, None if one.intent == OUT_OF_SCOPE else one.intent) for one in held]
-    return judge(train(kept), sentences) if sentences else []
+    return judge(train(kept, encoder), sentences) if sentences else []
 
 
 def _synonyms(examples: Sequence[Example]) -> dict[str, str]:

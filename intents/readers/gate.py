@@ -41,8 +41,10 @@ def open_gate(size: int, measures: int) -> Gate:
 
 def train_gate(
     words: Any, extra: Floats, is_inside: Sequence[bool], is_typical: Sequence[bool], groups: Sequence[int]
-) -> Gate:
+) -> tuple[Gate, Floats]:
     """Learn the line, its calibration and its threshold by cross-validation.
+
+    Also gives each sentence's probability of being in scope by a gate that has not seen it.
 
     ``words`` is the sparse matrix of the sentences, ``extra`` their other measures. The threshold is set on
     the typical ones: a sentence that shares few words with any other is learned by heart, and says nothing
@@ -53,7 +55,7 @@ def train_gate(
     targets = np.array(is_inside, dtype=int)
     size = words.shape[1]
     if targets.min() == targets.max():
-        return open_gate(size, extra.shape[1])
+        return open_gate(size, extra.shape[1]), np.ones(len(targets))
     matrix = csr_matrix(hstack([words, csr_matrix(extra)]))
     folds = np.array(groups) % FOLDS
     scores = np.zeros(len(targets))
@@ -67,7 +69,8 @@ def train_gate(
     typical = inside & np.array(is_typical)
     threshold = float(np.quantile(scores[typical if typical.any() else inside], 1 - KEPT))
     weights, intercept = _fit(matrix, targets)
-    return Gate(weights[:size], weights[size:], intercept, temperature, _sigmoid(threshold / temperature))
+    gate = Gate(weights[:size], weights[size:], intercept, temperature, _sigmoid(threshold / temperature))
+    return gate, 1 / (1 + np.exp(-np.clip(scores / temperature, -50, 50)))
 
 
 def _fit(matrix: Any, targets: Any) -> tuple[Floats, float]:

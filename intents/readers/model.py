@@ -1,16 +1,30 @@
-"""The embedded reader's model, used with NumPy alone; `learning` makes it."""
+"""The embedded reader's model, used with NumPy and the encoder alone; `learning` makes it."""
 
-import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import numpy as np
-
+from intents.encoder import SentenceEncoder
 from intents.readers.classifier import LinearClassifier
-from intents.readers.delexical import delexicalize
+from intents.readers.deep import Deep, Look
+from intents.readers.delexical import delexicalize, in_words
 from intents.readers.entities import Explained
 from intents.readers.features import Features, Floats, Sparse
 from intents.readers.gate import Gate
+from intents.readers.measures import decisiveness, freshness
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the model makes of a text."""
+
+    probabilities: Floats
+    """Of every intent, in the order of the classifier's classes."""
+    in_scope: float
+    """The probability of being in scope."""
+    threshold: float
+    """The least such probability that passes."""
+    has_known_words: bool
+    by: str
+    """``words`` where these settled it, ``meaning`` after a second look."""
 
 
 @dataclass(frozen=True)
@@ -27,32 +41,33 @@ class Model:
 
     is_delexical: bool = True
     """Whether entities are replaced by their kinds; not where the training data marks none."""
+    deep: Deep | None = None
+    """The second look, where it was learned."""
+    encoder: SentenceEncoder | None = None
+
+    def using(self, encoder: SentenceEncoder | None) -> "Model":
+        """The same model with the encoder its second look was learned with."""
+        return replace(self, encoder=encoder)
 
     def view(self, explained: Explained) -> str:
         """The text as the model wants it."""
         return delexicalize(explained) if self.is_delexical else explained.words.text
 
-    def judge(self, text: str) -> tuple[Sparse, Floats, float]:
-        """A text's features, the probability of every intent, and that of being in scope."""
+    def judge(self, text: str) -> Judged:
+        """The probability of every intent, and that of being in scope."""
         features = self.features.transform(text)
         scores = self.classifier.scores(features)
+        probabilities = self.classifier.probabilities(scores)
         measures = [*freshness(text, self.known), *decisiveness(scores)]
-        return features, self.classifier.probabilities(scores), self.gate.in_scope(features, measures)
+        in_scope, is_known = self.gate.in_scope(features, measures), len(features.columns) > 0
+        if self.deep is None or min(in_scope, float(probabilities.max())) >= self.deep.sure:
+            return Judged(probabilities, in_scope, self.gate.threshold, is_known, "words")
+        look = self.look(text, features)
+        return Judged(look.probabilities, look.in_scope, self.deep.threshold, is_known, "meaning")
 
-
-def freshness(text: str, known: Collection[str]) -> tuple[float, float]:
-    """How many words, as a share and as a number up to 4, none of our sentences knows."""
-    words = words_of(text)
-    fresh = sum(word not in known for word in words)
-    return fresh / max(len(words), 1), min(fresh, 4) / 4
-
-
-def decisiveness(scores: Floats) -> tuple[float, float]:
-    """How well the best intent fits, and how far it is ahead of the next."""
-    second, best = np.partition(scores, -2)[-2:]
-    return float(best), float(best - second)
-
-
-def words_of(text: str) -> list[str]:
-    """The words of a delexicalized text, lower case."""
-    return re.findall(r"\w+", text.lower())
+    def look(self, text: str, features: Sparse) -> Look:
+        """The second look, whatever the first says; for models that learned one."""
+        if self.deep is None or self.encoder is None:
+            raise ValueError("this model takes no second look")
+        vector = self.encoder.describe([in_words(text) if self.is_delexical else text])[0]
+        return self.deep.look(features, vector, text, self.known)

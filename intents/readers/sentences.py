@@ -8,7 +8,7 @@ from datetime import date
 from intents.names import Name, Names
 from intents.readers.delexical import UNKNOWN_NAME, delexicalize, placeholder
 from intents.readers.entities import LIVE_NAMES, explain
-from intents.readers.model import words_of
+from intents.readers.measures import words_of
 from intents.reading import Scene
 from intents.training import Example
 

@@ -1,0 +1,152 @@
+"""The second look at an utterance: by what it means, for what its words alone do not settle."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from intents.encoder import SentenceEncoder
+from intents.readers.classifier import best_temperature, softmax
+from intents.readers.features import Floats, Sparse
+from intents.readers.meaning import MeaningClassifier, Vectors, train_meaning
+from intents.readers.measures import decisiveness, freshness
+
+FOLDS = 3
+"""Folds of the cross-validation that calibrates; sentences and their variants share one."""
+MOST_ERRORS = 0.002
+"""Share of the utterances settled by their words alone that may be settled wrongly."""
+_LEVELS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+_NEVER = 1.1
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a second look says."""
+
+    scores: Floats
+    """How well each intent fits, in the order of the classifier's classes."""
+    probabilities: Floats
+    in_scope: float
+    """Probability of being in scope, were both equally common."""
+    margin: float
+    """How far inside the scope's line the utterance is."""
+
+
+@dataclass(frozen=True)
+class Deep:
+    """Classifiers by meaning, learned elsewhere."""
+
+    intents: MeaningClassifier
+    temperature: float
+    scope: MeaningClassifier | None
+    """In scope or not; None where no sentence out of scope was learned from."""
+    judgement: Floats
+    """Weights of `measures` and, last, an intercept: the log-odds of being in scope."""
+    threshold: float
+    """The least probability of being in scope that passes."""
+    sure: float
+    """Where both probabilities by words are at least this, no second look is taken."""
+
+    def look(self, features: Sparse, vector: Vectors, words: str, known: Collection[str]) -> Look:
+        """Look at an utterance, given its row of `SentenceEncoder.describe`."""
+        scores = self.intents.scores(features, vector)
+        margin = 1.0 if self.scope is None else float(self.scope.scores(features, vector)[0])
+        found = measures(scores, margin, words, known)
+        log_odds = float(np.dot(self.judgement[:-1], found) + self.judgement[-1])
+        in_scope = float(1 / (1 + np.exp(-np.clip(log_odds, -50, 50))))
+        return Look(scores, softmax(scores / self.temperature), in_scope, margin)
+
+
+def measures(scores: Floats, margin: float, words: str, known: Collection[str]) -> list[float]:
+    """What tells whether an utterance is in scope."""
+    return [*decisiveness(scores), margin, *freshness(words, known)]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Sentences to learn from: lists and rows in one order."""
+
+    texts: Sequence[str]
+    matrix: Any
+    """TF-IDF, a sparse row a sentence."""
+    vectors: Vectors
+    """Rows of `SentenceEncoder.describe`."""
+    targets: Any
+    """Numbers of the intents, -1 for out of scope."""
+    groups: Any
+    """The sentence each variant comes from."""
+    fresh: Floats
+    """Rows of `freshness`, as the other sentences know the words."""
+    is_typical: Any
+    """Which sentences set the threshold."""
+    by_words: tuple[Floats, Floats]
+    """What the first look says of each by a model that never saw it: the probability of its likeliest
+    intent, negative where that is wrong, and that of being in scope."""
+
+
+def train_deep(lesson: Lesson) -> Deep:
+    """Learn both classifiers, their calibration and what may be settled without them."""
+    targets, inside = lesson.targets, lesson.targets >= 0
+    folds = lesson.groups % FOLDS
+    has_outside = not inside.all()
+    scores = np.zeros((len(targets), int(targets.max()) + 1))
+    margins = np.ones(len(targets))
+    for fold in range(FOLDS):
+        seen, held = folds != fold, folds == fold
+        if len(set(targets[seen & inside])) < scores.shape[1]:
+            continue
+        part = _trained(lesson, seen & inside, targets)
+        scores[held] = part.all_scores(lesson.matrix[held], lesson.vectors[held])
+        if has_outside:
+            gate = _trained(lesson, seen, inside.astype(int), is_balanced=True)
+            margins[held] = gate.all_scores(lesson.matrix[held], lesson.vectors[held])[:, 0]
+    judgement, threshold = _judgement(lesson, scores, margins) if has_outside else (np.zeros(6), 0.0)
+    everything = np.ones(len(targets), dtype=bool)
+    return Deep(
+        intents=_trained(lesson, inside, targets),
+        temperature=best_temperature(scores[inside], targets[inside]),
+        scope=_trained(lesson, everything, inside.astype(int), is_balanced=True) if has_outside else None,
+        judgement=judgement,
+        threshold=threshold,
+        sure=_sure(lesson),
+    )
+
+
+def _trained(lesson: Lesson, rows: Any, targets: Any, *, is_balanced: bool = False) -> MeaningClassifier:
+    return train_meaning(lesson.matrix[rows], lesson.vectors[rows], targets[rows], is_balanced=is_balanced)
+
+
+def _judgement(lesson: Lesson, scores: Floats, margins: Floats) -> tuple[Floats, float]:
+    """The log-odds' weights, and the threshold at which as large a share is wrongly refused as let in."""
+    from sklearn.linear_model import LogisticRegression
+
+    inside = lesson.targets >= 0
+    best = np.array([decisiveness(row) for row in scores])
+    rows = np.hstack([best, margins[:, None], lesson.fresh])
+    model = LogisticRegression(class_weight="balanced", C=10.0, max_iter=1000).fit(rows, inside)
+    chances = model.predict_proba(rows)[:, 1]
+    ours = np.sort(chances[inside & lesson.is_typical])
+    others = np.sort(chances[~inside & lesson.is_typical])
+    levels = np.unique(np.concatenate([ours, others]))
+    refused = np.searchsorted(ours, levels) / max(len(ours), 1)
+    let_in = 1 - np.searchsorted(others, levels) / max(len(others), 1)
+    threshold = float(levels[int(np.argmin(np.maximum(refused, let_in)))])
+    return np.append(model.coef_[0], model.intercept_[0]), threshold
+
+
+def _sure(lesson: Lesson) -> float:
+    chance, in_scope = lesson.by_words
+    for level in _LEVELS:
+        settled = (np.abs(chance) >= level) & (in_scope >= level)
+        wrong = settled & ((chance < 0) | (lesson.targets < 0))
+        if settled.any() and wrong.sum() <= MOST_ERRORS * settled.sum():
+            return level
+    return _NEVER
+
+
+def vectors_of(encoder: SentenceEncoder, texts: Sequence[str]) -> Vectors:
+    """A row of `SentenceEncoder.describe` a text; what is said twice is encoded once."""
+    places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+    rows = encoder.describe(list(places))
+    return rows[[places[text] for text in texts]]
