@@ -10,6 +10,7 @@ PARTS = (
     ("kills",),
     ("understanding",),
     ("held_out",),
+    ("hostile_text",),
 )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _POSSESSIVE = re.compile(r"['’]s\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+(?:['’](?!s\b)[^\W_]+)*", re.IGNORECASE)
 
-MOST_WINDOWS = 200
+MOST_WINDOWS = 100
 """Word windows of one utterance that are compared with misspelled names."""
 _LONGEST_SAID = 200
 _MOST_SHARING = 6

@@ -15,8 +15,8 @@ from intents.training import files, load
 
 log = logging.getLogger(__name__)
 
-LONGEST_TEXT = 2000
-"""Characters of an utterance that are read; the rest is ignored."""
+LONGEST_TEXT = 1000
+"""Characters of an utterance that are read, more than a minute of speech; the rest is ignored."""
 DATA = Path(__file__).parents[1] / "data"
 """The training sentences of every command."""
 

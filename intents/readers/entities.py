@@ -27,6 +27,8 @@ _BEFORE_PROPOSALS = re.compile(
     r"[\s.#]*(?:number\s+)?$",
     re.IGNORECASE,
 )
+_LONGEST_BEFORE_PROPOSALS = 60
+"""Characters before a number in which such a word is looked for."""
 
 _COMPARING = re.compile(r"\b(?:compar\w*|differen\w+|better|worse)\b", re.IGNORECASE)
 _FROM = re.compile(r"\bfrom\b", re.IGNORECASE)
@@ -87,7 +89,8 @@ def _numbered(match: EntityMatch, text: str) -> EntityMatch:
         return match
     if not isinstance(match.value, int) or match.value > MOST_PROPOSALS or match.text[-1:] in "kKmM":
         return match
-    return replace(match, entity="proposal") if _BEFORE_PROPOSALS.search(text[: match.start]) else match
+    before = text[max(0, match.start - _LONGEST_BEFORE_PROPOSALS) : match.start]
+    return replace(match, entity="proposal") if _BEFORE_PROPOSALS.search(before) else match
 
 
 def _resolved(candidates: list[EntityMatch]) -> list[EntityMatch]:

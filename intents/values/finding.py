@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from intents.reading import EntityMatch
@@ -35,19 +36,21 @@ _BEFORE_YEARS = _BEFORE_DATES - {"to", "by", "on"}
 _UNKNOWN_PARTS = frozenset({"third", "thirds", "sixth", "seventh", "eighth", "ninth"})
 """Parts we have no exact number for: "a third of a million" is no million."""
 _NO_VALUES = frozenset({"one", "a", "an", "zero", "oh"})
+MOST_VALUES = 60
+"""Values of one utterance that are found; whoever says more of them says nothing we act on."""
 
 _Found = tuple[str, Any, int]
 
 
 def find(text: str, today: date, fiscal_year_start: int = 1) -> list[EntityMatch]:
-    """Every value in ``text``, none overlapping another, the longest winning.
+    """The first `MOST_VALUES` values in ``text``, none overlapping another, the longest winning.
 
     Kinds: period, money, percent, range and count (a bare number: int, or Decimal with a fraction). An
     impossible date is a period whose value is the `ImpossibleDate`.
     """
     source = tokenize(text[:LONGEST_TEXT])
     clock = Clock(today, fiscal_year_start)
-    return [_entity(source, at, found, clock, text) for at, found in _walk(source)]
+    return [_entity(source, at, found, clock, text) for at, found in islice(_walk(source), MOST_VALUES)]
 
 
 def _walk(source: Source) -> Iterator[tuple[int, _Found]]:
