@@ -14,9 +14,7 @@ from intents.readers.measures import decisiveness, freshness
 
 FOLDS = 3
 """Folds of the cross-validation that calibrates; sentences and their variants share one."""
-MOST_ERRORS = 0.002
-"""Share of the utterances settled by their words alone that may be settled wrongly."""
-_LEVELS = (0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
+_LEVELS = (0.95, 0.97, 0.98, 0.99, 0.995)
 _NEVER = 1.1
 
 
@@ -109,7 +107,7 @@ def train_deep(lesson: Lesson) -> Deep:
         scope=_trained(lesson, everything, inside.astype(int), is_balanced=True) if has_outside else None,
         judgement=judgement,
         threshold=threshold,
-        sure=_sure(lesson),
+        sure=_sure(lesson, _misjudged(lesson, scores, margins, judgement, threshold)),
     )
 
 
@@ -135,12 +133,26 @@ def _judgement(lesson: Lesson, scores: Floats, margins: Floats) -> tuple[Floats,
     return np.append(model.coef_[0], model.intercept_[0]), threshold
 
 
-def _sure(lesson: Lesson) -> float:
+def _chances(scores: Floats, margins: Floats, fresh: Floats, judgement: Floats) -> Floats:
+    rows = np.hstack([np.array([decisiveness(row) for row in scores]), margins[:, None], fresh])
+    result: Floats = 1 / (1 + np.exp(-np.clip(rows @ judgement[:-1] + judgement[-1], -50, 50)))
+    return result
+
+
+def _misjudged(lesson: Lesson, scores: Floats, margins: Floats, judgement: Floats, threshold: float) -> Any:
+    """Which sentences the second look would answer wrongly, refusals among them."""
+    is_let_in = _chances(scores, margins, lesson.fresh, judgement) >= threshold
+    is_right = is_let_in & (scores.argmax(axis=1) == lesson.targets)
+    return ~np.where(lesson.targets >= 0, is_right, ~is_let_in)
+
+
+def _sure(lesson: Lesson, misjudged: Any) -> float:
+    """From where on the first look errs no more often than the second would."""
     chance, in_scope = lesson.by_words
     for level in _LEVELS:
         settled = (np.abs(chance) >= level) & (in_scope >= level)
         wrong = settled & ((chance < 0) | (lesson.targets < 0))
-        if settled.any() and wrong.sum() <= MOST_ERRORS * settled.sum():
+        if settled.any() and wrong.sum() <= (settled & misjudged).sum():
             return level
     return _NEVER
 
