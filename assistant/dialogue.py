@@ -3,6 +3,7 @@
 import logging
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -171,6 +172,8 @@ class Dialogue:
     def _confirmed(self, turn: Turn, reading: Reading, waiting: Waiting) -> Reply | None:
         """What a yes or no leads to; None when the turn is about something else."""
         if reading.intent == AFFIRM and not reading.entities:
+            if _PLAIN_YES.fullmatch(reading.text) is None or reading.confidence < SURE:
+                raise Problem("no_plain_yes", "Was that a yes?", 'Say "yes" or "no", and nothing else.')
             return self.bus.confirm(turn, waiting)
         if reading.intent in ABOUT_THE_TALK and reading.intent != "cancel":
             return None
@@ -245,6 +248,9 @@ class Dialogue:
         changes = command.effect is not Effect.READ and not command.may_be_negated
         if changes and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
+        if command.effect is not Effect.READ and _hides(reading.text):
+            message = "There are signs in that which nobody can see, so I changed nothing."
+            raise Problem("hidden_signs", message, "Type it yourself instead of copying it.")
         self._refuse_two_at_once(reading, scene)
         try:
             slots = filled(command, reading)
@@ -440,6 +446,18 @@ _SAME = re.compile(
     re.IGNORECASE,
 )
 """What leads in "do the same for Northwind"."""
+
+_PLAIN_YES = re.compile(r"\W{0,3}(?:[^\W_]+(?:['’][^\W_]+)?[\s,.!]*){1,6}")
+"""A yes that means nothing else: a few words, and no sign a program would write."""
+
+_JOINERS = "\u200c\u200d"
+"""Signs nobody sees that are part of how words and emoji are spelled."""
+
+
+def _hides(text: str) -> bool:
+    """Whether a text holds format characters, in which other words can hide."""
+    return any(sign not in _JOINERS and unicodedata.category(sign) == "Cf" for sign in text)
+
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)
 

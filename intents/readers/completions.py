@@ -104,7 +104,6 @@ def complete(endpoint: Endpoint, body: Mapping[str, Any], seconds: float) -> Com
 
 async def _complete(endpoint: Endpoint, body: Mapping[str, Any], seconds: float) -> Completion:
     key = NO_KEY if endpoint.api_key is None else endpoint.api_key.get_secret_value()
-    too_long = CompletionError(f"took longer than {seconds:.3g} s", is_charged=True)
     try:
         async with (
             asyncio.timeout(seconds),
@@ -113,7 +112,7 @@ async def _complete(endpoint: Endpoint, body: Mapping[str, Any], seconds: float)
         ):
             return await _gathered(stream, endpoint.most_tokens)
     except (TimeoutError, openai.APITimeoutError) as error:
-        raise too_long from error
+        raise CompletionError("took too long", is_charged=True) from error
     except openai.APIStatusError as error:
         raise _refused(error) from error
     except openai.APIConnectionError as error:
