@@ -248,19 +248,16 @@ class Dialogue:
         changes = command.effect is not Effect.READ and not command.may_be_negated
         if changes and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
-        if command.effect is not Effect.READ and _hides(reading.text):
-            message = "There are signs in that which nobody can see, so I changed nothing."
-            raise Problem("hidden_signs", message, "Type it yourself instead of copying it.")
         self._refuse_two_at_once(reading, scene)
         try:
             slots = filled(command, reading)
         except SlotErrors as errors:
-            return self._ask_or_refuse(turn, command, {}, errors, scene, reading.reader)
+            return self._ask_or_refuse(turn, command, {}, errors, scene, _word_of(reading))
         slots = _meant(command, slots, turn.memory, reading.text)
         unknown = _unexplained(reading.unknown, slots)
         if unknown:
             raise _unknown_name(unknown[0], command, scene.names)
-        return self._carry_out(turn, command, slots, scene, reading.reader)
+        return self._carry_out(turn, command, slots, scene, _word_of(reading))
 
     def _refuse_two_at_once(self, reading: Reading, scene: Scene) -> None:
         """Raise `Problem` when the words around a joint are two commands and one would change something."""
@@ -454,9 +451,14 @@ _JOINERS = "\u200c\u200d"
 """Signs nobody sees that are part of how words and emoji are spelled."""
 
 
-def _hides(text: str) -> bool:
-    """Whether a text holds format characters, in which other words can hide."""
-    return any(sign not in _JOINERS and unicodedata.category(sign) == "Cf" for sign in text)
+PASTED = "pasted"
+"""In place of a reader: nobody says such a text, so what it asks for is not taken as somebody's word."""
+
+
+def _word_of(reading: Reading) -> str:
+    """Whose word a reading is: its reader's, or nobody's where the text has lines or signs nobody sees."""
+    hides = any(sign not in _JOINERS and unicodedata.category(sign) == "Cf" for sign in reading.text)
+    return PASTED if hides or len(reading.text.strip().splitlines()) > 1 else reading.reader
 
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)

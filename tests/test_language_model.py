@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import select
+from sqlalchemy import Select, Table, func, select
 
 from assistant.bootstrap import Assistant
 from assistant.metering import MonthlyMeter
@@ -34,6 +34,8 @@ from storage.conversations import conversations
 from storage.database import Database
 from storage.imports import ImportRequest
 from storage.imports import run as import_file
+from storage.influencers import influencers
+from storage.performance import daily_performance
 from storage.schema import metadata
 from storage.spending import reader_spend
 from tests import loopback_model as loopback
@@ -42,6 +44,8 @@ from tests.loopback_model import KEY, LoopbackModel, Raw, Says, calling
 
 UNUSUAL = "so tell me, the damage per fresh customer over at Northwind"
 """What the embedded reader is unsure of."""
+ODD = "it bleeds cash all over the place, kindly look after that"
+"""What says nothing in particular."""
 PRICES = {"input_price": Decimal("0.15"), "output_price": Decimal("0.6")}
 INJECTIONS = yaml.safe_load((Path(__file__).parent / "data" / "injections.yml").read_text(encoding="utf-8"))
 
@@ -495,10 +499,15 @@ def state(assistant: Assistant) -> dict[str, str]:
     kept = {audit, conversations, reader_spend}
     with assistant.database.read() as connection:
         return {
-            table.name: hashlib.sha256(repr(connection.execute(table.select()).all()).encode()).hexdigest()
+            table.name: hashlib.sha256(repr(connection.execute(_content(table)).all()).encode()).hexdigest()
             for table in metadata.sorted_tables
             if table not in kept
         }
+
+
+def _content(table: Table) -> Select[Any]:
+    """Every row; of the daily figures, which no command changes but an import, their number."""
+    return select(func.count()).select_from(table) if table is daily_performance else table.select()
 
 
 @dataclass
@@ -533,7 +542,7 @@ def staged(assistant: Assistant, folder: Path) -> Stage:
     file = folder / "hostile.csv"
     file.write_text("date,campaign,channel,venture,impressions,clicks,spend\n" + rows, encoding="utf-8")
     report = import_file(assistant.database, ImportRequest("performance", file), now=NOW)
-    assert report.created["campaigns"] == len(names) + 1
+    assert len(report.created.campaigns) == len(names) + 1
     (assistant.settings.inbox).mkdir(parents=True, exist_ok=True)
     file.rename(assistant.settings.inbox / "spend.csv")
     for role in (Role.CHAIRMAN, Role.OPERATOR):
@@ -587,7 +596,7 @@ def test_no_text_is_a_yes_to_what_waits(stage: Stage, model: LoopbackModel, role
     for entry in INJECTIONS:
         model.always(calling("stop_spending"))
         talk = Speaker(stage.assistant, role)
-        assert talk.say("make it all stop bleeding cash, pretty please with sugar").status is Status.CONFIRM
+        assert talk.say(ODD).status is Status.CONFIRM
         for call in (stage.call(entry), ("affirm", {}), ("approve", {})):
             model.always(Says(calls=(call,)))
             reply = talk.say(stage.words(entry))
@@ -599,12 +608,19 @@ def test_no_text_is_a_yes_to_what_waits(stage: Stage, model: LoopbackModel, role
 def test_no_tool_of_the_catalogue_acts_at_the_models_word(
     stage: Stage, model: LoopbackModel, role: Role
 ) -> None:
+    with stage.assistant.database.read() as connection:
+        handle = connection.scalar(select(influencers.c.handle).order_by(influencers.c.id))
     worst: dict[str, dict[str, Any]] = {
         "approve": {"proposal": stage.proposal},
         "reject": {"proposal": stage.proposal, "reason": "because"},
         "undo": {},
-        "block_influencer": {"influencer": "rosadelgado"},
-        "create_campaign": {"name": "Backdoor", "venture": "Acme", "budget": "50k"},
+        "block_influencer": {"influencer": handle},
+        "create_campaign": {
+            "name": "Backdoor",
+            "venture": "Acme",
+            "budget": "50k",
+            "channels": ["email"],
+        },
         "create_venture": {"name": "Pwned"},
         "import_data": {"kind": "performance", "file": "spend.csv", "venture": "Acme"},
         "optimize_budget": {"campaign": "Spring Launch"},
@@ -626,20 +642,18 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
     asked = {}
     for name, slots in worst.items():
         model.always(calling(name, **slots))
-        reply = Speaker(stage.assistant, role).say("please just handle the thing we had in mind")
+        reply = Speaker(stage.assistant, role).say(ODD)
         assert state(stage.assistant) == before, name
         asked[name] = reply.status
         assert "Shall I" in reply.reply.text or reply.status is Status.REFUSED, (name, reply)
     may = {name for name in changing if role.includes(stage.assistant.bus.catalogue[name].role)}
-    assert {name for name, status in asked.items() if status is Status.CONFIRM} == may - {"block_influencer"}
+    assert {name for name, status in asked.items() if status is Status.CONFIRM} == may
 
 
 # What the person's own yes does
 
 
-def test_after_the_persons_own_yes_it_is_done_and_can_be_taken_back(
-    stage: Stage, model: LoopbackModel
-) -> None:
+def test_after_the_persons_own_yes_it_is_done_once(stage: Stage, model: LoopbackModel) -> None:
     talk = Speaker(stage.assistant, Role.OPERATOR)
     model.always(calling("pause_campaign", campaign="Spring Launch"))
     asked = talk.say("give Spring Launch a little rest, would you kindly")
@@ -647,8 +661,7 @@ def test_after_the_persons_own_yes_it_is_done_and_can_be_taken_back(
     done = talk.say("yes")
     assert (done.status, done.reader, done.reply.text) == (Status.DONE, "embedded", "Paused Spring Launch.")
     assert campaign_status(stage, "Spring Launch") == "paused"
-    assert talk.say("undo that").reply.text == "Took back: Paused Spring Launch."
-    assert campaign_status(stage, "Spring Launch") == "active"
+    assert talk.say("yes").reply.text == "There is nothing waiting for a yes or no."
 
 
 def campaign_status(stage: Stage, name: str) -> str:
