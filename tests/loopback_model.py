@@ -225,7 +225,7 @@ def _whole(answer: Says) -> dict[str, Any]:
         }
         for place, (name, arguments) in enumerate(answer.calls)
     ]
-    message = {"role": "assistant", "content": None if calls else answer.content}
+    message: dict[str, Any] = {"role": "assistant", "content": None if calls else answer.content}
     if calls:
         message["tool_calls"] = calls
     choice = {"index": 0, "message": message, "logprobs": _weights(answer), "finish_reason": _finish(answer)}
