@@ -27,8 +27,22 @@ class Way(StrEnum):
     PROPOSE = "propose"
 
 
-def way(command: Command, action: Action, role: Role) -> Way:
-    """What spends or goes public needs the chairman's yes; anybody else's request becomes a proposal."""
+TAKEN_AT_THEIR_WORD = ("embedded", "rasa")
+"""The readers that cannot be talked into anything: they choose among the commands and obey no text."""
+
+
+def is_taken(reader: str | None) -> bool:
+    """Whether a command a reader heard is the person's own word; one that was named outright is."""
+    return reader is None or reader in TAKEN_AT_THEIR_WORD
+
+
+def way(command: Command, action: Action, role: Role, understood_by: str | None = None) -> Way:
+    """What spends or goes public needs the chairman's yes; anybody else's request becomes a proposal.
+
+    Whatever rests on the word of a reader that texts can talk into things is read back first, to anybody.
+    """
+    if not is_taken(understood_by):
+        return Way.READ_BACK
     if action.decides is not None:
         return Way.AT_ONCE
     effect = action.effect or command.effect
@@ -37,9 +51,9 @@ def way(command: Command, action: Action, role: Role) -> Way:
     return Way.READ_BACK if role is Role.CHAIRMAN else Way.PROPOSE
 
 
-def read_back(turn: Turn, action: Action, telling: Telling) -> Reply:
-    """Ask the chairman for his yes."""
-    question = f"Shall I {action.summary}?"
+def read_back(turn: Turn, action: Action, telling: Telling, then: Way) -> Reply:
+    """Ask for the person's yes; ``then`` is what it leads to."""
+    question = f"Shall I {_asked(action, then)}?"
     told = telling.model_copy(
         update={
             "text": f"{_reasons(action, telling)} {question}".strip(),
@@ -48,6 +62,14 @@ def read_back(turn: Turn, action: Action, telling: Telling) -> Reply:
         }
     )
     return Reply(turn_id=turn.turn_id, text=turn.text, status=Status.CONFIRM, reply=told)
+
+
+def _asked(action: Action, then: Way) -> str:
+    if then is Way.PROPOSE:
+        return f"ask the chairman to {action.summary}"
+    if action.decides is not None and action.decides.approved:
+        return f"approve proposal {action.decides.proposal}: {action.summary}"
+    return action.summary
 
 
 def _reasons(action: Action, telling: Telling) -> str:

@@ -17,7 +17,7 @@ from assistant.names import LiveNames
 from assistant.reply import Action, Answer, Button, Problem, Reply, Status, Telling
 from assistant.settings import Settings
 from assistant.turn import Turn
-from intents.command import Catalogue, Command, Role
+from intents.command import Catalogue, Command
 from intents.reading import Reading
 from storage import audit, changes, conversations, jobs, outbox
 from storage.audit import Entry, KeyTakenError
@@ -118,6 +118,7 @@ class Bus:
                 update={
                     "command": turn.command,
                     "slots": turn.slots,
+                    "understood_by": turn.understood_by,
                     "turn_id": turn.turn_id,
                     "answered_at": self.clock(),
                     "listed": answer.telling.listed,
@@ -126,13 +127,14 @@ class Bus:
         action = answer.action
         if action is None or action.does_nothing:
             return self.conclude(turn, reply)
-        match approval.way(command, action, turn.person.role):
+        match approval.way(command, action, turn.person.role, turn.understood_by):
             case approval.Way.AT_ONCE:
                 return self._act(turn, action, reply)
             case approval.Way.READ_BACK:
                 waiting = approval.waiting_for_yes(turn, command, action, self.clock())
                 turn.memory = turn.memory.model_copy(update={"waiting": waiting})
-                asked = approval.read_back(turn, action, answer.telling)
+                then = approval.way(command, action, turn.person.role)
+                asked = approval.read_back(turn, action, answer.telling, then)
                 return self.conclude(turn, asked.model_copy(update={"result": answer.result}))
             case approval.Way.PROPOSE:
                 return self._propose(command, turn, action, reply)
@@ -159,12 +161,15 @@ class Bus:
         return self.conclude(turn, reply, write_down)
 
     def confirm(self, turn: Turn, waiting: Waiting) -> Reply:
-        """Carry out what was read back, after the yes of the person it was read back to."""
+        """Carry out what was read back, after the yes of the person it was read back to.
+
+        What that person may only ask for becomes a proposal.
+        """
         turn.command, turn.slots = waiting.command, waiting.slots
         turn.memory = turn.memory.model_copy(update={"waiting": None})
-        if waiting.action.digest() != waiting.digest or turn.person.role is not Role.CHAIRMAN:
-            problem = Problem("not_confirmed", "That yes does not fit what was asked.", "Ask again.")
-            return self.conclude(turn, refusal(turn, problem))
+        command = self._confirmed(turn, waiting)
+        if approval.way(command, waiting.action, turn.person.role) is approval.Way.PROPOSE:
+            return self._ask_for(command, turn, waiting)
         reply = Reply(
             turn_id=turn.turn_id,
             text=turn.text,
@@ -182,6 +187,31 @@ class Bus:
             "read_back_in": waiting.turn_id,
         }
         return self._act(turn, waiting.action, reply, approved)
+
+    def _confirmed(self, turn: Turn, waiting: Waiting) -> Command:
+        """The command a yes is to. Raises `Problem` unless it is the person's own and to exactly that."""
+        heard_by = None if turn.reading is None else turn.reading.reader
+        command = self.catalogue.get(waiting.command)
+        is_theirs = approval.is_taken(heard_by) and waiting.action.digest() == waiting.digest
+        if command is None or not is_theirs:
+            raise Problem("not_confirmed", "That yes does not fit what was asked.", "Ask again.")
+        self.permit(command, turn)
+        return command.model_validate(waiting.slots)
+
+    def _ask_for(self, command: Command, turn: Turn, waiting: Waiting) -> Reply:
+        """Propose what was read back, planned anew for its evidence. Raises `Problem` if that differs."""
+        answer = self._answer(command, turn)
+        if answer.action is None or answer.action.digest() != waiting.digest:
+            message = "What you said yes to has changed since."
+            raise Problem("changed_since", message, "Nothing was changed. Ask again.")
+        reply = Reply(
+            turn_id=turn.turn_id,
+            text=turn.text,
+            status=Status.DONE,
+            reply=answer.telling,
+            result=answer.result,
+        )
+        return self._propose(command, turn, answer.action, reply)
 
     def _previous(self, turn: Turn) -> Reply | None:
         if turn.memory.turn_id is None:
@@ -383,6 +413,7 @@ def _trace(reading: Reading) -> dict[str, Any]:
         ],
         "unknown": list(reading.unknown),
         "notes": list(reading.notes),
+        **({} if reading.arguments is None else {"arguments": dict(reading.arguments)}),
     }
 
 

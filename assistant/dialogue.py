@@ -3,6 +3,7 @@
 import logging
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -13,13 +14,14 @@ from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import SQLAlchemyError
 
 from assistant import wording
+from assistant.approval import is_taken
 from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
 from assistant.memory import Memory, Pending, Waiting
 from assistant.reply import Problem, Reply, Status, Telling
 from assistant.turn import Turn
 from intents import lexicon
 from intents.command import Command, Effect, slots_of
-from intents.filling import SlotErrors, SlotProblem, slots_from, validated
+from intents.filling import SlotErrors, SlotProblem, filled, slots_from, validated
 from intents.names import Names
 from intents.reading import Reader, Reading, Scene
 from storage import conversations, ventures
@@ -49,9 +51,11 @@ NEAREST = 3
 class Dialogue:
     """Understands turns with a reader and carries them out through the bus."""
 
-    def __init__(self, bus: Bus, reader: Reader) -> None:
+    def __init__(self, bus: Bus, reader: Reader, quick: Reader | None = None) -> None:
+        """``quick`` reads parts of an utterance, several a turn; by default ``reader`` does."""
         self.bus = bus
         self.reader = reader
+        self.quick = quick or reader
         self._locks = _Locks()
 
     def turn(self, turn: Turn) -> Reply:
@@ -157,7 +161,8 @@ class Dialogue:
         things = turn.memory.listed
         if place is not None and not turn.memory.pending and -1 <= place < len(things) > 0:
             listed = things[place]
-            return self._carry_out(turn, self._command(listed.command), listed.slots, scene)
+            rests_on = _least_sure(turn.reading.reader, turn.memory.understood_by)
+            return self._carry_out(turn, self._command(listed.command), listed.slots, scene, rests_on)
         if turn.memory.waiting is not None:
             reply = self._confirmed(turn, turn.reading, turn.memory.waiting)
             if reply is not None:
@@ -167,6 +172,8 @@ class Dialogue:
     def _confirmed(self, turn: Turn, reading: Reading, waiting: Waiting) -> Reply | None:
         """What a yes or no leads to; None when the turn is about something else."""
         if reading.intent == AFFIRM and not reading.entities:
+            if _PLAIN_YES.fullmatch(reading.text) is None or reading.confidence < SURE:
+                raise Problem("no_plain_yes", "Was that a yes?", 'Say "yes" or "no", and nothing else.')
             return self.bus.confirm(turn, waiting)
         if reading.intent in ABOUT_THE_TALK and reading.intent != "cancel":
             return None
@@ -189,6 +196,9 @@ class Dialogue:
         if found is None or found.fiscal_year_start == 1:
             return scene, reading
         fiscal = Scene(scene.names, scene.today, found.fiscal_year_start)
+        if reading.arguments is not None:
+            # They are words still: the fiscal scene will read them.
+            return fiscal, reading
         return fiscal, self.reader.read(reading.text, fiscal)
 
     def _answered(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply | None:
@@ -201,7 +211,8 @@ class Dialogue:
         if value is None:
             return None
         turn.memory = turn.memory.model_copy(update={"pending": None})
-        return self._carry_out(turn, command, {**pending.slots, pending.missing: value}, scene)
+        rests_on = _least_sure(reading.reader, pending.understood_by)
+        return self._carry_out(turn, command, {**pending.slots, pending.missing: value}, scene, rests_on)
 
     def _chosen(self, reading: Reading, pending: Pending, command: type[Command]) -> Any | None:
         place = _place(reading.text)
@@ -239,20 +250,20 @@ class Dialogue:
             raise Problem("negated", "You said not to, so I changed nothing.")
         self._refuse_two_at_once(reading, scene)
         try:
-            slots = _filled(command, reading)
+            slots = filled(command, reading)
         except SlotErrors as errors:
-            return self._ask_or_refuse(turn, command, {}, errors, scene)
+            return self._ask_or_refuse(turn, command, {}, errors, scene, _word_of(reading))
         slots = _meant(command, slots, turn.memory, reading.text)
         unknown = _unexplained(reading.unknown, slots)
         if unknown:
             raise _unknown_name(unknown[0], command, scene.names)
-        return self._carry_out(turn, command, slots, scene)
+        return self._carry_out(turn, command, slots, scene, _word_of(reading))
 
     def _refuse_two_at_once(self, reading: Reading, scene: Scene) -> None:
         """Raise `Problem` when the words around a joint are two commands and one would change something."""
         for joint in _JOINT.finditer(reading.text[:LONGEST_SPLIT]):
             halves = [reading.text[: joint.start()], reading.text[joint.end() :]]
-            meant = [self._sure(self.reader.read(half, scene)) for half in halves]
+            meant = [self._sure(self.quick.read(half, scene)) for half in halves]
             if all(meant) and any(one is not None and one.effect is not Effect.READ for one in meant):
                 told = wording.listed([f"“{half.strip()}”" for half in halves])
                 raise Problem(
@@ -278,13 +289,18 @@ class Dialogue:
         kept = dict(turn.memory.slots)
         if "venture" in slots and "campaign" in kept:
             del kept["campaign"]
-        return self._carry_out(turn, command, {**kept, **slots}, scene)
+        rests_on = _least_sure(reading.reader, turn.memory.understood_by)
+        return self._carry_out(turn, command, {**kept, **slots}, scene, rests_on)
 
-    def _carry_out(self, turn: Turn, command: type[Command], slots: dict[str, Any], scene: Scene) -> Reply:
+    def _carry_out(
+        self, turn: Turn, command: type[Command], slots: dict[str, Any], scene: Scene, rests_on: str
+    ) -> Reply:
+        """Hand the command to the bus, with the reader on whose word it rests."""
+        turn.understood_by = rests_on
         try:
             ready = validated(command, slots, scene)
         except SlotErrors as errors:
-            return self._ask_or_refuse(turn, command, slots, errors, scene)
+            return self._ask_or_refuse(turn, command, slots, errors, scene, rests_on)
         return self.bus.dispatch(ready, turn)
 
     def _ask_or_refuse(
@@ -294,6 +310,7 @@ class Dialogue:
         slots: dict[str, Any],
         errors: SlotErrors,
         scene: Scene,
+        rests_on: str,
     ) -> Reply:
         """Ask for the first missing or ambiguous slot; anything else is refused with its reason."""
         first = errors.problems[0]
@@ -314,6 +331,7 @@ class Dialogue:
                     question=question,
                     choices=choices,
                     asked_at=self.bus.clock(),
+                    understood_by=rests_on,
                 )
             }
         )
@@ -349,11 +367,9 @@ class Dialogue:
         )
 
 
-def _filled(command: type[Command], reading: Reading) -> dict[str, Any]:
-    """The slots a reading fills: by its entities, or as its reader says."""
-    if reading.arguments is not None:
-        return dict(reading.arguments)
-    return slots_from(command, reading.entities, reading.text)
+def _least_sure(reader: str, earlier: str | None) -> str:
+    """Of the readers of this and of an earlier turn, the one that is not taken at its word."""
+    return reader if earlier is None or is_taken(earlier) else earlier
 
 
 class _Locks:
@@ -427,6 +443,23 @@ _SAME = re.compile(
     re.IGNORECASE,
 )
 """What leads in "do the same for Northwind"."""
+
+_PLAIN_YES = re.compile(r"\W{0,3}(?:[^\W_]+(?:['’][^\W_]+)?[\s,.!]*){1,6}")
+"""A yes that means nothing else: a few words, and no sign a program would write."""
+
+_JOINERS = "\u200c\u200d"
+"""Signs nobody sees that are part of how words and emoji are spelled."""
+
+
+PASTED = "pasted"
+"""In place of a reader: nobody says such a text, so what it asks for is not taken as somebody's word."""
+
+
+def _word_of(reading: Reading) -> str:
+    """Whose word a reading is: its reader's, or nobody's where the text has lines or signs nobody sees."""
+    hides = any(sign not in _JOINERS and unicodedata.category(sign) == "Cf" for sign in reading.text)
+    return PASTED if hides or len(reading.text.strip().splitlines()) > 1 else reading.reader
+
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)
 

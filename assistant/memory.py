@@ -20,6 +20,8 @@ class Pending(BaseModel):
     question: str
     choices: list[str] = []
     asked_at: AwareDatetime
+    understood_by: str | None = None
+    """The reader on whose word the command rests."""
 
 
 class Waiting(BaseModel):
@@ -41,6 +43,8 @@ class Memory(BaseModel):
     """What was done last."""
     slots: dict[str, Any] = {}
     """And with which slots: what "and last month?" builds on."""
+    understood_by: str | None = None
+    """The reader on whose word that was."""
     turn_id: str | None = None
     """The last turn that gave an answer: what "repeat" and "why" mean."""
     listed: list[Listed] = []

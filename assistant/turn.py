@@ -25,6 +25,9 @@ class Turn:
     turn_id: str = field(default_factory=lambda: str(uuid4()))
     started: float = field(default_factory=perf_counter)
     reading: Reading | None = None
+    understood_by: str | None = None
+    """The reader on whose word the command rests, now or earlier in the conversation; None for one that was
+    named outright."""
     memory: Memory = field(default_factory=Memory)
     after: int | None = None
     """How many turns of the conversation came before; None until its memory was read."""
