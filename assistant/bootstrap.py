@@ -1,6 +1,7 @@
 """Builds the parts of the assistant from the settings: the only module that knows them all."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,9 @@ from assistant.outbox import Sender
 from assistant.settings import Settings
 from assistant.work import find_workers
 from intents.command import Role
+from intents.readers.cascade import Cascade
 from intents.readers.embedded import EmbeddedReader
+from intents.reading import Reader
 from storage import migrate, people
 from storage.database import Database
 
@@ -37,6 +40,9 @@ class Assistant:
     jobs: Runner
     outbox: Sender
     clock: Clock
+    embedded: EmbeddedReader
+    closers: tuple[Callable[[], None], ...] = ()
+    """What gives back the connections of readers."""
 
     def start(self) -> None:
         """Begin with the work outside of turns: jobs, and what is to be sent."""
@@ -50,6 +56,8 @@ class Assistant:
 
     def close(self) -> None:
         """Give back connections."""
+        for close in self.closers:
+            close()
         self.database.close()
 
 
@@ -74,7 +82,8 @@ def build_bus(settings: Settings, clock: Clock = utc_now, seconds: float = inf) 
 def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
     """Wire everything: the door, the reader before it, the jobs behind it."""
     bus = build_bus(settings, clock, settings.database_seconds)
-    reader = EmbeddedReader.load(settings.data_dir / "models")
+    embedded = EmbeddedReader.load(settings.data_dir / "models")
+    reader, closers = _reader(settings, embedded)
     runner = Runner(bus, find_workers(commands))
     sender = Sender(bus)
 
@@ -83,7 +92,20 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
         sender.loop.wake()
 
     bus.on_work = look
-    return Assistant(settings, bus.database, bus, Dialogue(bus, reader), runner, sender, clock)
+    dialogue = Dialogue(bus, reader)
+    return Assistant(settings, bus.database, bus, dialogue, runner, sender, clock, embedded, closers)
+
+
+def _reader(settings: Settings, embedded: EmbeddedReader) -> tuple[Reader, tuple[Callable[[], None], ...]]:
+    """The reader the settings choose, and what ends it."""
+    chosen = settings.understanding
+    if chosen.first == "embedded":
+        return embedded, ()
+    from intents.readers.rasa import RasaReader
+
+    token = None if chosen.rasa.token is None else chosen.rasa.token.get_secret_value()
+    rasa = RasaReader(str(chosen.rasa.url), embedded.layer, seconds=chosen.rasa.seconds, token=token)
+    return Cascade(embedded, first=rasa, sure=chosen.min_confidence), (rasa.close,)
 
 
 def set_up_log(settings: Settings) -> None:

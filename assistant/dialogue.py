@@ -104,6 +104,9 @@ class Dialogue:
             raise _slot_problem(errors.problems[0]) from errors
         return self.bus.dispatch(ready, turn)
 
+    def _reader(self, turn: Turn) -> Reader:
+        return turn.reader or self.reader
+
     def scene(self, turn: Turn, fiscal_year_start: int = 1) -> Scene:
         """What words mean for this person now."""
         names = self.bus.names.recent()
@@ -147,7 +150,7 @@ class Dialogue:
         turn.at_stage("understanding")
         self._remember(turn)
         scene = self.scene(turn)
-        turn.reading = self.reader.read(_SAME.sub("and ", turn.text), scene)
+        turn.reading = self._reader(turn).read(_SAME.sub("and ", turn.text), scene)
         scene, turn.reading = self._fiscal(turn, scene, turn.reading)
         if turn.memory.pending is not None:
             reply = self._answered(turn, turn.reading, turn.memory.pending, scene)
@@ -189,7 +192,7 @@ class Dialogue:
         if found is None or found.fiscal_year_start == 1:
             return scene, reading
         fiscal = Scene(scene.names, scene.today, found.fiscal_year_start)
-        return fiscal, self.reader.read(reading.text, fiscal)
+        return fiscal, self._reader(turn).read(reading.text, fiscal)
 
     def _answered(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply | None:
         """What the answer to a pending question leads to; None when the turn is about something else."""
@@ -239,7 +242,7 @@ class Dialogue:
             raise Problem("negated", "You said not to, so I changed nothing.")
         self._refuse_two_at_once(reading, scene)
         try:
-            slots = _filled(command, reading)
+            slots = filled(command, reading)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
         slots = _meant(command, slots, turn.memory, reading.text)
@@ -349,8 +352,8 @@ class Dialogue:
         )
 
 
-def _filled(command: type[Command], reading: Reading) -> dict[str, Any]:
-    """The slots a reading fills: by its entities, or as its reader says."""
+def filled(command: type[Command], reading: Reading) -> dict[str, Any]:
+    """The slots a reading fills: by its entities, or as its reader says. Raises `SlotErrors`."""
     if reading.arguments is not None:
         return dict(reading.arguments)
     return slots_from(command, reading.entities, reading.text)

@@ -3,7 +3,7 @@
 import os
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -115,12 +115,29 @@ class Server(_Section):
         return parts(self.trusted_proxies)
 
 
+class Rasa(_Section):
+    """The Rasa server that understands."""
+
+    url: HttpUrl = Field(HttpUrl("http://127.0.0.1:5005"), description="Where the Rasa server answers.")
+    seconds: float = Field(
+        2, gt=0, le=60, description="How long its answer may take before the embedded reader's stands."
+    )
+    token: SecretStr | None = Field(
+        None, description="The token it was started with (`rasa run --auth-token`), if with any."
+    )
+
+
 class Understanding(_Section):
-    """How sure a reader must be."""
+    """Who understands, and how sure a reader must be."""
 
     min_confidence: float = Field(
         0.45, ge=0, le=1, description="Below this probability the assistant asks instead of acting."
     )
+    first: Literal["embedded", "rasa"] = Field(
+        "embedded",
+        description="Who understands: embedded, or rasa with the embedded reader where it does not answer.",
+    )
+    rasa: Rasa = Field(default_factory=Rasa, description="The Rasa server that understands.")
 
 
 class Dialogue(_Section):
@@ -206,7 +223,7 @@ class Settings(BaseSettings):
     )
     server: Server = Field(default_factory=Server, description="Where the service listens.")
     understanding: Understanding = Field(
-        default_factory=Understanding, description="How sure a reader must be."
+        default_factory=Understanding, description="Who understands, and how sure a reader must be."
     )
     dialogue: Dialogue = Field(default_factory=Dialogue, description="How long a conversation is remembered.")
     approvals: Approvals = Field(

@@ -1,14 +1,24 @@
 """How an utterance is understood, in Rasa's parse shape with our command and slots beside it."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic_core import to_jsonable_python
 
-from assistant.dialogue import Dialogue
+from assistant.dialogue import Dialogue, filled
+from assistant.settings import Settings, Understanding
 from assistant.turn import Turn
-from intents.filling import SlotErrors, slots_from, validated
+from intents.filling import SlotErrors, validated
 from intents.reading import EntityMatch, Reading, Scene
 from storage.people import Person
+
+
+def read_by(settings: Settings, reader: str) -> Settings:
+    """The settings with another reader chosen. Raises `ValueError` when there is none of that name."""
+    known = get_args(Understanding.model_fields["first"].annotation)
+    if reader not in known:
+        raise ValueError(f"there is no reader {reader!r}; readers are {', '.join(known)}")
+    chosen = settings.understanding.model_copy(update={"first": reader})
+    return settings.model_copy(update={"understanding": chosen})
 
 
 def parse(dialogue: Dialogue, person: Person, text: str) -> dict[str, Any]:
@@ -22,6 +32,7 @@ def parse(dialogue: Dialogue, person: Person, text: str) -> dict[str, Any]:
         "entities": [_entity(match) for match in reading.entities],
         "intent_ranking": [{"name": name, "confidence": round(score, 4)} for name, score in reading.ranking],
         "reader": reading.reader,
+        "notes": list(reading.notes),
         "in_scope": round(reading.in_scope, 4),
         "unknown": list(reading.unknown),
         **_command(dialogue, reading, scene),
@@ -45,7 +56,7 @@ def _command(dialogue: Dialogue, reading: Reading, scene: Scene) -> dict[str, An
     if command is None:
         return {"command": None, "slots": {}, "problems": []}
     try:
-        ready = validated(command, slots_from(command, reading.entities, reading.text), scene)
+        ready = validated(command, filled(command, reading), scene)
     except SlotErrors as errors:
         problems = [{"slot": p.slot, "code": p.code, "message": p.message} for p in errors.problems]
         return {"command": reading.intent, "slots": {}, "problems": problems}

@@ -158,7 +158,8 @@ def _values(entities: Iterable[str], lists: Lists, names: Names | None) -> list[
     for first.
     """
     taken = [kind for kind in lexicon.KINDS if kind in entities]
-    lookups, synonyms = [], {}
+    lookups: list[dict[str, Any]] = []
+    synonyms: dict[str, list[str]] = {}
     meant: dict[str, str] = {}
     for kind in taken:
         said = {value: _said_for(value, lists.synonyms) for value in lists.lookups.get(kind, ())}
@@ -166,7 +167,7 @@ def _values(entities: Iterable[str], lists: Lists, names: Names | None) -> list[
         lookups.append({"lookup": kind, "examples": _block(phrases)})
         for value, listed in said.items():
             fresh = [one for one in listed if meant.setdefault(one.casefold(), value) == value]
-            synonyms[value] = [*synonyms.get(value, ()), *fresh]
+            synonyms.setdefault(value, []).extend(fresh)
     lookups += [
         {"lookup": kind, "examples": _block(names.labels(kind))}
         for kind in LIVE
@@ -183,8 +184,9 @@ def _values(entities: Iterable[str], lists: Lists, names: Names | None) -> list[
 
 
 def _said_for(value: str, synonyms: Mapping[str, str]) -> list[str]:
-    plain = value.replace("_", " ")
-    return list(dict.fromkeys((plain, *(phrase for phrase, name in synonyms.items() if name == value))))
+    """The phrases for a value; a code is none, for "in" is hardly ever India."""
+    plain = () if value.isupper() else (value.replace("_", " "),)
+    return list(dict.fromkeys((*plain, *(phrase for phrase, name in synonyms.items() if name == value))))
 
 
 def _block(lines: Iterable[str]) -> str:
