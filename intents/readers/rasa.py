@@ -102,7 +102,7 @@ class RasaReader:
         if intent is not None and intent not in self._layer.kinds:
             raise ReaderUnavailableError(f"means {intent[:60]!r}, which we do not know: train it again")
         outside = sum(score for other, score in ranking if other in OUTSIDE)
-        known = tuple(pair for pair in ranking if pair[0] in self._layer.kinds)
+        known = tuple(pair for pair in ranking if pair[0] in self._layer.kinds and pair[0] not in OUTSIDE)
         told = ToldReader(
             self.name, self._layer, intent, confidence, ranking=known, in_scope=1 - min(outside, 1.0)
         )
