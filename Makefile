@@ -45,7 +45,7 @@ test: .venv/.dev ## prepare and run the tests
 	@$(BIN)/gtm nlu train
 	@$(BIN)/python -m pytest -n 2 $(TESTS)
 
-.rasa/venv/.installed: requirements/rasa.txt .venv/.bootstrap
+.rasa/venv/.installed: requirements/rasa.txt | .venv/.bootstrap
 	@python=$$(.ci/python310) || exit 1; \
 		echo "· installing Rasa 3.6.21 in .rasa/venv (2.5 GB)" && \
 		$(UV) venv --clear --python "$$python" .rasa/venv && \

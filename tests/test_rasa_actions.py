@@ -106,6 +106,13 @@ def test_a_story_may_call_a_command_that_the_words_do_not_name(rasa: Rasa) -> No
     assert rasa.entries()[-1].command == "show_performance"
 
 
+def test_the_answer_to_a_form_of_rasas_own_comes_with_what_it_gathered_before(rasa: Rasa) -> None:
+    read = [{"entity": "metric", "value": "roas", "start": 0, "end": 4}]
+    rasa.call("show_metric", "ROAS", slots={"metric": "roas", "venture": "Acme"}, entities=read)
+    slots = rasa.entries()[-1].slots
+    assert (slots["metric"], slots["venture"]) == ("roas", "Acme")
+
+
 def test_slots_are_cleared_for_what_is_said_next(rasa: Rasa) -> None:
     told = rasa.call("show_performance", "how is Acme", slots={"venture": "Acme", "period": None})
     assert told["events"] == [{"event": "slot", "timestamp": None, "name": "venture", "value": None}]
@@ -156,6 +163,13 @@ def test_rasa_cannot_make_a_yes_of_other_words(rasa: Rasa, server: Server) -> No
     rasa.call("reallocate_budget", MOVE)
     for text in ("what are the top performing channels", "/affirm", "", None):
         rasa.call("affirm", text)
+    assert allocated(server) == before
+
+
+def test_rasa_cannot_make_an_approval_of_other_words(rasa: Rasa, server: Server) -> None:
+    before = allocated(server)
+    Rasa(server, Role.OPERATOR).call("reallocate_budget", MOVE)
+    rasa.call("approve", "show me proposal 1 again please")
     assert allocated(server) == before
 
 

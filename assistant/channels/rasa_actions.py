@@ -157,10 +157,13 @@ async def webhook(
             action_name=call.next_action[:100],
         )
         return JSONResponse(told.model_dump(), 404)
-    if person is None:
-        problem = database_problem(request.state.trouble)
+    try:
+        if person is None:
+            raise request.state.trouble
+        reply = await here.lane.run(_carried_out, here, call, person)
+    except SQLAlchemyError as error:
+        problem = database_problem(error)
         return _outcome(Outcome(responses=[Answer(text=f"{problem.message} {problem.cure}")]))
-    reply = await here.lane.run(_carried_out, here, call, person)
     here.metrics.turn(CHANNEL, reply)
     return _outcome(Outcome(events=_cleared(call), responses=[_told(reply)]))
 
@@ -196,31 +199,41 @@ def _carried_out(here: Service, call: Call, person: Person) -> Reply:
     if intent in _OWN_WORDS:
         return dialogue.turn(turn)
     command = dialogue.bus.catalogue.get(intent)
-    # Buttons and programs send an intent itself: "/show_performance{...}".
-    is_spoken = bool(turn.text.strip()) and not turn.text.startswith("/")
-    if command is not None and not (is_spoken and message.intent.name == intent):
+    if command is None:
+        turn.reader = _first(here, ToldReader(CHANNEL, here.assistant.embedded.layer, None, 0, in_scope=0))
+        return dialogue.turn(turn)
+    known = _slots(command, _known_besides(call.tracker))
+    if not _names(turn.text, intent, message) or (known and _is_fragment(here, turn)):
         slots = _slots(command, call.tracker.slots)
         turn.text = as_text(intent, slots)
         return dialogue.run(intent, slots, turn)
-    turn.reader = Cascade(here.assistant.embedded, first=_told_by(here, call, command), sure=0)
+    sure = min(message.intent.confidence or 0.0, 1.0)
+    turn.reader = _first(here, ToldSlotsReader(CHANNEL, here.assistant.embedded.layer, command, sure, known))
     return dialogue.turn(turn)
 
 
-def _told_by(here: Service, call: Call, command: type[Command] | None) -> Reader:
-    """Rasa's word on the latest message."""
-    message = call.tracker.latest_message
-    confidence = min(message.intent.confidence or 0.0, 1.0)
-    layer = here.assistant.embedded.layer
-    if command is None:
-        return ToldReader(CHANNEL, layer, None, confidence, in_scope=0)
-    # What Rasa took from these very words we read ourselves; the rest it knows from elsewhere.
-    read = [(entity.get("entity"), entity.get("value")) for entity in message.entities]
-    known = {
+def _first(here: Service, told: Reader) -> Reader:
+    """Rasa's word before our reader's, but for a follow-up, a yes and a no."""
+    return Cascade(here.assistant.embedded, first=told, sure=0)
+
+
+def _names(text: str, intent: str, message: Message) -> bool:
+    """Whether words name the command. Buttons and programs send it itself: "/show_performance{...}"."""
+    return bool(text.strip()) and not text.startswith("/") and message.intent.name == intent
+
+
+def _is_fragment(here: Service, turn: Turn) -> bool:
+    return here.assistant.embedded.read(turn.text, here.assistant.dialogue.scene(turn)).is_fragment
+
+
+def _known_besides(tracker: Tracker) -> dict[str, Any]:
+    """Rasa's slots but those it took from the latest words, which we read ourselves."""
+    read = [(entity.get("entity"), entity.get("value")) for entity in tracker.latest_message.entities]
+    return {
         name: value
-        for name, value in call.tracker.slots.items()
+        for name, value in tracker.slots.items()
         if (name, value) not in read and not _holds(value, [one for kind, one in read if kind == name])
     }
-    return ToldSlotsReader(CHANNEL, layer, command, confidence, _slots(command, known))
 
 
 def _holds(value: Any, read: list[Any]) -> bool:

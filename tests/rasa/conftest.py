@@ -21,7 +21,7 @@ from tests.postgres import free_port
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / ".rasa" / "venv" / "bin" / "rasa"
 BIN = Path(sys.executable).parent
-EPOCHS = "8"
+EPOCHS = "5"
 PATIENCE = 180.0
 TOKEN = "sesame"
 QUIET = {
