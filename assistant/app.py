@@ -24,6 +24,7 @@ from assistant.channels.service import Service
 from assistant.channels.sessions import Sessions, session_key
 from assistant.channels.turns import Turns
 from assistant.settings import Server, load_settings
+from intents.rasa_project import WEBHOOK
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -61,7 +62,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
         LimitBody,
         most=server.max_body_bytes,
         except_under=files.PREFIX,
-        larger={rasa_actions.WEBHOOK: rasa_actions.MOST_BYTES},
+        larger={WEBHOOK: rasa_actions.MOST_BYTES},
     )
     app.add_middleware(AwaitBody, seconds=server.body_seconds, parts_under=files.PREFIX)
     app.add_middleware(LimitRate, here=here, free=UNLIMITED)

@@ -22,6 +22,8 @@ ANSWERS = (AFFIRM, DENY)
 """Intents that are no commands but answers to us."""
 ACTION = "action_"
 """What the name of every custom action begins with."""
+WEBHOOK = "/webhook"
+"""Where our action server answers within the service."""
 LIVE = ("venture", "campaign", "category", "person")
 """The kinds whose names come from the database."""
 TOKEN_VARIABLE = "RASA_ACTION_TOKEN"  # noqa: S105 - the name of a variable
@@ -95,7 +97,7 @@ def domain(catalogue: Catalogue) -> dict[str, Any]:
             }
             for entity in entities
         },
-        "actions": [ACTION + intent for intent in _acted_on(catalogue)],
+        "actions": action_names(catalogue),
         "session_config": {"session_expiration_time": 60, "carry_over_slots_to_new_session": False},
     }
 

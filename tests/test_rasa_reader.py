@@ -13,8 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from pydantic import HttpUrl, SecretStr
 from sqlalchemy import select
+from typer.testing import CliRunner
 
 from assistant.bootstrap import Assistant, build
+from assistant.channels.cli import cli
 from assistant.reply import Status
 from assistant.settings import Rasa, Settings, Understanding
 from intents.names import Name, Names
@@ -258,3 +260,27 @@ def test_rasa_says_yes_for_nobody(with_rasa: Assistant, stub: Stub) -> None:
     reply = talk.say("what are the top performing channels this month")
     assert (reply.command, reply.reader) == ("top_channels", "embedded")
     assert traces(with_rasa)[-1]["notes"] == ["rasa: may not say affirm"]
+
+
+def test_the_terminal_shows_who_understood_and_why_others_did_not(
+    small_portfolio: Path, models: Path, stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").symlink_to(models)
+    monkeypatch.setenv("GTM_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("GTM_DATABASE_URL", f"sqlite:///{small_portfolio}")
+    monkeypatch.setenv("GTM_UNDERSTANDING__RASA__URL", stub.url)
+
+    def understood(*options: str) -> tuple[str, list[str], str]:
+        done = CliRunner().invoke(cli, ["understand", ASKED, "--json", *options])
+        assert done.exit_code == 0, done.output
+        told = json.loads(done.output)
+        assert told["slots"]["venture"] == "Acme"
+        return told["reader"], told["notes"], told["command"]
+
+    assert understood() == ("embedded", [], "show_performance")
+    assert understood("--reader", "rasa") == ("rasa", [], "show_performance")
+    stub.behave = answer(b"<html>")
+    notes = ["rasa: answered what is no JSON"]
+    assert understood("--reader", "rasa") == ("embedded", notes, "show_performance")
+    wrong = CliRunner().invoke(cli, ["understand", ASKED, "--reader", "crystal ball"])
+    assert wrong.exit_code == 2

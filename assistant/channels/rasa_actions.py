@@ -24,13 +24,13 @@ from assistant.reply import Reply, Table
 from assistant.turn import Turn
 from intents import rasa_project
 from intents.command import Command, slots_of
-from intents.rasa_project import ACTION, AFFIRM, DENY, FALLBACK
+from intents.rasa_project import ACTION, AFFIRM, DENY, FALLBACK, WEBHOOK
 from intents.readers.cascade import Cascade
 from intents.readers.told import ToldReader, ToldSlotsReader
 from intents.reading import Reader
 from storage.people import Person
 
-WEBHOOK, HEALTH = "/webhook", "/health"
+HEALTH = "/health"
 CHANNEL = "rasa"
 MOST_BYTES = 16_000_000
 """Largest call taken: it holds everything that happened in the conversation so far."""

@@ -17,8 +17,6 @@ rasa = typer.Typer(no_args_is_help=True)
 console = Console()
 errors = Console(stderr=True)
 
-WEBHOOK = "/webhook"
-
 
 @rasa.callback()
 def about() -> None:
@@ -76,7 +74,7 @@ def export(
 
 
 def _configuration(settings: Settings, actions: str | None) -> "Configuration":
-    from intents.rasa_project import Configuration
+    from intents.rasa_project import WEBHOOK, Configuration
 
     if not settings.pipeline or not settings.policies:
         errors.print("gtm: config.yml has no pipeline and policies for Rasa", style="red", soft_wrap=True)
