@@ -215,6 +215,18 @@ def test_nobody_listens_there(embedded: EmbeddedReader) -> None:
     reader.close()
 
 
+def test_nothing_but_its_own_error_is_raised(reader: RasaReader) -> None:
+    with pytest.raises(ReaderUnavailableError, match="broke off"):
+        reader.read("half a character: \ud800", SCENE)
+
+
+def test_a_reader_that_is_closed_says_so(reader: RasaReader) -> None:
+    reader.read(ASKED, SCENE)
+    reader.close()
+    with pytest.raises(ReaderUnavailableError, match="broke off"):
+        reader.read(ASKED, SCENE)
+
+
 @pytest.fixture
 def with_rasa(assistant: Assistant, stub: Stub, tmp_path: Path) -> Iterator[Assistant]:
     """The assistant on the same database, with Rasa asked first."""

@@ -49,7 +49,7 @@ class Intent(BaseModel):
     """What Rasa takes a message for."""
 
     name: str | None = None
-    confidence: float | None = Field(None, ge=0)
+    confidence: float | None = Field(None, ge=0, strict=True)
 
 
 class Message(BaseModel):

@@ -4,14 +4,13 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedTooLongError
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import httpx2
 
 from intents.readers.layer import Layer
 from intents.readers.told import LONGEST_TEXT, ToldReader
 from intents.reading import ReaderUnavailableError, Reading, Scene
-
-if TYPE_CHECKING:
-    import httpx2
 
 OUTSIDE = ("out_of_scope", "nlu_fallback")
 """Rasa's intents for what it does not know."""
@@ -35,7 +34,7 @@ class RasaReader:
         self._layer = layer
         self._seconds = seconds
         self._parameters = {} if token is None else {"token": token}
-        self._client: httpx2.Client | None = None
+        self._client = httpx2.Client(timeout=seconds, follow_redirects=False)
         # A name that is never resolved, or a head that comes byte by byte, outlasts a client's time-outs.
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="rasa")
         self._failed = ""
@@ -59,32 +58,29 @@ class RasaReader:
     def close(self) -> None:
         """Give back connections."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-        if self._client is not None:
-            self._client.close()
+        self._client.close()
 
     def _asked(self, text: str) -> Any:
         """The server's answer. Raises `ReaderUnavailableError`."""
-        import httpx2
-
-        if self._client is None:
-            self._client = httpx2.Client(timeout=self._seconds, follow_redirects=False)
-        answer = self._threads.submit(self._post, self._client, text)
         try:
-            return json.loads(answer.result(self._seconds))
+            answer = self._threads.submit(self._post, text)
+            body = answer.result(self._seconds)
         except (WaitedTooLongError, httpx2.TimeoutException) as error:
-            answer.cancel()
             raise ReaderUnavailableError(f"took longer than {self._seconds:g} s") from error
         except httpx2.ConnectError as error:
             raise ReaderUnavailableError("could not be reached") from error
-        except httpx2.HTTPError as error:
+        except (httpx2.HTTPError, ValueError, RuntimeError) as error:
+            # Text that cannot be sent, or a question while we are ending, are no HTTP errors.
             raise ReaderUnavailableError(f"broke off ({type(error).__name__})") from error
+        try:
+            return json.loads(body)
         except (ValueError, RecursionError) as error:
             raise ReaderUnavailableError("answered what is no JSON") from error
 
-    def _post(self, client: "httpx2.Client", text: str) -> bytes:
+    def _post(self, text: str) -> bytes:
         until = time.monotonic() + self._seconds
         body = bytearray()
-        with client.stream("POST", self._url, params=self._parameters, json={"text": text}) as response:
+        with self._client.stream("POST", self._url, params=self._parameters, json={"text": text}) as response:
             if response.status_code != 200:
                 raise ReaderUnavailableError(f"answered with status {response.status_code}")
             for piece in response.iter_bytes():
