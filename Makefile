@@ -54,7 +54,7 @@ test: .venv/.dev ## prepare and run the tests
 
 rasa: setup .rasa/venv/.installed ## set up Rasa 3.6.21, train it on an export, serve it on 127.0.0.1:5005
 	@$(BIN)/gtm rasa export .rasa/project
-	@echo "· training Rasa, where something changed (three minutes)"
+	@echo "· training Rasa, where something changed (two or three minutes)"
 	@cd .rasa/project && ../../$(RASA) train --fixed-model-name gtm
 	@echo "· serving; ask it with: .venv/bin/gtm understand --reader rasa \"…\""
 	@cd .rasa/project && RASA_ACTION_TOKEN="$${RASA_ACTION_TOKEN:-none}" ../../$(RASA) run --enable-api \
