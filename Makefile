@@ -4,12 +4,17 @@ export UV_PYTHON_DOWNLOADS := never
 BIN := .venv/bin
 UV := $(BIN)/uv --quiet
 HASHED := pip install --require-hashes
+RASA := .rasa/venv/bin/rasa
+RASA_PORT ?= 5005
+export RASA_PYTHON
+export RASA_TELEMETRY_ENABLED := false
+export SQLALCHEMY_SILENCE_UBER_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format lock benchmark docs clean
+.PHONY: help setup run test test-rasa rasa check format lock benchmark docs clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .venv/.bootstrap: requirements/bootstrap.txt
 	@echo "· creating .venv with $$($(PY) --version)"
@@ -40,6 +45,27 @@ test: .venv/.dev ## prepare and run the tests
 	@$(BIN)/gtm nlu train
 	@$(BIN)/python -m pytest -n 2 $(TESTS)
 
+.rasa/venv/.installed: requirements/rasa.txt | .venv/.bootstrap
+	@python=$$(.ci/python310) || exit 1; \
+		echo "· installing Rasa 3.6.21 in .rasa/venv (2.5 GB)" && \
+		$(UV) venv --clear --python "$$python" .rasa/venv && \
+		$(UV) pip install --python .rasa/venv/bin/python --require-hashes -r $<
+	@touch $@
+
+rasa: setup .rasa/venv/.installed ## set up Rasa 3.6.21, train it on an export, serve it on 127.0.0.1:5005
+	@$(BIN)/gtm rasa export .rasa/project
+	@echo "· training Rasa, where something changed (two or three minutes)"
+	@cd .rasa/project && ../../$(RASA) train --fixed-model-name gtm
+	@echo "· serving; ask it with: .venv/bin/gtm understand --reader rasa \"…\""
+	@cd .rasa/project && RASA_ACTION_TOKEN="$${RASA_ACTION_TOKEN:-none}" ../../$(RASA) run --enable-api \
+		--interface 127.0.0.1 --port $(RASA_PORT) --model models/gtm.tar.gz $(RASA_OPTIONS)
+
+test-rasa: .venv/.dev ## the tests against a real Rasa server (Python 3.10; four minutes)
+	@if .ci/python310 >/dev/null; then \
+		$(BIN)/gtm nlu train && $(MAKE) --no-print-directory .rasa/venv/.installed && \
+		$(BIN)/python -m pytest -n 0 tests/rasa; \
+	else test -z "$$CI" || exit 1; echo "the tests against Rasa were NOT run"; fi
+
 check: .venv/.dev ## format, lint, strict types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -55,13 +81,15 @@ docs: .venv/.dev ## write the generated pages of docs/ again
 	@$(BIN)/python -m assistant.documents
 
 lock: .venv/.bootstrap ## resolve the dependencies again, without hosts
-	@for part in bootstrap run dev; do \
-		case $$part in bootstrap) from="requirements/bootstrap.in";; run) from="pyproject.toml";; dev) from="--extra dev pyproject.toml";; esac; \
-		$(UV) pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@for part in bootstrap run dev rasa; do \
+		case $$part in bootstrap) from="requirements/bootstrap.in";; run) from="pyproject.toml";; dev) from="--extra dev pyproject.toml";; \
+			rasa) from="requirements/rasa.in";; esac; \
+		version=3.11; test $$part != rasa || version=3.10; \
+		$(UV) pip compile --upgrade --universal --python-version $$version --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --no-header --no-annotate $$from -o requirements/$$part.txt; done
 
 benchmark: .venv/.dev ## measure the figures of docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
 
 clean: ## remove the environment (the database in var/ stays)
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .rasa .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from assistant.bootstrap import Assistant, build, set_up_log
-from assistant.channels import agents, converse, files, health, http, jobs, page
+from assistant.channels import agents, converse, files, health, http, jobs, page, rasa_actions
 from assistant.channels.admission import LimitRate
 from assistant.channels.connections import connections
 from assistant.channels.edge import AddHeaders, AwaitBody, CountRequests, LimitBody, security_headers
@@ -24,6 +24,7 @@ from assistant.channels.service import Service
 from assistant.channels.sessions import Sessions, session_key
 from assistant.channels.turns import Turns
 from assistant.settings import Server, load_settings
+from intents.rasa_project import WEBHOOK
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -57,7 +58,12 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     headers = security_headers(is_https=server.is_https)
     add_error_handlers(app, headers)
     # The last one added meets a request first.
-    app.add_middleware(LimitBody, most=server.max_body_bytes, except_under=files.PREFIX)
+    app.add_middleware(
+        LimitBody,
+        most=server.max_body_bytes,
+        except_under=files.PREFIX,
+        larger={WEBHOOK: rasa_actions.MOST_BYTES},
+    )
     app.add_middleware(AwaitBody, seconds=server.body_seconds, parts_under=files.PREFIX)
     app.add_middleware(LimitRate, here=here, free=UNLIMITED)
     app.add_middleware(AddHeaders, headers=headers)
@@ -69,13 +75,15 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(files.router)
     app.include_router(command_routes(assistant.bus.handlers.values()))
     app.include_router(agents.router)
+    app.include_router(rasa_actions.router)
+    app.include_router(rasa_actions.open_router)
     app.include_router(health.router)
     app.include_router(page.router)
     app.mount("/static", page.page_files(), name="static")
     return app
 
 
-UNLIMITED = (health.ALIVE, health.READY, health.METRICS, "/static/")
+UNLIMITED = (rasa_actions.HEALTH, health.ALIVE, health.READY, health.METRICS, "/static/")
 """Paths that may be asked for as often as anybody likes."""
 COLLECTED_AFTER = 20_000
 """New objects until the youngest are looked through for cycles."""

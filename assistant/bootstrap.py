@@ -1,10 +1,12 @@
 """Builds the parts of the assistant from the settings: the only module that knows them all."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
 
@@ -17,7 +19,7 @@ from assistant.jobs import Runner
 from assistant.journal import Journal
 from assistant.names import LiveNames
 from assistant.outbox import Sender
-from assistant.settings import Settings
+from assistant.settings import Rasa, Settings
 from assistant.work import find_workers
 from intents.command import Role
 from intents.readers.cascade import Cascade
@@ -25,6 +27,9 @@ from intents.readers.embedded import EmbeddedReader
 from intents.reading import Reader
 from storage import migrate, people
 from storage.database import Database
+
+if TYPE_CHECKING:
+    from intents.readers.rasa import RasaReader
 
 LOCAL_CHAIRMAN = "chairman"
 
@@ -40,6 +45,9 @@ class Assistant:
     jobs: Runner
     outbox: Sender
     clock: Clock
+    embedded: EmbeddedReader
+    closers: tuple[Callable[[], None], ...] = ()
+    """What gives back the connections of readers."""
 
     def start(self) -> None:
         """Begin with the work outside of turns: jobs, and what is to be sent."""
@@ -53,6 +61,8 @@ class Assistant:
 
     def close(self) -> None:
         """Give back connections."""
+        for close in self.closers:
+            close()
         self.database.close()
 
 
@@ -78,7 +88,8 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
     """Wire everything: the door, the reader before it, the jobs behind it."""
     bus = build_bus(settings, clock, settings.database_seconds)
     embedded = EmbeddedReader.load(settings.data_dir / "models")
-    dialogue = Dialogue(bus, _readers(bus, embedded), quick=embedded)
+    reader, closers = _readers(bus, embedded)
+    dialogue = Dialogue(bus, reader, quick=embedded)
     runner = Runner(bus, find_workers(commands))
     sender = Sender(bus)
 
@@ -87,18 +98,35 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
         sender.loop.wake()
 
     bus.on_work = look
-    return Assistant(settings, bus.database, bus, dialogue, runner, sender, clock)
+    return Assistant(settings, bus.database, bus, dialogue, runner, sender, clock, embedded, closers)
 
 
-def _readers(bus: Bus, embedded: EmbeddedReader) -> Reader:
-    """The embedded reader, with the others the settings name beside it."""
-    terms = bus.settings.understanding.language_model
-    if terms.model is None:
-        return embedded
-    asked = _language_model(bus, embedded)
-    if terms.ask == "always":
-        return Cascade(embedded, first=asked, sure=0)
-    return Cascade(embedded, unsure=asked, sure=terms.unsure_below)
+ALWAYS = 1.1
+"""No reader is as sure as this."""
+
+
+def _readers(bus: Bus, embedded: EmbeddedReader) -> tuple[Reader, tuple[Callable[[], None], ...]]:
+    """The embedded reader with the others the settings name beside it, and what ends these."""
+    chosen = bus.settings.understanding
+    first, unsure, sure = None, None, 0.0
+    closers: tuple[Callable[[], None], ...] = ()
+    if chosen.first == "rasa":
+        first = rasa_reader(chosen.rasa, embedded)
+        closers = (first.close,)
+    if chosen.language_model.model is not None:
+        unsure = _language_model(bus, embedded)
+        sure = ALWAYS if chosen.language_model.ask == "always" else chosen.language_model.unsure_below
+    if first is None and unsure is None:
+        return embedded, ()
+    return Cascade(embedded, first=first, unsure=unsure, sure=sure), closers
+
+
+def rasa_reader(terms: Rasa, embedded: EmbeddedReader) -> "RasaReader":
+    """A reader that asks the Rasa server of the settings."""
+    from intents.readers.rasa import RasaReader
+
+    token = None if terms.token is None else terms.token.get_secret_value()
+    return RasaReader(str(terms.url), embedded.layer, seconds=terms.seconds, token=token)
 
 
 def _language_model(bus: Bus, embedded: EmbeddedReader) -> Reader:

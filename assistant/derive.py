@@ -1,8 +1,8 @@
-"""Artefacts derived from the declarations of commands: tools, schemas, the Rasa domain. Pure functions."""
+"""Artefacts derived from the declarations of commands: tools and schemas. Pure functions."""
 
 from typing import Any
 
-from intents.command import Catalogue, Command, slots_of
+from intents.command import Catalogue, Command
 
 
 def tool(command: type[Command]) -> dict[str, Any]:
@@ -40,19 +40,3 @@ def _without_titles(schema: Any) -> Any:
     if isinstance(schema, list):
         return [_without_titles(value) for value in schema]
     return schema
-
-
-def domain(catalogue: Catalogue) -> dict[str, Any]:
-    """The Rasa domain: intents, entities and the slots that entities of the same name fill."""
-    entities = sorted(
-        {entity for command in catalogue.values() for slot in slots_of(command) for entity in slot.entities}
-    )
-    return {
-        "version": "3.1",
-        "intents": [*catalogue, "affirm", "deny"],
-        "entities": entities,
-        "slots": {
-            entity: {"type": "any", "mappings": [{"type": "from_entity", "entity": entity}]}
-            for entity in entities
-        },
-    }

@@ -108,6 +108,9 @@ class Dialogue:
             raise _slot_problem(errors.problems[0]) from errors
         return self.bus.dispatch(ready, turn)
 
+    def _reader(self, turn: Turn) -> Reader:
+        return turn.reader or self.reader
+
     def scene(self, turn: Turn, fiscal_year_start: int = 1) -> Scene:
         """What words mean for this person now."""
         names = self.bus.names.recent()
@@ -151,7 +154,7 @@ class Dialogue:
         turn.at_stage("understanding")
         self._remember(turn)
         scene = self.scene(turn)
-        turn.reading = self.reader.read(_SAME.sub("and ", turn.text), scene)
+        turn.reading = self._reader(turn).read(_SAME.sub("and ", turn.text), scene)
         scene, turn.reading = self._fiscal(turn, scene, turn.reading)
         if turn.memory.pending is not None:
             reply = self._answered(turn, turn.reading, turn.memory.pending, scene)
@@ -199,7 +202,7 @@ class Dialogue:
         if reading.arguments is not None:
             # They are words still: the fiscal scene will read them.
             return fiscal, reading
-        return fiscal, self.reader.read(reading.text, fiscal)
+        return fiscal, self._reader(turn).read(reading.text, fiscal)
 
     def _answered(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply | None:
         """What the answer to a pending question leads to; None when the turn is about something else."""

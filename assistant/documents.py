@@ -9,11 +9,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from assistant import commands
-from assistant.derive import domain, tools
+from assistant.derive import tools
 from assistant.handling import find_handlers
 from assistant.settings import PREFIX, Settings
 from engines.metrics import METRICS
 from intents.command import Catalogue, Command, slots_of
+from intents.rasa_project import domain
 
 DOCS = Path(__file__).parent.parent / "docs"
 GENERATED = "<!-- Written by `make docs` from the declarations; change those. -->"

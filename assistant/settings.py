@@ -165,8 +165,20 @@ class LanguageModel(_Section):
         return self
 
 
+class Rasa(_Section):
+    """The Rasa server that understands."""
+
+    url: HttpUrl = Field(HttpUrl("http://127.0.0.1:5005"), description="Where the Rasa server answers.")
+    seconds: float = Field(
+        2, gt=0, le=60, description="How long its answer may take before the embedded reader's stands."
+    )
+    token: SecretStr | None = Field(
+        None, description="The token it was started with (`rasa run --auth-token`), if with any."
+    )
+
+
 class Understanding(_Section):
-    """How sure a reader must be."""
+    """Who understands, and how sure a reader must be."""
 
     min_confidence: float = Field(
         0.45, ge=0, le=1, description="Below this probability the assistant asks instead of acting."
@@ -174,6 +186,11 @@ class Understanding(_Section):
     language_model: LanguageModel = Field(
         default_factory=LanguageModel, description="A language model that is asked what was meant."
     )
+    first: Literal["embedded", "rasa"] = Field(
+        "embedded",
+        description="Who understands: embedded, or rasa with the embedded reader where it does not answer.",
+    )
+    rasa: Rasa = Field(default_factory=Rasa, description="The Rasa server that understands.")
 
 
 class Dialogue(_Section):
@@ -259,7 +276,7 @@ class Settings(BaseSettings):
     )
     server: Server = Field(default_factory=Server, description="Where the service listens.")
     understanding: Understanding = Field(
-        default_factory=Understanding, description="How sure a reader must be."
+        default_factory=Understanding, description="Who understands, and how sure a reader must be."
     )
     dialogue: Dialogue = Field(default_factory=Dialogue, description="How long a conversation is remembered.")
     approvals: Approvals = Field(

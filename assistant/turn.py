@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from assistant.memory import Memory
-from intents.reading import Reading
+from intents.reading import Reader, Reading
 from storage.people import Person
 
 
@@ -22,6 +22,8 @@ class Turn:
     conversation_id: str | None = None
     key: str | None = None
     """The caller's idempotency key: the same key gives the same reply and acts once."""
+    reader: Reader | None = None
+    """Understands this turn in place of the dialogue's own."""
     turn_id: str = field(default_factory=lambda: str(uuid4()))
     started: float = field(default_factory=perf_counter)
     reading: Reading | None = None
@@ -53,6 +55,7 @@ class Turn:
             text=self.text,
             conversation_id=self.conversation_id,
             key=self.key,
+            reader=self.reader,
             turn_id=self.turn_id,
             started=self.started,
             on_stage=self.on_stage,

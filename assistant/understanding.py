@@ -1,14 +1,24 @@
 """How an utterance is understood, in Rasa's parse shape with our command and slots beside it."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic_core import to_jsonable_python
 
 from assistant.dialogue import Dialogue
+from assistant.settings import Settings, Understanding
 from assistant.turn import Turn
 from intents.filling import SlotErrors, filled, validated
 from intents.reading import EntityMatch, Reading, Scene
 from storage.people import Person
+
+
+def read_by(settings: Settings, reader: str) -> Settings:
+    """The settings with another reader chosen. Raises `ValueError` when there is none of that name."""
+    known = get_args(Understanding.model_fields["first"].annotation)
+    if reader not in known:
+        raise ValueError(f"there is no reader {reader!r}; readers are {', '.join(known)}")
+    chosen = settings.understanding.model_copy(update={"first": reader})
+    return settings.model_copy(update={"understanding": chosen})
 
 
 def parse(dialogue: Dialogue, person: Person, text: str) -> dict[str, Any]:
@@ -22,9 +32,9 @@ def parse(dialogue: Dialogue, person: Person, text: str) -> dict[str, Any]:
         "entities": [_entity(match) for match in reading.entities],
         "intent_ranking": [{"name": name, "confidence": round(score, 4)} for name, score in reading.ranking],
         "reader": reading.reader,
+        "notes": list(reading.notes),
         "in_scope": round(reading.in_scope, 4),
         "unknown": list(reading.unknown),
-        "notes": list(reading.notes),
         **_command(dialogue, reading, scene),
     }
 

@@ -6,13 +6,14 @@ import pytest
 import yaml
 
 from assistant import commands
-from assistant.derive import domain, slot_schema, tools
+from assistant.derive import slot_schema, tools
 from assistant.documents import DOCS, catalogue, pages
 from assistant.handling import find_handlers
 from engines.metrics import METRICS
 from engines.terms import CampaignStatus, Channel, Platform
 from intents import lexicon
 from intents.command import slots_of
+from intents.rasa_project import domain
 from intents.training import load
 
 DATA = Path(__file__).parent.parent / "intents" / "data"

@@ -15,6 +15,7 @@ from rich.console import Console
 from assistant.channels.backup import backup, restore
 from assistant.channels.importing import import_file
 from assistant.channels.nlu import lint_sentences, measure_reader
+from assistant.channels.rasa_cli import rasa
 from assistant.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ nlu = typer.Typer(
 user = typer.Typer(help="People and their tokens.", no_args_is_help=True)
 cli.add_typer(nlu, name="nlu")
 cli.add_typer(user, name="user")
+cli.add_typer(rasa, name="rasa")
 cli.command("import")(import_file)
 nlu.command("test")(measure_reader)
 nlu.command("lint")(lint_sentences)
@@ -58,10 +60,10 @@ def _fail(message: str) -> NoReturn:
 
 
 @contextmanager
-def _assistant() -> Iterator["Assistant"]:
+def _assistant(settings: Settings | None = None) -> Iterator["Assistant"]:
     from assistant.bootstrap import build
 
-    assistant = build(load_settings())
+    assistant = build(settings or load_settings())
     try:
         yield assistant
     finally:
@@ -146,14 +148,23 @@ def understand(
     file: Annotated[
         Path | None, typer.Option(help="A file of utterances, a line each.", exists=True, dir_okay=False)
     ] = None,
+    reader: Annotated[
+        str | None, typer.Option(metavar="NAME", help="embedded or rasa; default from the settings.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show how an utterance is understood, without doing anything."""
-    from assistant.understanding import parse
+    """Show how an utterance is understood, and by which reader, without doing anything."""
+    from assistant.understanding import parse, read_by
 
     if (text is None) == (file is None):
         _fail("say either a text or --file")
-    with _assistant() as assistant:
+    settings = load_settings()
+    if reader is not None:
+        try:
+            settings = read_by(settings, reader)
+        except ValueError as error:
+            _fail(str(error))
+    with _assistant(settings) as assistant:
         person = _speaker(assistant, None)
         for line in [text or ""] if file is None else _lines(file):
             parsed = parse(assistant.dialogue, person, line)

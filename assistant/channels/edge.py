@@ -69,22 +69,26 @@ class AddHeaders:
 class LimitBody:
     """Refuses bodies that are too large, whether they say their length or not.
 
-    Paths under ``except_under`` look after themselves.
+    Paths under ``except_under`` look after themselves; ``larger`` names those that may take more.
     """
 
-    def __init__(self, app: ASGIApp, most: int, except_under: str) -> None:
+    def __init__(
+        self, app: ASGIApp, most: int, except_under: str, larger: Mapping[str, int] | None = None
+    ) -> None:
         self.app = app
         self.most = most
         self.except_under = except_under
+        self.larger = larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on while the body is small enough."""
         if scope["type"] != "http" or scope["path"].startswith(self.except_under):
             await self.app(scope, receive, send)
             return
+        most = max(self.most, self.larger.get(scope["path"], 0))
         length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal() and int(length[:_DIGITS]) > self.most:
-            refused = self._refused()
+        if length.isdecimal() and int(length[:_DIGITS]) > most:
+            refused = self._refused(most)
             await problem_response(413, refused.error)(scope, receive, send)
             return
         taken = 0
@@ -93,15 +97,15 @@ class LimitBody:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self.most:
-                raise self._refused()
+            if taken > most:
+                raise self._refused(most)
             return message
 
         await self.app(scope, received, send)
 
-    def _refused(self) -> Refused:
+    def _refused(self, most: int) -> Refused:
         return Refused(
-            413, "body_too_large", f"The body has more than {self.most:,} bytes.", "Send it in smaller parts."
+            413, "body_too_large", f"The body has more than {most:,} bytes.", "Send it in smaller parts."
         )
 
 

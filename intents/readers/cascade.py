@@ -5,8 +5,8 @@ from dataclasses import replace
 from intents.readers.embedded import EmbeddedReader
 from intents.reading import Reader, ReaderUnavailableError, Reading, Scene
 
-ANSWERS = ("affirm", "deny", "cancel")
-"""What only the embedded reader may hear: nobody else says yes for a person."""
+ANSWERS = ("affirm", "deny", "cancel", "approve")
+"""What only the embedded reader may hear: nobody else says yes for a person, or lets a proposal through."""
 
 
 class Cascade:
