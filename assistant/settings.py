@@ -186,6 +186,11 @@ class Understanding(_Section):
     language_model: LanguageModel = Field(
         default_factory=LanguageModel, description="A language model that is asked what was meant."
     )
+    encoder: str = Field(
+        "auto",
+        description="The sentence encoder beside words: auto for the installed one, off, or a folder with "
+        "the published files of all-MiniLM-L6-v2.",
+    )
     first: Literal["embedded", "rasa"] = Field(
         "embedded",
         description="Who understands: embedded, or rasa with the embedded reader where it does not answer.",

@@ -15,6 +15,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
+from assistant.bootstrap import load_reader
 from assistant.documents import catalogue
 from assistant.settings import Settings
 from engines.terms import Period
@@ -23,7 +24,7 @@ from intents.evaluation import Sentence, read_sentences, score
 from intents.filling import SlotErrors, slots_from
 from intents.linting import plain
 from intents.names import Name, Names
-from intents.readers.embedded import DATA, EmbeddedReader
+from intents.readers.embedded import DATA
 from intents.readers.entities import LIVE_NAMES
 from intents.reading import Reading, Scene
 from intents.training import load
@@ -175,7 +176,7 @@ def misses(sentences: Sequence[Sentence], readings: Sequence[Reading]) -> list[d
 
 def main() -> None:
     """Measure and print JSON."""
-    reader = EmbeddedReader.load(Settings().data_dir / "models")
+    reader = load_reader(Settings())
     sentences = read_sentences(FILE)
     readings = [reader.read(one.text, SCENE) for one in sentences]
     new = [(one, read) for one, read in zip(sentences, readings, strict=True) if not is_trained_on(one.text)]

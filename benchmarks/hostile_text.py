@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.bootstrap import load_reader
 from assistant.documents import catalogue
 from assistant.settings import Settings
 from benchmarks import held_out
@@ -21,7 +22,7 @@ from intents.command import Command
 from intents.evaluation import read_sentences
 from intents.filling import SlotErrors, slots_from, validated
 from intents.names import Name, Names
-from intents.readers.embedded import DATA, LONGEST_TEXT, EmbeddedReader
+from intents.readers.embedded import DATA, LONGEST_TEXT
 from intents.reading import Reader, Scene
 from intents.training import load
 
@@ -220,7 +221,7 @@ def tried(text: str, reader: Reader, scene: Scene, commands: Mapping[str, type[C
 
 def measure(count: int, seed: int) -> dict[str, Any]:
     """What raised, what was slow, and how long the others took."""
-    reader = EmbeddedReader.load(Settings().data_dir / "models")
+    reader = load_reader(Settings())
     scene, commands = crowded(), catalogue()
     texts = list(utterances(count, seed))
     tried("show spring lanch for acmee", reader, scene, commands)

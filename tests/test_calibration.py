@@ -8,6 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks import held_out
+from intents.encoder import find_encoder
 from intents.evaluation import read_sentences
 from intents.readers.embedded import EmbeddedReader
 
@@ -22,7 +23,7 @@ Binned = Callable[[Floats], list[Places]]
 @pytest.fixture(scope="module")
 def outcomes(models: Path) -> tuple[Floats, Floats]:
     """Of every held-out sentence in scope: how sure the likeliest intent, and whether it was right."""
-    reader = EmbeddedReader.load(models)
+    reader = EmbeddedReader.load(models, encoder=find_encoder(models))
     inside = [one for one in read_sentences(held_out.FILE) if one.intent is not None]
     best = [reader.read(one.text, held_out.SCENE).ranking[0] for one in inside]
     return (

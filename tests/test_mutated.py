@@ -6,6 +6,7 @@ import pytest
 
 from assistant.documents import catalogue
 from benchmarks.hostile_text import LONGEST, Tried, crowded, tried, utterances
+from intents.encoder import find_encoder
 from intents.readers.embedded import EmbeddedReader
 from intents.reading import Reading, Scene
 
@@ -16,7 +17,7 @@ GENEROUS_MS = 250.0
 
 @pytest.fixture(scope="module")
 def reader(models: Path) -> EmbeddedReader:
-    return EmbeddedReader.load(models)
+    return EmbeddedReader.load(models, encoder=find_encoder(models))
 
 
 def test_no_text_raises_or_takes_long(reader: EmbeddedReader) -> None:

@@ -19,6 +19,7 @@ from assistant.bootstrap import Assistant, build
 from assistant.channels.cli import cli
 from assistant.reply import Status
 from assistant.settings import Rasa, Settings, Understanding
+from intents.encoder import find_encoder
 from intents.names import Name, Names
 from intents.readers.embedded import EmbeddedReader
 from intents.readers.rasa import MOST_BYTES, RasaReader
@@ -123,7 +124,7 @@ def stub() -> Iterator[Stub]:
 
 @pytest.fixture
 def embedded(models: Path) -> EmbeddedReader:
-    return EmbeddedReader.load(models)
+    return EmbeddedReader.load(models, encoder=find_encoder(models))
 
 
 @pytest.fixture

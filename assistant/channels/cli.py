@@ -353,8 +353,8 @@ def make_token(
 @nlu.command()
 def train() -> None:
     """Train the embedded reader, if its sentences changed since the last time."""
-    from intents.readers.embedded import EmbeddedReader
+    from assistant.bootstrap import load_reader
 
     settings = load_settings()
     with errors.status("training the reader"):
-        EmbeddedReader.load(settings.data_dir / "models")
+        load_reader(settings)

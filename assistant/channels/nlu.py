@@ -56,14 +56,20 @@ def measure_reader(
             help="An intent that means out of scope; default out_of_scope, oos and nlu_fallback.",
         ),
     ] = None,
+    with_encoder: Annotated[
+        bool, typer.Option("--encoder/--no-encoder", help="Whether to use the sentence encoder.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train the reader on any Rasa YAML and score a file of sentences; docs/understanding.md explains."""
+    from assistant.settings import load_settings
+    from intents.encoder import find_encoder
     from intents.evaluation import SentencesError, read_sentences, score
     from intents.readers.foreign import GATE_COST, OUT_OF_SCOPE_NAMES, learn_apart
     from intents.training import TrainingError
 
     outside = tuple(out_of_scope or OUT_OF_SCOPE_NAMES)
+    encoder = find_encoder(load_settings().data_dir / "models") if with_encoder else None
     if not train.is_dir():
         _fail(f"{train}: no such folder")
     columns = (TextColumn("{task.description:<24}"), BarColumn(), TimeElapsedColumn())
@@ -77,6 +83,7 @@ def measure_reader(
                 chosen_on,
                 out_of_scope=outside,
                 gate_cost=GATE_COST if gate_cost is None else gate_cost,
+                encoder=encoder,
             )
     except (SentencesError, TrainingError, OSError) as error:
         _fail(str(error))
