@@ -67,11 +67,14 @@ class SentenceEncoder:
         order = sorted(range(len(texts)), key=lambda at: len(pieces[at]))
         for start in range(0, len(order), _BATCH):
             places = order[start : start + _BATCH]
-            rows[places] = self._described([pieces[at] for at in places])
+            rows[places] = self._described([pieces[at] for at in places], self._model_for(len(texts)))
         return rows
 
-    def _described(self, pieces: list[list[str]]) -> NDArray[np.float32]:
-        states = np.array(self._model.forward_batch(pieces).last_hidden_state)
+    def _model_for(self, count: int) -> Any:
+        return self._wide_model if count >= _BATCH else self._model
+
+    def _described(self, pieces: list[list[str]], model: Any) -> NDArray[np.float32]:
+        states = np.array(model.forward_batch(pieces).last_hidden_state)
         lengths = np.array([len(one) for one in pieces])
         inside = (np.arange(states.shape[1])[None, :] < lengths[:, None])[:, :, None]
         parts = (
@@ -97,6 +100,12 @@ class SentenceEncoder:
 
         # Two threads are slower than one for one short sentence.
         return ctranslate2.Encoder(str(self.folder), compute_type="int8", intra_threads=1)
+
+    @cached_property
+    def _wide_model(self) -> Any:
+        import ctranslate2
+
+        return ctranslate2.Encoder(str(self.folder), compute_type="int8", intra_threads=os.cpu_count() or 1)
 
 
 def find_encoder(cache_dir: Path, source: Path | None = None) -> SentenceEncoder | None:

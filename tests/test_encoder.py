@@ -34,7 +34,15 @@ def test_what_means_the_same_is_near(encoder: SentenceEncoder) -> None:
 
 
 def test_a_sentence_is_the_same_alone_and_among_others(encoder: SentenceEncoder) -> None:
-    texts = ["a", "", "show me the money " * 40, "who is ahead?", "ünïcode 🙂 text", "\x00\u202e", "who is ahead?"]
+    texts = [
+        "a",
+        "",
+        "show me the money " * 40,
+        "who is ahead?",
+        "ünïcode 🙂 text",
+        "\x00\u202e",
+        "who is ahead?",
+    ]
     together = encoder.describe(texts)
     assert np.abs(np.linalg.norm(together[:, : encoder.size], axis=1) - 1).max() <= 1e-5
     alone = np.vstack([encoder.describe([text]) for text in texts])

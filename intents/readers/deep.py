@@ -1,6 +1,7 @@
 """The second look at an utterance: by what it means, for what its words alone do not settle."""
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,21 +91,30 @@ def train_deep(lesson: Lesson) -> Deep:
     has_outside = not inside.all()
     scores = np.zeros((len(targets), int(targets.max()) + 1))
     margins = np.ones(len(targets))
-    for fold in range(FOLDS):
-        seen, held = folds != fold, folds == fold
+
+    def learn(fold: int | None) -> tuple[MeaningClassifier | None, MeaningClassifier | None]:
+        seen = folds != fold if fold is not None else np.ones(len(targets), dtype=bool)
         if len(set(targets[seen & inside])) < scores.shape[1]:
-            continue
-        part = _trained(lesson, seen & inside, targets)
-        scores[held] = part.all_scores(lesson.matrix[held], lesson.vectors[held])
-        if has_outside:
-            gate = _trained(lesson, seen, inside.astype(int), is_balanced=True)
+            return None, None
+        intents = _trained(lesson, seen & inside, targets)
+        scope = _trained(lesson, seen, inside.astype(int), is_balanced=True) if has_outside else None
+        return intents, scope
+
+    # The solvers compute outside of the interpreter's lock.
+    with ThreadPoolExecutor() as pool:
+        *parts, (intents, scope) = pool.map(learn, (*range(FOLDS), None))
+    assert intents is not None  # noqa: S101 - every intent is there
+    for fold, (part, gate) in enumerate(parts):
+        held = folds == fold
+        if part is not None:
+            scores[held] = part.all_scores(lesson.matrix[held], lesson.vectors[held])
+        if gate is not None:
             margins[held] = gate.all_scores(lesson.matrix[held], lesson.vectors[held])[:, 0]
     judgement, threshold = _judgement(lesson, scores, margins) if has_outside else (np.zeros(6), 0.0)
-    everything = np.ones(len(targets), dtype=bool)
     return Deep(
-        intents=_trained(lesson, inside, targets),
+        intents=intents,
         temperature=best_temperature(scores[inside], targets[inside]),
-        scope=_trained(lesson, everything, inside.astype(int), is_balanced=True) if has_outside else None,
+        scope=scope,
         judgement=judgement,
         threshold=threshold,
         sure=_sure(lesson, _misjudged(lesson, scores, margins, judgement, threshold)),

@@ -27,7 +27,7 @@ _NARROWNESS = 0.64
 _NEARNESS_WEIGHT = 16.0
 _RIDGE = 0.5
 _JITTER = 1e-2
-_TOLERANCE = 1e-3
+_TOLERANCE = 1e-2
 
 
 @dataclass(frozen=True)
