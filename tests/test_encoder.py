@@ -1,4 +1,4 @@
-"""The sentence encoder: what its vectors say, and what happens where its files are not what they should be."""
+"""The sentence encoder: what its vectors say, and what happens where its files are unfit."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor

@@ -15,6 +15,8 @@ from intents.readers.measures import decisiveness, freshness
 
 FOLDS = 3
 """Folds of the cross-validation that calibrates; sentences and their variants share one."""
+FIRST_SHARE = 0.3
+"""Of the first look's scores in the second's."""
 _LEVELS = (0.95, 0.97, 0.98, 0.99, 0.995)
 _NEVER = 1.1
 
@@ -47,9 +49,11 @@ class Deep:
     sure: float
     """Where both probabilities by words are at least this, no second look is taken."""
 
-    def look(self, features: Sparse, vector: Vectors, words: str, known: Collection[str]) -> Look:
-        """Look at an utterance, given its row of `SentenceEncoder.describe`."""
-        scores = self.intents.scores(features, vector)
+    def look(
+        self, features: Sparse, first: Floats, vector: Vectors, words: str, known: Collection[str]
+    ) -> Look:
+        """Look at an utterance, given the first look's scores and its row of `SentenceEncoder.describe`."""
+        scores = self.intents.scores(features, vector) + FIRST_SHARE * first
         margin = 1.0 if self.scope is None else float(self.scope.scores(features, vector)[0])
         found = measures(scores, margin, words, known)
         log_odds = float(np.dot(self.judgement[:-1], found) + self.judgement[-1])
@@ -79,6 +83,8 @@ class Lesson:
     """Rows of `freshness`, as the other sentences know the words."""
     is_typical: Any
     """Which sentences set the threshold."""
+    first: Floats
+    """The first look's scores, by a model that never saw the sentence."""
     by_words: tuple[Floats, Floats]
     """What the first look says of each by a model that never saw it: the probability of its likeliest
     intent, negative where that is wrong, and that of being in scope."""
@@ -107,7 +113,8 @@ def train_deep(lesson: Lesson) -> Deep:
     for fold, (part, gate) in enumerate(parts):
         held = folds == fold
         if part is not None:
-            scores[held] = part.all_scores(lesson.matrix[held], lesson.vectors[held])
+            meant = part.all_scores(lesson.matrix[held], lesson.vectors[held])
+            scores[held] = meant + FIRST_SHARE * lesson.first[held]
         if gate is not None:
             margins[held] = gate.all_scores(lesson.matrix[held], lesson.vectors[held])[:, 0]
     judgement, threshold = _judgement(lesson, scores, margins) if has_outside else (np.zeros(6), 0.0)

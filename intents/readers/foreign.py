@@ -192,11 +192,11 @@ class _Look:
 
 def _look(model: Model, text: str) -> _Look:
     features = model.features.transform(text)
+    scores = model.classifier.scores(features)
     if model.deep is not None:
-        look = model.look(text, features)
+        look = model.look(text, features, scores)
         certainty = float(look.scores.max()) + _SCOPE_SHARE * look.margin
         return _Look(look.scores, look.probabilities, certainty, look.in_scope, len(features.columns) > 0)
-    scores = model.classifier.scores(features)
     measures = [*freshness(text, model.known), *decisiveness(scores)]
     return _Look(
         scores,

@@ -57,6 +57,7 @@ def train(examples: Iterable[Example], encoder: SentenceEncoder | None = None) -
         groups=np.array(groups),
         fresh=fresh,
         is_typical=is_typical & _first_of_each(groups),
+        first=scores,
         by_words=(np.where(is_right, 1, -1) * chances.max(axis=1), in_scope),
     )
     return Model(

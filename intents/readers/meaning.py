@@ -18,7 +18,7 @@ from intents.readers.features import Floats, Sparse
 Vectors = NDArray[np.float32]
 
 WIDTH = SentenceEncoder.size
-LANDMARKS_A_CLASS = 30
+LANDMARKS_A_CLASS = 60
 """More are nearer to asking every training sentence, and cost time."""
 _MEANING_WEIGHT = 2.0
 """Of the sentence's vector beside the TF-IDF blocks, each of length 1."""

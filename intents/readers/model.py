@@ -62,12 +62,12 @@ class Model:
         in_scope, is_known = self.gate.in_scope(features, measures), len(features.columns) > 0
         if self.deep is None or min(in_scope, float(probabilities.max())) >= self.deep.sure:
             return Judged(probabilities, in_scope, self.gate.threshold, is_known, "words")
-        look = self.look(text, features)
+        look = self.look(text, features, scores)
         return Judged(look.probabilities, look.in_scope, self.deep.threshold, is_known, "meaning")
 
-    def look(self, text: str, features: Sparse) -> Look:
-        """The second look, whatever the first says; for models that learned one."""
+    def look(self, text: str, features: Sparse, first: Floats) -> Look:
+        """The second look, whatever the first's scores say; for models that learned one."""
         if self.deep is None or self.encoder is None:
             raise ValueError("this model takes no second look")
         vector = self.encoder.describe([in_words(text) if self.is_delexical else text])[0]
-        return self.deep.look(features, vector, text, self.known)
+        return self.deep.look(features, first, vector, text, self.known)
