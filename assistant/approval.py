@@ -55,7 +55,9 @@ def _reasons(action: Action, telling: Telling) -> str:
     return "" if telling.text.startswith(action.done) else telling.text
 
 
-def waiting_for_yes(turn: Turn, command: Command, action: Action, now: datetime) -> Waiting:
+def waiting_for_yes(
+    turn: Turn, command: Command, action: Action, now: datetime, *, is_approval: bool = True
+) -> Waiting:
     """What a yes in this conversation will mean, and nothing else."""
     return Waiting(
         command=command.command_name(),
@@ -64,6 +66,7 @@ def waiting_for_yes(turn: Turn, command: Command, action: Action, now: datetime)
         digest=action.digest(),
         turn_id=turn.turn_id,
         asked_at=now,
+        is_approval=is_approval,
     )
 
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from assistant import approval, notices
+from assistant import approval, notices, returning
 from assistant.handling import Context, Handler
 from assistant.journal import Journal
-from assistant.memory import Waiting
+from assistant.memory import Memory, Tried, Waiting
 from assistant.names import LiveNames
 from assistant.reply import Action, Answer, Button, Problem, Reply, Status, Telling
 from assistant.settings import Settings
@@ -57,8 +57,11 @@ class Bus:
         self.on_work: Callable[[], None] = _nobody_waits
         """Called when something was written down that is done outside of turns."""
 
-    def dispatch(self, command: Command, turn: Turn) -> Reply:
-        """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given."""
+    def dispatch(self, command: Command, turn: Turn, *, ask_first: bool = False) -> Reply:
+        """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given.
+
+        With ``ask_first`` even what happens at once is read back and waits for a yes.
+        """
         turn.at_stage("working")
         turn.command = command.command_name()
         turn.slots = command.model_dump(mode="json", exclude_none=True)
@@ -67,13 +70,16 @@ class Bus:
         try:
             answer = self._answer(command, turn)
         except Problem as problem:
+            tried = Tried(command=turn.command, slots=turn.slots)
+            if turn.command not in ABOUT_THE_TALK:
+                turn.memory = turn.memory.model_copy(update={"tried": tried})
             return self.conclude(turn, refusal(turn, problem))
         except SQLAlchemyError as error:
             return self.conclude(turn, refusal(turn, database_problem(error)))
         except Exception:
             log.exception("%s failed in turn %s", turn.command, turn.turn_id)
             return self.conclude(turn, refusal(turn, defect(turn)))
-        return self._settled(command, turn, answer)
+        return self._settled(command, turn, answer, ask_first=ask_first)
 
     def permit(self, command: type[Command], turn: Turn) -> None:
         """Raise `Problem` unless the turn's person may use the command."""
@@ -99,12 +105,15 @@ class Bus:
                     names=self.names.current(connection),
                     memory=turn.memory,
                     conversation_id=turn.conversation_id,
-                    previous=lambda: self._previous(turn),
+                    previous=lambda: self._reply_in(turn, "turn_id"),
+                    told=lambda: self._reply_in(turn, "told_in"),
                     plan=lambda other: self._answer(other, turn),
                 ),
             )
 
-    def _settled(self, command: Command, turn: Turn, answer: Answer[Any]) -> Reply:
+    def _settled(
+        self, command: Command, turn: Turn, answer: Answer[Any], *, ask_first: bool = False
+    ) -> Reply:
         """Do at once, read back or propose what the handler planned."""
         reply = Reply(
             turn_id=turn.turn_id,
@@ -113,31 +122,50 @@ class Bus:
             reply=answer.telling,
             result=answer.result,
         )
-        if turn.command not in ABOUT_THE_TALK:
-            turn.memory = turn.memory.model_copy(
-                update={
-                    "command": turn.command,
-                    "slots": turn.slots,
-                    "turn_id": turn.turn_id,
-                    "answered_at": self.clock(),
-                    "listed": answer.telling.listed,
-                }
-            )
+        self._remember(turn, answer)
         action = answer.action
         if action is None or action.does_nothing:
             return self.conclude(turn, reply)
-        match approval.way(command, action, turn.person.role):
+        way = approval.way(command, action, turn.person.role)
+        is_approval = way is approval.Way.READ_BACK
+        if way is approval.Way.AT_ONCE and ask_first:
+            way = approval.Way.READ_BACK
+        match way:
             case approval.Way.AT_ONCE:
                 return self._act(turn, action, reply)
             case approval.Way.READ_BACK:
-                waiting = approval.waiting_for_yes(turn, command, action, self.clock())
+                waiting = approval.waiting_for_yes(
+                    turn, command, action, self.clock(), is_approval=is_approval
+                )
                 turn.memory = turn.memory.model_copy(update={"waiting": waiting})
                 asked = approval.read_back(turn, action, answer.telling)
                 return self.conclude(turn, asked.model_copy(update={"result": answer.result}))
             case approval.Way.PROPOSE:
                 return self._propose(command, turn, action, reply)
 
+    def _remember(self, turn: Turn, answer: Answer[Any]) -> None:
+        """Keep what later words may refer to."""
+        memory = turn.memory
+        if turn.command == "why":
+            turn.memory = memory.model_copy(update={"whys": memory.whys + 1})
+        if turn.command in ABOUT_THE_TALK:
+            return
+        kept = Memory(
+            command=turn.command,
+            slots=turn.slots,
+            turn_id=turn.turn_id,
+            answered_at=self.clock(),
+            listed=answer.telling.listed,
+            chosen=memory.chosen,
+            pending=memory.pending,
+            suspended=memory.suspended,
+            waiting=memory.waiting,
+        )
+        turn.memory = kept
+
     def _act(self, turn: Turn, action: Action, reply: Reply, approved: dict[str, Any] | None = None) -> Reply:
+        turn.memory = turn.memory.model_copy(update={"acted": "done"})
+
         def make(connection: Connection) -> list[RowChange]:
             return approval.carry_out(connection, turn, action, reply, self.clock())
 
@@ -149,6 +177,7 @@ class Bus:
         return concluded
 
     def _propose(self, command: Command, turn: Turn, action: Action, reply: Reply) -> Reply:
+        turn.memory = turn.memory.model_copy(update={"acted": "proposed"})
         lifetime = timedelta(days=self.settings.approvals.proposal_days)
 
         def write_down(connection: Connection) -> list[RowChange]:
@@ -162,7 +191,9 @@ class Bus:
         """Carry out what was read back, after the yes of the person it was read back to."""
         turn.command, turn.slots = waiting.command, waiting.slots
         turn.memory = turn.memory.model_copy(update={"waiting": None})
-        if waiting.action.digest() != waiting.digest or turn.person.role is not Role.CHAIRMAN:
+        self.permit(self.catalogue[waiting.command], turn)
+        may = not waiting.is_approval or turn.person.role is Role.CHAIRMAN
+        if waiting.action.digest() != waiting.digest or not may:
             problem = Problem("not_confirmed", "That yes does not fit what was asked.", "Ask again.")
             return self.conclude(turn, refusal(turn, problem))
         reply = Reply(
@@ -181,13 +212,15 @@ class Bus:
             "action": waiting.digest,
             "read_back_in": waiting.turn_id,
         }
-        return self._act(turn, waiting.action, reply, approved)
+        return self._act(turn, waiting.action, reply, approved if waiting.is_approval else None)
 
-    def _previous(self, turn: Turn) -> Reply | None:
-        if turn.memory.turn_id is None:
+    def _reply_in(self, turn: Turn, which: str) -> Reply | None:
+        """The reply of a turn that the conversation, or the one it looks at, remembers."""
+        turn_id = getattr(turn.memory, which) or getattr(turn.borrowed, which, None)
+        if turn_id is None:
             return None
         with self.database.read() as connection:
-            found = audit.reply_of_turn(connection, turn.memory.turn_id)
+            found = audit.reply_of_turn(connection, turn_id)
         return None if found is None else Reply.model_validate(found[1])
 
     def earlier(self, turn: Turn) -> Reply | None:
@@ -221,6 +254,7 @@ class Bus:
                 made = [] if make is None else make(connection)
                 self._write_down(connection, turn, reply, made, undoes, approved)
         except Problem as problem:
+            turn.memory = turn.memory.model_copy(update={"acted": ""})
             return self.conclude(turn, refusal(turn, problem))
         except KeyTakenError:
             # The same key was sent twice at the same time, and the other was first.
@@ -258,6 +292,7 @@ class Bus:
         undoes: int | None,
         approved: dict[str, Any] | None,
     ) -> None:
+        returning.close(turn, reply, self.clock())
         entry = self._entry(turn, reply, approved)
         reply.audit_id = audit.record(connection, entry)
         changes.record(connection, reply.audit_id, made)

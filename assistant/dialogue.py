@@ -3,21 +3,24 @@
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import SQLAlchemyError
 
-from assistant import wording
+from assistant import asking, pointing, wording
 from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
-from assistant.memory import Memory, Pending, Waiting
+from assistant.correcting import correction, told_not
+from assistant.memory import Memory, Pending, Tried, Waiting
 from assistant.reply import Problem, Reply, Status, Telling
+from assistant.returning import doing
+from assistant.settings import Dialogue as Limits
 from assistant.turn import Turn
-from intents import lexicon
 from intents.command import Command, Effect, slots_of
 from intents.filling import SlotErrors, SlotProblem, slots_from, validated
 from intents.names import Names
@@ -36,14 +39,27 @@ LONGEST_SPLIT = 500
 
 _JOINT = re.compile(r"\s*(?:[;.]\s+|,?\s+and then\s+|,?\s+then\s+|,?\s+and\s+)", re.IGNORECASE)
 
-MOST_OFFERED = 12
-"""Values of a closed list that are offered with a question."""
+PIVOTS = ("show_performance", "show_campaign", "show_metric")
+"""What a follow-up may lead to that the last command has no use for: "what about email"."""
+
+MOST_SUSPENDED = 3
+"""Interrupted questions that are gone back to."""
+
+LONGEST_QUOTE = 80
+"""Characters of an answer that are told back."""
+
+LONGEST_NAME = 5
+"""Words of a correction that may be a name."""
 
 MOST_TRIES = 20
 """Times a turn is begun anew because another process answered one of the same conversation."""
 
 NEAREST = 3
 """Commands offered when something is out of scope."""
+
+
+FORGETTING = ("pending", "waiting", "command")
+"""What a conversation is told to have forgotten when it is referred to."""
 
 
 class Dialogue:
@@ -131,7 +147,11 @@ class Dialogue:
                 "Start one of your own.",
             )
         turn.after = stored.turns
-        turn.memory = Memory.model_validate(stored.memory).at(self.bus.clock(), self.bus.settings.dialogue)
+        before = Memory.model_validate(stored.memory)
+        turn.memory = before.at(self.bus.clock(), self.bus.settings.dialogue)
+        turn.forgotten = frozenset(
+            name for name in FORGETTING if getattr(before, name) and not getattr(turn.memory, name)
+        )
 
     def _command(self, name: str) -> type[Command]:
         command = self.bus.catalogue.get(name)
@@ -140,40 +160,6 @@ class Dialogue:
                 "unknown_command", f"There is no command {name[:60]!r}.", "See help for the commands."
             )
         return command
-
-    def _answer(self, turn: Turn) -> Reply:
-        if not turn.text.strip():
-            raise Problem("empty", "I heard nothing.", 'Try "help".', status=Status.UNKNOWN)
-        turn.at_stage("understanding")
-        self._remember(turn)
-        scene = self.scene(turn)
-        turn.reading = self.reader.read(_SAME.sub("and ", turn.text), scene)
-        scene, turn.reading = self._fiscal(turn, scene, turn.reading)
-        if turn.memory.pending is not None:
-            reply = self._answered(turn, turn.reading, turn.memory.pending, scene)
-            if reply is not None:
-                return reply
-        place = _place(turn.text)
-        things = turn.memory.listed
-        if place is not None and not turn.memory.pending and -1 <= place < len(things) > 0:
-            listed = things[place]
-            return self._carry_out(turn, self._command(listed.command), listed.slots, scene)
-        if turn.memory.waiting is not None:
-            reply = self._confirmed(turn, turn.reading, turn.memory.waiting)
-            if reply is not None:
-                return reply
-        return self._fresh(turn, turn.reading, scene)
-
-    def _confirmed(self, turn: Turn, reading: Reading, waiting: Waiting) -> Reply | None:
-        """What a yes or no leads to; None when the turn is about something else."""
-        if reading.intent == AFFIRM and not reading.entities:
-            return self.bus.confirm(turn, waiting)
-        if reading.intent in ABOUT_THE_TALK and reading.intent != "cancel":
-            return None
-        turn.memory = turn.memory.model_copy(update={"waiting": None})
-        if reading.intent in (DENY, "cancel"):
-            return self.bus.conclude(turn, _said(turn, "Dropped; nothing was changed."))
-        return None
 
     def _fiscal(self, turn: Turn, scene: Scene, reading: Reading) -> tuple[Scene, Reading]:
         """Read again in the fiscal calendar of the venture that is meant, when one is spoken of."""
@@ -191,44 +177,300 @@ class Dialogue:
         fiscal = Scene(scene.names, scene.today, found.fiscal_year_start)
         return fiscal, self.reader.read(reading.text, fiscal)
 
-    def _answered(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply | None:
-        """What the answer to a pending question leads to; None when the turn is about something else."""
-        if reading.intent == DENY or reading.intent == "cancel":
+    def _answer(self, turn: Turn) -> Reply:
+        if not turn.text.strip():
+            raise Problem("empty", "I heard nothing.", 'Try "help".', status=Status.UNKNOWN)
+        turn.at_stage("understanding")
+        self._remember(turn)
+        scene = self.scene(turn)
+        turn.reading = self.reader.read(pointing.SAME.sub("and ", turn.text), scene)
+        scene, turn.reading = self._fiscal(turn, scene, turn.reading)
+        if turn.memory.pending is not None:
+            return self._at_question(turn, turn.reading, turn.memory.pending, scene)
+        if turn.memory.waiting is not None:
+            reply = self._at_confirmation(turn, turn.reading, turn.memory.waiting, scene)
+            if reply is not None:
+                return reply
+        return self._at_large(turn, turn.reading, scene)
+
+    def _at_question(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply:
+        """The answer to a question, the end of it, a request in between, or words that are none of these."""
+        command = self._command(pending.command)
+        try:
+            found = self._answered(turn, reading, pending, command, scene)
+        except SlotErrors as errors:
+            return self._ask_or_refuse(turn, command, pending.slots, errors, scene)
+        if found:
+            return self._go_on(turn, command, pending, found, scene)
+        if reading.intent in (DENY, "cancel"):
             turn.memory = turn.memory.model_copy(update={"pending": None})
             return self.bus.conclude(turn, _said(turn, "Dropped."))
+        if reading.intent in ABOUT_THE_TALK and not reading.is_fragment:
+            return self._fresh(turn, reading, scene)
+        sure = self._sure(reading)
+        if sure is not None and not _unexplained(reading.unknown, {}):
+            suspended = [*turn.memory.suspended, pending][-MOST_SUSPENDED:]
+            if reading.intent == pending.command:
+                suspended = turn.memory.suspended
+            turn.memory = turn.memory.model_copy(update={"pending": None, "suspended": suspended})
+            return self._fresh(turn, reading, scene)
+        if asking.takes_any_words(pending, command) and reading.intent != AFFIRM:
+            return self._go_on(turn, command, pending, {pending.missing: turn.text.strip(" .!\"'“”")}, scene)
+        return self._missed(turn, pending, scene, None)
+
+    def _answered(
+        self, turn: Turn, reading: Reading, pending: Pending, command: type[Command], scene: Scene
+    ) -> dict[str, Any]:
+        """The slots an answer fills, or a correction among what is known already."""
+        mend = correction(turn.text)
+        if mend is not None:
+            mended = self._without_not(self.reader.read(mend.rest, scene))
+            found = asking.answer(mended, pending, command)
+            if found:
+                turn.reading = mended
+                return found
+        if reading.intent == AFFIRM and len(pending.choices) == 1:
+            return {pending.missing: pending.choices[0]}
+        return asking.answer(reading, pending, command)
+
+    def _go_on(
+        self, turn: Turn, command: type[Command], pending: Pending, found: dict[str, Any], scene: Scene
+    ) -> Reply:
+        """The command with what was answered; a value that cannot be used is told and asked for again."""
+        slots = _merged(pending.slots, found, scene)
+        try:
+            validated(command, slots, scene)
+        except SlotErrors as errors:
+            wrong = errors.problems[0]
+            if wrong.slot in found and wrong.code not in ("missing", "ambiguous_name"):
+                return self._missed(turn, pending, scene, wrong)
+        turn.memory = turn.memory.model_copy(update={"pending": None, "chosen": pending})
+        return self._carry_out(turn, command, slots, scene)
+
+    def _missed(self, turn: Turn, pending: Pending, scene: Scene, wrong: SlotProblem | None) -> Reply:
+        """Say that this was no answer and ask again, or give up."""
         command = self._command(pending.command)
-        value = self._chosen(reading, pending, command)
-        if value is None:
-            return None
-        turn.memory = turn.memory.model_copy(update={"pending": None})
-        return self._carry_out(turn, command, {**pending.slots, pending.missing: value}, scene)
-
-    def _chosen(self, reading: Reading, pending: Pending, command: type[Command]) -> Any | None:
-        place = _place(reading.text)
-        if place is not None and -1 <= place < len(pending.choices):
-            return pending.choices[place]
-        text = reading.text.strip().rstrip(".!").casefold()
-        for choice in pending.choices:
-            if text == choice.casefold():
-                return choice
-        slot = next(slot for slot in slots_of(command) if slot.name == pending.missing)
-        fitting = [match.value for match in reading.entities if match.entity in slot.entities]
-        if fitting and (reading.is_fragment or reading.intent in (None, pending.command)):
-            return tuple(fitting) if slot.many else fitting[0]
-        return _among(text, pending.choices)
-
-    def _fresh(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
-        if reading.is_fragment and turn.memory.command is not None and not reading.unknown:
-            return self._follow_up(turn, turn.memory.command, reading, scene)
-        if reading.intent in (AFFIRM, DENY):
-            return self.bus.conclude(turn, _said(turn, "There is nothing waiting for a yes or no."))
-        if reading.is_fragment and not reading.unknown:
+        kind = next(slot.entity for slot in slots_of(command) if slot.name == pending.missing)
+        said = turn.text.strip()[:LONGEST_QUOTE]
+        if wrong is not None:
+            told, choices = wrong.message, wrong.choices
+        elif kind in scene.names.kinds:
+            told, choices = f"I know no {kind} called {said!r}.", scene.names.find(kind, said).suggestions
+        else:
+            told, choices = f"I did not understand {said!r}.", ()
+        if choices:
+            told += f" Did you mean {wording.listed(list(choices[:3]), 'or')}?"
+        turn.command, turn.slots = pending.command, pending.slots
+        if pending.misses >= asking.MOST_MISSES:
+            turn.memory = turn.memory.model_copy(update={"pending": None})
             raise Problem(
-                "no_context",
-                "I no longer know what that refers to.",
-                'Ask in full, as "show gtm performance for Acme last month".',
+                "not_answered",
+                f"{told} I stop {doing(pending.command)}; nothing was changed.",
+                "Ask again in full when you know.",
                 status=Status.UNKNOWN,
             )
+        again = pending.model_copy(update={"misses": pending.misses + 1, "asked_at": self.bus.clock()})
+        turn.memory = turn.memory.model_copy(update={"pending": again})
+        return self._question(turn, f"{told} {pending.question}", pending.choices)
+
+    def _at_confirmation(self, turn: Turn, reading: Reading, waiting: Waiting, scene: Scene) -> Reply | None:
+        """What a yes, a no or a correction leads to; None when the turn is about something else."""
+        if reading.intent == AFFIRM and not reading.entities:
+            mend = correction(turn.text)
+            if mend is None or not mend.agreed or self._sure_of(mend.rest, scene) == AFFIRM:
+                return self.bus.confirm(turn, waiting)
+        if reading.intent in ABOUT_THE_TALK and reading.intent != "cancel":
+            return None
+        turn.memory = turn.memory.model_copy(update={"waiting": None})
+        base = Tried(command=waiting.command, slots=waiting.slots)
+        reply = self._corrected(turn, reading, base, scene, careful=False)
+        if reply is not None:
+            return reply
+        if reading.intent in (DENY, "cancel"):
+            return self.bus.conclude(turn, _said(turn, "Dropped; nothing was changed."))
+        if reading.intent == AFFIRM:
+            raise Problem(
+                "not_confirmed",
+                "I am not sure what you said yes to, so I changed nothing.",
+                "Say it again, and then yes alone.",
+            )
+        turn.lead = f"Dropped without a yes: {waiting.action.summary}."
+        return None
+
+    def _sure_of(self, text: str, scene: Scene) -> str | None:
+        return self.reader.read(text, scene).intent
+
+    def _at_large(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
+        """A turn that answers no question: a correction, one of a list, a follow-up or a new request."""
+        if self._refers_back(turn, reading):
+            self._look_elsewhere(turn)
+        known = self._known(turn)
+        place = pointing.place(turn.text)
+        if place is not None and -1 <= place < len(known.listed) > 0:
+            listed = known.listed[place]
+            command = self._command(listed.command)
+            if command.effect is Effect.READ or turn.borrowed is None:
+                return self._carry_out(turn, command, listed.slots, scene)
+        last = known.tried
+        if last is None and known.command is not None:
+            last = Tried(command=known.command, slots=known.slots)
+        if last is not None:
+            reply = self._corrected(turn, reading, last, scene, careful=known.tried is None)
+            if reply is not None:
+                return reply
+        return self._fresh(turn, reading, scene)
+
+    def _refers_back(self, turn: Turn, reading: Reading) -> bool:
+        return (
+            reading.is_fragment
+            or reading.intent in ("repeat", "why")
+            or pointing.points(turn.text)
+            or pointing.place(turn.text) is not None
+        )
+
+    def _look_elsewhere(self, turn: Turn) -> None:
+        """A conversation that has only begun goes on with what the person talked about on another channel."""
+        memory = turn.memory
+        if turn.conversation_id is None or turn.forgotten or memory.command or memory.tried or memory.told_in:
+            return
+        now, limits = self.bus.clock(), self.bus.settings.dialogue
+        since = now - timedelta(minutes=limits.context_minutes)
+        with self.bus.database.glance() as connection:
+            found = conversations.latest_elsewhere(connection, turn.person.id, turn.channel, since)
+        if found is None:
+            return
+        channel, stored = found
+        there = Memory.model_validate(stored).at(now, limits)
+        if there.command is None or self._command(there.command).effect is not Effect.READ:
+            return
+        turn.borrowed = Memory(
+            command=there.command,
+            slots=there.slots,
+            turn_id=there.turn_id,
+            told_in=there.turn_id,
+            listed=there.listed,
+            answered_at=there.answered_at,
+        )
+        turn.lead = f"Going on from {channel}:"
+
+    def _known(self, turn: Turn) -> Memory:
+        """What words may refer to: this conversation, or the one on another channel it goes on with."""
+        return turn.memory if turn.borrowed is None else turn.borrowed
+
+    def _corrected(
+        self, turn: Turn, reading: Reading, base: Tried, scene: Scene, *, careful: bool
+    ) -> Reply | None:
+        """What was asked for before with another value in it; None when the turn corrects nothing.
+
+        What was refused or only read back goes on as if it had been said like this at once. With ``careful``,
+        for what was done already, a command that changes something is read back before it is done again.
+        """
+        mend = correction(turn.text)
+        command = self._command(base.command)
+        if mend is None:
+            if not reading.is_fragment or reading.unknown:
+                return None
+            return self._with_other(turn, command, base, reading, scene, careful=careful)
+        rest = self._without_not(self.reader.read(mend.rest, scene))
+        chosen = turn.memory.chosen
+        place = pointing.place(mend.rest)
+        if place is not None and chosen is not None and chosen.command == base.command:
+            found = asking.answer(rest, chosen, command)
+            if found:
+                return self._again(turn, command, _merged(base.slots, found, scene), scene, careful=careful)
+        if place is not None and -1 <= place < len(turn.memory.listed) > 0:
+            listed = turn.memory.listed[place]
+            return self._carry_out(turn, self._command(listed.command), listed.slots, scene)
+        if rest.is_fragment and not rest.unknown:
+            reply = self._with_other(turn, command, base, rest, scene, careful=careful)
+            if reply is not None:
+                turn.reading = rest
+            return reply
+        sure = self._sure(rest)
+        if sure is not None:
+            turn.reading = rest
+            return self._fresh(turn, rest, scene)
+        return self._unfamiliar(turn, mend.rest, command, base, scene, careful=careful)
+
+    def _with_other(
+        self, turn: Turn, command: type[Command], base: Tried, said: Reading, scene: Scene, *, careful: bool
+    ) -> Reply | None:
+        """The command with what was said now in place of what was said then, or one that has a use for it."""
+        try:
+            found = slots_from(command, said.entities, said.text)
+        except SlotErrors as errors:
+            return self._ask_or_refuse(turn, command, base.slots, errors, scene)
+        if not found:
+            other = self._pivot(base, said)
+            if other is None:
+                return None
+            command, found = other
+            kept = {name: value for name, value in base.slots.items() if name in command.model_fields}
+            return self._carry_out(turn, command, _merged(kept, found, scene), scene)
+        return self._again(turn, command, _merged(base.slots, found, scene), scene, careful=careful)
+
+    def _again(
+        self, turn: Turn, command: type[Command], slots: dict[str, Any], scene: Scene, *, careful: bool
+    ) -> Reply:
+        """A command once more with other slots; what changed something already is read back first."""
+        changes = command.effect is not Effect.READ
+        if turn.borrowed is not None and changes:
+            raise _no_context(turn, self.bus.settings.dialogue)
+        if changes and careful:
+            turn.lead = _STAYS.get(turn.memory.acted, "")
+        return self._carry_out(turn, command, slots, scene, ask_first=changes and careful)
+
+    def _pivot(self, base: Tried, said: Reading) -> tuple[type[Command], dict[str, Any]] | None:
+        """The look at something that has a use for what was said and keeps most of what is known."""
+        best: tuple[int, type[Command], dict[str, Any]] | None = None
+        for name in PIVOTS:
+            command = self._command(name)
+            try:
+                found = slots_from(command, said.entities, said.text)
+            except SlotErrors:
+                continue
+            known = {*found, *base.slots}
+            if not found or any(slot.required and slot.name not in known for slot in slots_of(command)):
+                continue
+            kept = len(found) * 10 + sum(one in command.model_fields for one in base.slots)
+            if best is None or kept > best[0]:
+                best = (kept, command, found)
+        return None if best is None else best[1:]
+
+    def _without_not(self, reading: Reading) -> Reading:
+        """Without what is said not to be meant: "not Acme, Northwind"."""
+        not_meant = told_not(reading.entities, reading.text)
+        if not not_meant or len(not_meant) == len(reading.entities):
+            return reading
+        return replace(reading, entities=tuple(one for one in reading.entities if one not in not_meant))
+
+    def _unfamiliar(
+        self, turn: Turn, said: str, command: type[Command], base: Tried, scene: Scene, *, careful: bool
+    ) -> Reply | None:
+        """A correction to words nobody knows: a new name where one is taken, otherwise told to be unknown."""
+        if len(said.split()) > LONGEST_NAME or _NEGATION.search(said):
+            return None
+        kinds = [slot for slot in slots_of(command) if slot.name in base.slots]
+        new = next((slot.name for slot in kinds if slot.entity == "name"), None)
+        if new is not None:
+            slots = {**base.slots, new: said.strip(" .!\"'")}
+            return self._again(turn, command, slots, scene, careful=careful)
+        if not any(scene.names.labels(slot.entity) for slot in kinds):
+            return None
+        turn.memory = turn.memory.model_copy(update={"tried": base})
+        raise _unknown_name(said.strip(" .!"), command, scene.names)
+
+    def _fresh(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
+        """A request of its own."""
+        forgotten, limits = turn.forgotten, self.bus.settings.dialogue
+        if reading.intent in (AFFIRM, DENY) and not (reading.is_fragment and reading.entities):
+            if _NEGATION.search(reading.text) and (reading.entities or pointing.points(reading.text)):
+                raise Problem("negated", "You said not to, so I changed nothing.")
+            if forgotten & {"waiting", "pending"}:
+                raise _too_late(limits)
+            return self.bus.conclude(turn, _said(turn, "There is nothing waiting for a yes or no."))
+        if reading.is_fragment and not reading.unknown:
+            raise _no_context(turn, limits)
         if reading.intent is None or reading.intent not in self.bus.catalogue:
             raise self._out_of_scope(reading)
         if reading.confidence < self.bus.settings.understanding.min_confidence:
@@ -237,16 +479,28 @@ class Dialogue:
         changes = command.effect is not Effect.READ and not command.may_be_negated
         if changes and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
+        self._permit(turn, command)
         self._refuse_two_at_once(reading, scene)
         try:
             slots = _filled(command, reading)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
-        slots = _meant(command, slots, turn.memory, reading.text)
+        known = self._known(turn)
+        slots = pointing.meant(command, slots, known.slots, turn.text, may_change=turn.borrowed is None)
         unknown = _unexplained(reading.unknown, slots)
         if unknown:
+            tried = Tried(command=reading.intent, slots=_jsonable(slots))
+            turn.memory = turn.memory.model_copy(update={"tried": tried})
             raise _unknown_name(unknown[0], command, scene.names)
         return self._carry_out(turn, command, slots, scene)
+
+    def _permit(self, turn: Turn, command: type[Command]) -> None:
+        """Refuse before anything is asked: nobody is asked for more than they may use."""
+        try:
+            self.bus.permit(command, turn)
+        except Problem:
+            turn.command = command.command_name()
+            raise
 
     def _refuse_two_at_once(self, reading: Reading, scene: Scene) -> None:
         """Raise `Problem` when the words around a joint are two commands and one would change something."""
@@ -269,23 +523,21 @@ class Dialogue:
         command = self.bus.catalogue.get(reading.intent)
         return None if command is None or reading.intent in ABOUT_THE_TALK else command
 
-    def _follow_up(self, turn: Turn, last: str, reading: Reading, scene: Scene) -> Reply:
-        """The last command again, with what was said now in place of what was said then."""
-        command = self._command(last)
-        slots = slots_from(command, reading.entities, reading.text)
-        if not slots:
-            raise self._out_of_scope(reading)
-        kept = dict(turn.memory.slots)
-        if "venture" in slots and "campaign" in kept:
-            del kept["campaign"]
-        return self._carry_out(turn, command, {**kept, **slots}, scene)
-
-    def _carry_out(self, turn: Turn, command: type[Command], slots: dict[str, Any], scene: Scene) -> Reply:
+    def _carry_out(
+        self,
+        turn: Turn,
+        command: type[Command],
+        slots: dict[str, Any],
+        scene: Scene,
+        *,
+        ask_first: bool = False,
+    ) -> Reply:
+        self._permit(turn, command)
         try:
             ready = validated(command, slots, scene)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, slots, errors, scene)
-        return self.bus.dispatch(ready, turn)
+        return self.bus.dispatch(ready, turn, ask_first=ask_first)
 
     def _ask_or_refuse(
         self,
@@ -295,38 +547,35 @@ class Dialogue:
         errors: SlotErrors,
         scene: Scene,
     ) -> Reply:
-        """Ask for the first missing or ambiguous slot; anything else is refused with its reason."""
-        first = errors.problems[0]
-        if first.code not in ("missing", "ambiguous_name"):
-            raise _slot_problem(first)
-        slot = next(slot for slot in slots_of(command) if slot.name == first.slot)
-        choices = list(first.choices or scene.names.labels(slot.entity) or _vocabulary(slot.entity))
-        question = slot.question
-        if first.code == "ambiguous_name":
-            question = f"Did you mean {wording.listed(choices, 'or')}?"
-        known = {name: value for name, value in slots.items() if name != first.slot}
-        turn.memory = turn.memory.model_copy(
-            update={
-                "pending": Pending(
-                    command=command.command_name(),
-                    slots=_jsonable(known),
-                    missing=first.slot,
-                    question=question,
-                    choices=choices,
-                    asked_at=self.bus.clock(),
-                )
-            }
+        """Ask for the best of the missing or ambiguous slots; anything else is refused with its reason."""
+        asked = asking.question(command, errors.problems, slots, scene.names, self._known(turn).slots)
+        wrong = {one.slot for one in errors.problems}
+        known = _jsonable({name: value for name, value in slots.items() if name not in wrong})
+        if asked is None:
+            tried = Tried(command=command.command_name(), slots=known)
+            turn.memory = turn.memory.model_copy(update={"tried": tried})
+            raise _slot_problem(
+                next(one for one in errors.problems if one.code not in ("missing", "ambiguous_name")),
+                command,
+            )
+        pending = Pending(
+            command=command.command_name(),
+            slots=known,
+            missing=asked.slot,
+            question=asked.text,
+            choices=list(asked.choices),
+            asked_at=self.bus.clock(),
         )
-        turn.command, turn.slots = command.command_name(), _jsonable(known)
-        return self.bus.conclude(
-            turn,
-            Reply(
-                turn_id=turn.turn_id,
-                text=turn.text,
-                status=Status.QUESTION,
-                reply=Telling(text=question, speech=question, choices=choices[:20]),
-            ),
-        )
+        turn.memory = turn.memory.model_copy(update={"pending": pending})
+        turn.command, turn.slots = pending.command, known
+        if turn.forgotten and pointing.points(turn.text):
+            turn.lead = _forgot(turn, self.bus.settings.dialogue)
+        return self._question(turn, asked.text, asked.choices)
+
+    def _question(self, turn: Turn, text: str, choices: Sequence[str]) -> Reply:
+        told = Telling(text=text, speech=text, choices=list(choices[: asking.MOST_SHOWN]))
+        reply = Reply(turn_id=turn.turn_id, text=turn.text, status=Status.QUESTION, reply=told)
+        return self.bus.conclude(turn, reply)
 
     def _out_of_scope(self, reading: Reading) -> Problem:
         nearest = [name for name, _ in reading.ranking if name in self.bus.catalogue][:NEAREST]
@@ -388,23 +637,6 @@ def _is_fiscal(text: str) -> bool:
     return "fiscal" in text.casefold() or text.casefold().startswith("fy")
 
 
-def _among(text: str, choices: list[str]) -> str | None:
-    """The choice that alone holds every word of a short answer."""
-    words = set(text.split())
-    fitting = [choice for choice in choices if words and words <= set(_plain(choice).split())]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _vocabulary(kind: str) -> tuple[str, ...]:
-    """The values of a closed list that is short enough to choose from."""
-    values = lexicon.vocabulary(kind) if kind in lexicon.KINDS else ()
-    return values if len(values) <= MOST_OFFERED else ()
-
-
-def _plain(choice: str) -> str:
-    return choice.casefold().replace("(", " ").replace(")", " ")
-
-
 def _jsonable(slots: dict[str, Any]) -> dict[str, Any]:
     jsonable: dict[str, Any] = to_jsonable_python(slots)
     return jsonable
@@ -416,64 +648,57 @@ def _said(turn: Turn, text: str) -> Reply:
     )
 
 
-def _slot_problem(first: SlotProblem) -> Problem:
+def _slot_problem(first: SlotProblem, command: type[Command] | None = None) -> Problem:
     cure = f"Try {wording.listed(list(first.choices[:5]), 'or')}." if first.choices else ""
+    if first.code == "contradictory_slots" and command is not None and command.effect is Effect.READ:
+        cure = f"Try “compare {wording.listed(list(first.choices))}”."
     return Problem(first.code, first.message, cure, choices=first.choices, slot=first.slot)
 
 
-_SAME = re.compile(
-    r"^\s*(?:(?:and|now|then|please)\s+)*(?:(?:do|show|run|give me)\s+)?the same"
-    r"(?:\s+thing)?(?:\s+again)?\s+",
-    re.IGNORECASE,
-)
-"""What leads in "do the same for Northwind"."""
+_STAYS = {
+    "done": "What was done stays as it is, unless you undo it.",
+    "proposed": "What was proposed still waits for the chairman, too.",
+}
+"""What a command that is asked for again with other slots says of the first time."""
+
+
+def _merged(kept: dict[str, Any], found: dict[str, Any], scene: Scene) -> dict[str, Any]:
+    """Slots with others in their place; what does not go with those any more is left out."""
+    slots = {**kept, **found}
+    campaign = scene.names.get("campaign", str(slots.get("campaign")))
+    if campaign is not None and slots.get("venture") not in (None, campaign.parent):
+        del slots["venture" if "campaign" in found else "campaign"]
+    return slots
+
+
+def _forgot(turn: Turn, limits: Limits) -> str:
+    if "command" in turn.forgotten:
+        return (
+            f"It is more than {limits.context_minutes:g} minutes ago; I no longer know what that refers to."
+        )
+    return f"The question waited for more than {limits.question_minutes:g} minutes and was dropped."
+
+
+def _too_late(limits: Limits) -> Problem:
+    return Problem(
+        "too_late",
+        f"What waited for your answer was dropped after {limits.question_minutes:g} minutes; "
+        "nothing was changed.",
+        "Ask for it again.",
+        status=Status.UNKNOWN,
+    )
+
+
+def _no_context(turn: Turn, limits: Limits) -> Problem:
+    return Problem(
+        "no_context",
+        _forgot(turn, limits) if turn.forgotten else "I no longer know what that refers to.",
+        'Ask in full, as "show gtm performance for Acme last month".',
+        status=Status.UNKNOWN,
+    )
+
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)
-
-_PLACES = {
-    word: place
-    for place, word in enumerate(
-        ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-    )
-}
-
-_ORDINAL = re.compile(
-    r"(?:(?:and|show|show me|take|open|i mean|what about)\s+)?(?:the\s+)?"
-    rf"(?:({'|'.join(_PLACES)}|last|\d+(?:st|nd|rd|th))(?:\s+one)?|(?:number|no\.?)\s+(\d+))[.!?]?",
-    re.IGNORECASE,
-)
-
-
-def _place(text: str) -> int | None:
-    """Which of several things "the second one" means: from 0, the last -1; None for other words."""
-    said = _ORDINAL.fullmatch(text.strip())
-    if said is None:
-        return None
-    word = next(group for group in said.groups() if group is not None).casefold()
-    if word == "last":
-        return -1
-    return _PLACES.get(word, int(re.sub(r"\D", "", word) or 0) - 1)
-
-
-_POINTED_AT = ("venture", "campaign", "influencer")
-"""Slots that "it" can stand for."""
-
-_POINTING = re.compile(
-    r"\b(?:it|its|her|him|(?:this|that)\s+(?:one|campaign|venture|influencer|creator)|(?:this|that)(?=\W*$))\b",
-    re.IGNORECASE,
-)
-
-
-def _meant(command: type[Command], slots: dict[str, Any], memory: Memory, text: str) -> dict[str, Any]:
-    """The slots, with what "it" or "her" stands for in the light of the last answer."""
-    if not _POINTING.search(text):
-        return slots
-    names = [slot.name for slot in slots_of(command) if slot.name in _POINTED_AT]
-    open_names = [one for one in names if one not in slots or _POINTING.fullmatch(str(slots[one]))]
-    known = {one: memory.slots[one] for one in open_names if one in memory.slots}
-    if "campaign" in known or "campaign" in slots:
-        known.pop("venture", None)
-    return {**slots, **known}
 
 
 def _unexplained(unknown: tuple[str, ...], slots: dict[str, Any]) -> list[str]:

@@ -30,6 +30,12 @@ class Turn:
     """How many turns of the conversation came before; None until its memory was read."""
     command: str | None = None
     slots: dict[str, Any] = field(default_factory=dict)
+    lead: str = ""
+    """What the reply says before anything else."""
+    forgotten: frozenset[str] = frozenset()
+    """What the conversation no longer remembers because it was too long ago: pending, waiting, command."""
+    borrowed: Memory | None = None
+    """What the same person's talk on another channel is about; only for looking, never for changing."""
     on_stage: Callable[[str], None] | None = None
     """Told what is being done with the turn: understanding, working, writing."""
 

@@ -84,3 +84,17 @@ def save(
         connection.execute(table.insert().values(**values, turns=1, created_at=now, updated_at=now))
     except IntegrityError as error:
         raise MovedOnError(conversation_id) from error
+
+
+def latest_elsewhere(
+    connection: Connection, user_id: int, channel: str, since: datetime
+) -> tuple[str, dict[str, Any]] | None:
+    """The channel and memory of a person's latest conversation on another channel, if it is recent."""
+    table = conversations.c
+    row = connection.execute(
+        select(table.channel, table.memory)
+        .where(table.user_id == user_id, table.channel != channel, table.updated_at >= since)
+        .order_by(table.updated_at.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else (row[0], row[1])

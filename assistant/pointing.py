@@ -1,0 +1,98 @@
+"""What "the second one", "it", "there" and "that campaign" stand for."""
+
+import re
+from typing import Any
+
+from intents.command import Command, Effect, slots_of
+
+_PLACES = {
+    word: place
+    for place, word in enumerate(
+        ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+    )
+}
+
+_ORDINAL = re.compile(
+    r"(?:(?:and|show|show me|take|open|i mean|what about|how about|tell me about)\s+)*(?:the\s+)?"
+    rf"(?:({'|'.join(_PLACES)}|last|\d+(?:st|nd|rd|th))(?:\s+(?:one|of them|of those))?|"
+    r"(?:number|no\.?)\s+(\d+|one|two|three|four|five|six|seven|eight|nine|ten))[.!?]?",
+    re.IGNORECASE,
+)
+_NUMBERS = {
+    word: place
+    for place, word in enumerate(
+        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    )
+}
+
+SAME = re.compile(
+    r"^\s*(?:(?:and|now|then|please)\s+)*(?:(?:do|show|run|give me)\s+)?the same"
+    r"(?:\s+thing)?(?:\s+again)?\s+",
+    re.IGNORECASE,
+)
+"""What leads in "do the same for Northwind"."""
+
+POINTED_AT = ("venture", "campaign", "influencer")
+"""Slots that "it" can stand for."""
+
+_POINTING = re.compile(
+    r"\b(?:it|its|her|him|(?<!are )(?<!is )(?<!were )there(?!\s+(?:is|are|was|were|any))"
+    r"|(?:this|that|the same)\s+(?:one|campaign|venture|company|influencer|creator)"
+    r"|(?:this|that)(?=\W*$))\b",
+    re.IGNORECASE,
+)
+_THEN = re.compile(
+    r"\b(?:(?:in|for|over|during)\s+(?:the\s+same|that)\s+(?:period|time|month|week|quarter|year)"
+    r"|back then)\b"
+    r"|\bthen\W*$",
+    re.IGNORECASE,
+)
+_ELLIPSIS = re.compile(r"^\s*(?:and|what about|how about|and what about|and how about)\b", re.IGNORECASE)
+
+
+def place(text: str) -> int | None:
+    """Which of several things "the second one" means: from 0, the last -1; None for other words."""
+    said = _ORDINAL.fullmatch(text.strip())
+    if said is None:
+        return None
+    word = next(group for group in said.groups() if group is not None).casefold()
+    if word == "last":
+        return -1
+    known = _PLACES.get(word, _NUMBERS.get(word))
+    return int(re.sub(r"\D", "", word) or 0) - 1 if known is None else known
+
+
+def points(text: str) -> bool:
+    """Whether words refer to what was talked about before."""
+    return any(pattern.search(text) for pattern in (_POINTING, _THEN, _ELLIPSIS))
+
+
+def meant(
+    command: type[Command],
+    slots: dict[str, Any],
+    known: dict[str, Any],
+    text: str,
+    *,
+    may_change: bool = True,
+) -> dict[str, Any]:
+    """The slots, with what "it", "there" or "then" stands for among the ``known`` ones.
+
+    A question that begins with "and" is about what the one before was about. Without ``may_change`` a command
+    that changes something is given nothing: what it does has to be named here.
+    """
+    changes = command.effect is not Effect.READ
+    if changes and not may_change:
+        return slots
+    named = [slot.name for slot in slots_of(command)]
+    wanted: set[str] = set()
+    ellipsis = not changes and _ELLIPSIS.search(text) is not None
+    if _POINTING.search(text) or (ellipsis and not any(one in slots for one in POINTED_AT)):
+        wanted |= {
+            one for one in POINTED_AT if one not in slots or _POINTING.fullmatch(str(slots[one])) is not None
+        }
+    if "period" not in slots and not changes and (_THEN.search(text) or ellipsis):
+        wanted.add("period")
+    found = {one: known[one] for one in named if one in wanted and one in known}
+    if "campaign" in found or "campaign" in slots:
+        found.pop("venture", None)
+    return {**slots, **found}
