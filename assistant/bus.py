@@ -1,7 +1,7 @@
 """The one door: every command of every channel passes here, and leaves its audit entry."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,7 +17,7 @@ from assistant.names import LiveNames
 from assistant.reply import Action, Answer, Button, Problem, Reply, Status, Telling
 from assistant.settings import Settings
 from assistant.turn import Turn
-from intents.command import Catalogue, Command, Role
+from intents.command import Catalogue, Command, Effect, Role
 from intents.reading import Reading
 from storage import audit, changes, conversations, jobs, outbox
 from storage.audit import Entry, KeyTakenError
@@ -67,19 +67,46 @@ class Bus:
         turn.slots = command.model_dump(mode="json", exclude_none=True)
         if turn.command not in ABOUT_THE_TALK:
             turn.memory = turn.memory.model_copy(update={"waiting": None})
+        answer = self._attempt(command, turn)
+        if isinstance(answer, Reply):
+            return answer
+        return self._settled(command, turn, answer, ask_first=ask_first)
+
+    def dispatch_both(self, commands: Sequence[tuple[str, Command]], turn: Turn) -> Reply:
+        """Answer several questions of one utterance, each with its words, as steps of one reply.
+
+        Only for what reads. Where one cannot be answered, none is: the reply says why.
+        """
+        turn.at_stage("working")
+        turn.memory = turn.memory.model_copy(update={"waiting": None})
+        steps, told = [], Telling(text="")
+        for words, command in commands:
+            turn.command = command.command_name()
+            turn.slots = command.model_dump(mode="json", exclude_none=True)
+            answer = self._attempt(command, turn)
+            if isinstance(answer, Reply):
+                return answer
+            self._remember(turn, answer)
+            steps.append(_step(turn, words, answer))
+            told = _together(told, answer.telling)
+        reply = Reply(turn_id=turn.turn_id, text=turn.text, status=Status.DONE, steps=steps, reply=told)
+        return self.conclude(turn, reply)
+
+    def _attempt(self, command: Command, turn: Turn) -> Answer[Any] | Reply:
+        """A command's answer, or the reply that says why there is none, which is on record already."""
+        name = command.command_name()
         try:
-            answer = self._answer(command, turn)
+            return self._answer(command, turn)
         except Problem as problem:
-            tried = Tried(command=turn.command, slots=turn.slots)
-            if turn.command not in ABOUT_THE_TALK:
+            if name not in ABOUT_THE_TALK:
+                tried = Tried(command=name, slots=turn.slots)
                 turn.memory = turn.memory.model_copy(update={"tried": tried})
             return self.conclude(turn, refusal(turn, problem))
         except SQLAlchemyError as error:
             return self.conclude(turn, refusal(turn, database_problem(error)))
         except Exception:
-            log.exception("%s failed in turn %s", turn.command, turn.turn_id)
+            log.exception("%s failed in turn %s", name, turn.turn_id)
             return self.conclude(turn, refusal(turn, defect(turn)))
-        return self._settled(command, turn, answer, ask_first=ask_first)
 
     def permit(self, command: type[Command], turn: Turn) -> None:
         """Raise `Problem` unless the turn's person may use the command."""
@@ -128,7 +155,7 @@ class Bus:
             return self.conclude(turn, reply)
         way = approval.way(command, action, turn.person.role)
         is_approval = way is approval.Way.READ_BACK
-        if way is approval.Way.AT_ONCE and ask_first:
+        if way is approval.Way.AT_ONCE and (ask_first or action.asks_first):
             way = approval.Way.READ_BACK
         match way:
             case approval.Way.AT_ONCE:
@@ -155,13 +182,16 @@ class Bus:
             slots=turn.slots,
             turn_id=turn.turn_id,
             answered_at=self.clock(),
-            listed=answer.telling.listed,
+            listed=answer.telling.listed or [one for one in memory.listed if self._reads(one.command)],
             chosen=memory.chosen,
             pending=memory.pending,
             suspended=memory.suspended,
             waiting=memory.waiting,
         )
         turn.memory = kept
+
+    def _reads(self, name: str) -> bool:
+        return self.catalogue[name].effect is Effect.READ
 
     def _act(self, turn: Turn, action: Action, reply: Reply, approved: dict[str, Any] | None = None) -> Reply:
         turn.memory = turn.memory.model_copy(update={"acted": "done"})
@@ -366,6 +396,29 @@ class Bus:
             took_ms=reply.took_ms,
             idempotency_key=None if may_repeat else turn.key,
         )
+
+
+def _step(turn: Turn, words: str, answer: Answer[Any]) -> Reply:
+    return Reply(
+        turn_id=turn.turn_id,
+        text=words,
+        command=turn.command,
+        slots=turn.slots,
+        status=Status.DONE,
+        reply=answer.telling,
+        result=answer.result,
+    )
+
+
+def _together(first: Telling, second: Telling) -> Telling:
+    """Two answers told one after the other; tables, charts and lists are the last one's."""
+    return second.model_copy(
+        update={
+            "text": f"{first.text}\n{second.text}".strip(),
+            "speech": f"{first.speech} {second.speech}".strip(),
+            "evidence": [*first.evidence, *second.evidence],
+        }
+    )
 
 
 def _nobody_waits() -> None:

@@ -17,7 +17,7 @@ from assistant import asking, pointing, wording
 from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
 from assistant.correcting import correction, told_not
 from assistant.memory import Memory, Pending, Tried, Waiting
-from assistant.reply import Problem, Reply, Status, Telling
+from assistant.reply import Listed, Problem, Reply, Status, Telling
 from assistant.returning import doing
 from assistant.settings import Dialogue as Limits
 from assistant.turn import Turn
@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 AFFIRM, DENY = "affirm", "deny"
 SURE = 0.7
 """Confidence from which half an utterance counts as a command of its own."""
+
+SURE_OF_BOTH = 0.9
+"""Confidence from which the halves of an utterance are two questions."""
 
 LONGEST_SPLIT = 500
 """Characters looked at for two commands in one breath."""
@@ -252,12 +255,15 @@ class Dialogue:
         command = self._command(pending.command)
         kind = next(slot.entity for slot in slots_of(command) if slot.name == pending.missing)
         said = turn.text.strip()[:LONGEST_QUOTE]
+        choices: tuple[str, ...] = ()
         if wrong is not None:
             told, choices = wrong.message, wrong.choices
+        elif turn.reading is not None and turn.reading.intent == AFFIRM:
+            told = "A yes does not tell me that."
         elif kind in scene.names.kinds:
             told, choices = f"I know no {kind} called {said!r}.", scene.names.find(kind, said).suggestions
         else:
-            told, choices = f"I did not understand {said!r}.", ()
+            told = f"I did not understand {said!r}."
         if choices:
             told += f" Did you mean {wording.listed(list(choices[:3]), 'or')}?"
         turn.command, turn.slots = pending.command, pending.slots
@@ -306,11 +312,15 @@ class Dialogue:
             self._look_elsewhere(turn)
         known = self._known(turn)
         place = pointing.place(turn.text)
-        if place is not None and -1 <= place < len(known.listed) > 0:
+        if place is not None:
+            if not -1 <= place < len(known.listed):
+                raise _no_such_place(len(known.listed))
             listed = known.listed[place]
             command = self._command(listed.command)
-            if command.effect is Effect.READ or turn.borrowed is None:
-                return self._carry_out(turn, command, listed.slots, scene)
+            if turn.borrowed is not None and command.effect is not Effect.READ:
+                raise _no_context(turn, self.bus.settings.dialogue)
+            changes = command.effect is not Effect.READ
+            return self._carry_out(turn, command, listed.slots, scene, ask_first=changes)
         last = known.tried
         if last is None and known.command is not None:
             last = Tried(command=known.command, slots=known.slots)
@@ -331,17 +341,15 @@ class Dialogue:
     def _look_elsewhere(self, turn: Turn) -> None:
         """A conversation that has only begun goes on with what the person talked about on another channel."""
         memory = turn.memory
-        if turn.conversation_id is None or turn.forgotten or memory.command or memory.tried or memory.told_in:
+        if turn.conversation_id is None or turn.forgotten or memory.command or memory.tried:
             return
         now, limits = self.bus.clock(), self.bus.settings.dialogue
         since = now - timedelta(minutes=limits.context_minutes)
         with self.bus.database.glance() as connection:
             found = conversations.latest_elsewhere(connection, turn.person.id, turn.channel, since)
-        if found is None:
-            return
-        channel, stored = found
-        there = Memory.model_validate(stored).at(now, limits)
-        if there.command is None or self._command(there.command).effect is not Effect.READ:
+        talks = ((channel, Memory.model_validate(stored).at(now, limits)) for channel, stored in found)
+        channel, there = next((talk for talk in talks if talk[1].command is not None), ("", memory))
+        if there.command is None:
             return
         turn.borrowed = Memory(
             command=there.command,
@@ -372,6 +380,10 @@ class Dialogue:
                 return None
             return self._with_other(turn, command, base, reading, scene, careful=careful)
         rest = self._without_not(self.reader.read(mend.rest, scene))
+        if any(slot.entity == "name" for slot in slots_of(command) if slot.name in base.slots):
+            is_known = any(one.confidence == 1 for one in rest.entities)
+            if not is_known and self._sure(rest) is None:
+                return self._unfamiliar(turn, mend.rest, command, base, scene, careful=careful)
         chosen = turn.memory.chosen
         place = pointing.place(mend.rest)
         if place is not None and chosen is not None and chosen.command == base.command:
@@ -379,8 +391,7 @@ class Dialogue:
             if found:
                 return self._again(turn, command, _merged(base.slots, found, scene), scene, careful=careful)
         if place is not None and -1 <= place < len(turn.memory.listed) > 0:
-            listed = turn.memory.listed[place]
-            return self._carry_out(turn, self._command(listed.command), listed.slots, scene)
+            return self._the_other(turn, command, base, turn.memory.listed[place], scene, careful=careful)
         if rest.is_fragment and not rest.unknown:
             reply = self._with_other(turn, command, base, rest, scene, careful=careful)
             if reply is not None:
@@ -391,6 +402,23 @@ class Dialogue:
             turn.reading = rest
             return self._fresh(turn, rest, scene)
         return self._unfamiliar(turn, mend.rest, command, base, scene, careful=careful)
+
+    def _the_other(
+        self,
+        turn: Turn,
+        command: type[Command],
+        base: Tried,
+        listed: Listed,
+        scene: Scene,
+        *,
+        careful: bool,
+    ) -> Reply:
+        """What was done, to another one of a list; or that one looked at, where it has no place in it."""
+        same = {name: listed.slots[name] for name in pointing.POINTED_AT if name in listed.slots}
+        if same and same.keys() <= base.slots.keys():
+            return self._again(turn, command, _merged(base.slots, same, scene), scene, careful=careful)
+        other = self._command(listed.command)
+        return self._carry_out(turn, other, listed.slots, scene, ask_first=other.effect is not Effect.READ)
 
     def _with_other(
         self, turn: Turn, command: type[Command], base: Tried, said: Reading, scene: Scene, *, careful: bool
@@ -463,7 +491,9 @@ class Dialogue:
     def _fresh(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
         """A request of its own."""
         forgotten, limits = turn.forgotten, self.bus.settings.dialogue
-        if reading.intent in (AFFIRM, DENY) and not (reading.is_fragment and reading.entities):
+        mend = correction(turn.text)
+        is_yes = mend is not None and mend.agreed
+        if reading.intent in (AFFIRM, DENY) and (is_yes or not (reading.is_fragment and reading.entities)):
             if _NEGATION.search(reading.text) and (reading.entities or pointing.points(reading.text)):
                 raise Problem("negated", "You said not to, so I changed nothing.")
             if forgotten & {"waiting", "pending"}:
@@ -480,12 +510,16 @@ class Dialogue:
         if changes and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
         self._permit(turn, command)
-        self._refuse_two_at_once(reading, scene)
+        both = self._two_at_once(turn, reading, scene)
+        if both is not None:
+            return both
         try:
             slots = _filled(command, reading)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
         known = self._known(turn)
+        if turn.borrowed is not None and command.effect is not Effect.READ:
+            turn.lead = "For a change I need the name in this conversation."
         slots = pointing.meant(command, slots, known.slots, turn.text, may_change=turn.borrowed is None)
         unknown = _unexplained(reading.unknown, slots)
         if unknown:
@@ -502,19 +536,40 @@ class Dialogue:
             turn.command = command.command_name()
             raise
 
-    def _refuse_two_at_once(self, reading: Reading, scene: Scene) -> None:
-        """Raise `Problem` when the words around a joint are two commands and one would change something."""
+    def _two_at_once(self, turn: Turn, reading: Reading, scene: Scene) -> Reply | None:
+        """Both answers where the words around a joint are two questions; None where they are one request.
+
+        Raises `Problem` when they are two commands and one would change something.
+        """
         for joint in _JOINT.finditer(reading.text[:LONGEST_SPLIT]):
-            halves = [reading.text[: joint.start()], reading.text[joint.end() :]]
-            meant = [self._sure(self.reader.read(half, scene)) for half in halves]
-            if all(meant) and any(one is not None and one.effect is not Effect.READ for one in meant):
-                told = wording.listed([f"“{half.strip()}”" for half in halves])
+            halves = [reading.text[: joint.start()].strip(), reading.text[joint.end() :].strip()]
+            read = [self.reader.read(half, scene) for half in halves]
+            meant = [sure for one in read if (sure := self._sure(one)) is not None]
+            if len(meant) < len(halves):
+                continue
+            if any(one.effect is not Effect.READ for one in meant):
+                told = wording.listed([f"“{half}”" for half in halves])
                 raise Problem(
                     "two_commands",
                     f"That is two things at once: {told}. I did neither.",
                     "Say one, then the other.",
-                    choices=[half.strip() for half in halves],
+                    choices=halves,
                 )
+            if meant[0] is not meant[1] and all(one.confidence >= SURE_OF_BOTH for one in read):
+                both = [self._ready(*one, scene) for one in zip(meant, read, strict=True)]
+                return self.bus.dispatch_both(list(zip(halves, both, strict=True)), turn)
+        return None
+
+    def _ready(self, command: type[Command], reading: Reading, scene: Scene) -> Command:
+        """The command of half an utterance, about which nothing is asked. Raises `Problem`."""
+        try:
+            slots = _filled(command, reading)
+            unknown = _unexplained(reading.unknown, slots)
+            if unknown:
+                raise _unknown_name(unknown[0], command, scene.names)
+            return validated(command, slots, scene)
+        except SlotErrors as errors:
+            raise _slot_problem(errors.problems[0]) from errors
 
     def _sure(self, reading: Reading) -> type[Command] | None:
         """The command a reading surely is; None for fragments, yes and no, and whatever is unsure."""
@@ -687,6 +742,11 @@ def _too_late(limits: Limits) -> Problem:
         "Ask for it again.",
         status=Status.UNKNOWN,
     )
+
+
+def _no_such_place(count: int) -> Problem:
+    told = f"The last answer listed {count}." if count else "The last answer listed nothing to choose from."
+    return Problem("nothing_listed", told, "Say the name instead.", status=Status.UNKNOWN)
 
 
 def _no_context(turn: Turn, limits: Limits) -> Problem:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, ForeignKey, Integer, String, Table, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
+from storage.audit import audit
 from storage.database import Json, UtcDateTime, metadata
 
 conversations = Table(
@@ -86,15 +87,22 @@ def save(
         raise MovedOnError(conversation_id) from error
 
 
+MOST_ELSEWHERE = 20
+"""Turns on other channels that are looked back at."""
+
+
 def latest_elsewhere(
     connection: Connection, user_id: int, channel: str, since: datetime
-) -> tuple[str, dict[str, Any]] | None:
-    """The channel and memory of a person's latest conversation on another channel, if it is recent."""
-    table = conversations.c
-    row = connection.execute(
-        select(table.channel, table.memory)
-        .where(table.user_id == user_id, table.channel != channel, table.updated_at >= since)
-        .order_by(table.updated_at.desc())
-        .limit(1)
-    ).first()
-    return None if row is None else (row[0], row[1])
+) -> list[tuple[str, dict[str, Any]]]:
+    """The channels and memories of a person's recent conversations on other channels, the latest first."""
+    said = audit.c
+    turns = connection.execute(
+        select(said.channel, said.conversation_id)
+        .where(said.at >= since, said.user_id == user_id, said.channel != channel)
+        .where(said.conversation_id.is_not(None))
+        .order_by(said.at.desc(), said.id.desc())
+        .limit(MOST_ELSEWHERE)
+    )
+    talks = {talk: where for where, talk in reversed(turns.all())}
+    found = ((where, load(connection, talk)) for talk, where in reversed(talks.items()))
+    return [(where, stored.memory) for where, stored in found if stored and stored.user_id == user_id]

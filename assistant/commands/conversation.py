@@ -109,7 +109,7 @@ def _here(context: Context) -> _Here:
         summary = memory.waiting.action.summary
         say = ["yes", "no"]
         changed = "say what to change"
-        if set(memory.waiting.slots) & {"amount", "budget"}:
+        if context.catalogue[memory.waiting.command].model_fields.keys() & {"amount", "budget"}:
             say.append("make it 20k")
             changed = "change the amount, as “make it 20k”"
         text = (
