@@ -94,27 +94,19 @@ def _vocabulary(kind: str) -> tuple[str, ...]:
     return values if len(values) <= MOST_OFFERED else ()
 
 
-def answer(reading: Reading, pending: Pending, command: type[Command]) -> dict[str, Any]:
-    """The slots an answer to a question fills: the one asked for, or others of the command."""
-    chosen = _chosen(reading, pending, command)
+def answer(reading: Reading, pending: Pending, command: type[Command], names: Names) -> dict[str, Any]:
+    """The slots an answer to a question fills: the one asked for, or others of the command.
+
+    A venture said where a campaign is asked for means the one campaign of it among the choices, if there is
+    one; otherwise it narrows them.
+    """
+    chosen = _chosen(reading, pending, command, names)
     if chosen is not None:
         return {pending.missing: chosen}
-    if not reading.is_fragment:
-        return {}
-    found = slots_from(command, reading.entities, reading.text)
-    if found:
-        return found
-    return {"venture": one} if (one := _venture_of(reading, pending, command)) is not None else {}
+    return slots_from(command, reading.entities, reading.text) if reading.is_fragment else {}
 
 
-def _venture_of(reading: Reading, pending: Pending, command: type[Command]) -> Any:
-    """A venture said where a campaign is asked for, though the command takes none of its own."""
-    if _slot(command, pending.missing).entity != "campaign" or "venture" not in command.model_fields:
-        return None
-    return next((match.value for match in reading.entities if match.entity == "venture"), None)
-
-
-def _chosen(reading: Reading, pending: Pending, command: type[Command]) -> Any | None:
+def _chosen(reading: Reading, pending: Pending, command: type[Command], names: Names) -> Any | None:
     slot = _slot(command, pending.missing)
     at = place(reading.text)
     if at is not None and pending.choices and -1 <= at < len(pending.choices):
@@ -132,6 +124,10 @@ def _chosen(reading: Reading, pending: Pending, command: type[Command]) -> Any |
             value for match in matches for value in _offered(match.value, match.alternatives, pending)
         ]
         return told_apart[0] if len(told_apart) == 1 else values[0]
+    venture = next((match.value for match in reading.entities if match.entity == "venture"), None)
+    if venture is not None and slot.entity == "campaign":
+        own = _of(venture, pending.choices, names)
+        return own[0] if len(own) == 1 else None
     among = _among(text, pending.choices)
     return None if among is None else _one(slot, among)
 

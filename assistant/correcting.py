@@ -33,6 +33,7 @@ _STRONG = re.compile(
     rf"\b(?:{_NO}|{_MEANT}|sorry|oops|actually|wait|scratch that|correction|my mistake|instead|rather)\b",
     re.IGNORECASE,
 )
+_BUT_NOT = re.compile(r",\s*(?:and\s+)?not\b|\s(?:and\s+)?not\s+[A-Z]")
 _NOT = re.compile(r"\bnot\s+(?:the\s+|for\s+|from\s+|to\s+|in\s+|of\s+|at\s+)?$", re.IGNORECASE)
 
 
@@ -50,7 +51,8 @@ def correction(text: str) -> Correction | None:
     """The utterance as a correction; None where no word of it says that it may be one."""
     agreed = _AGREED.match(text)
     rest = text[agreed.end() :] if agreed else text
-    is_strong = _STRONG.search(rest) is not None or re.match(r"\s*not\b", rest, re.IGNORECASE) is not None
+    begins_with_not = re.match(r"\s*not\b", rest, re.IGNORECASE)
+    is_strong = any((_STRONG.search(rest), begins_with_not, _BUT_NOT.search(rest)))
     while (lead := _LEAD.match(rest)) is not None and lead.end() > 0:
         rest = rest[lead.end() :]
     rest = _TAIL.sub("", rest).strip()

@@ -228,13 +228,13 @@ class Dialogue:
         mend = correction(turn.text)
         if mend is not None:
             mended = self._without_not(self.reader.read(mend.rest, scene))
-            found = asking.answer(mended, pending, command)
+            found = asking.answer(mended, pending, command, scene.names)
             if found:
                 turn.reading = mended
                 return found
         if reading.intent == AFFIRM and len(pending.choices) == 1:
             return {pending.missing: pending.choices[0]}
-        return asking.answer(reading, pending, command)
+        return asking.answer(reading, pending, command, scene.names)
 
     def _go_on(
         self, turn: Turn, command: type[Command], pending: Pending, found: dict[str, Any], scene: Scene
@@ -387,7 +387,7 @@ class Dialogue:
         chosen = turn.memory.chosen
         place = pointing.place(mend.rest)
         if place is not None and chosen is not None and chosen.command == base.command:
-            found = asking.answer(rest, chosen, command)
+            found = asking.answer(rest, chosen, command, scene.names)
             if found:
                 return self._again(turn, command, _merged(base.slots, found, scene), scene, careful=careful)
         if place is not None and -1 <= place < len(turn.memory.listed) > 0:
@@ -428,14 +428,16 @@ class Dialogue:
             found = slots_from(command, said.entities, said.text)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, base.slots, errors, scene)
-        if not found:
+        slots = _merged(base.slots, found, scene)
+        lost = any(slot.required and slot.name in base.slots.keys() - slots for slot in slots_of(command))
+        if not found or (lost and command.effect is Effect.READ):
             other = self._pivot(base, said)
             if other is None:
                 return None
             command, found = other
             kept = {name: value for name, value in base.slots.items() if name in command.model_fields}
             return self._carry_out(turn, command, _merged(kept, found, scene), scene)
-        return self._again(turn, command, _merged(base.slots, found, scene), scene, careful=careful)
+        return self._again(turn, command, slots, scene, careful=careful)
 
     def _again(
         self, turn: Turn, command: type[Command], slots: dict[str, Any], scene: Scene, *, careful: bool
@@ -457,7 +459,7 @@ class Dialogue:
                 found = slots_from(command, said.entities, said.text)
             except SlotErrors:
                 continue
-            known = {*found, *base.slots}
+            known = {*found, *base.slots} - ({"campaign"} if "venture" in found else set())
             if not found or any(slot.required and slot.name not in known for slot in slots_of(command)):
                 continue
             kept = len(found) * 10 + sum(one in command.model_fields for one in base.slots)

@@ -126,8 +126,9 @@ def _plain(one: Figure) -> float | None:
 def _headline(campaign: Campaign, label: str, venture: str) -> str:
     lines = "1 channel" if len(campaign.lines) == 1 else f"{len(campaign.lines)} channels"
     until = f" until {wording.day(campaign.end_on)}" if campaign.end_on else ""
+    name = label if label.endswith(f"({venture})") else f"{label} ({venture})"
     return (
-        f"{label} ({venture}) is {campaign.status}, for {campaign.objective}, "
+        f"{name} is {campaign.status}, for {campaign.objective}, "
         f"from {wording.day(campaign.start_on)}{until}, with "
         f"{wording.money(campaign.allocated, campaign.currency)} a month over {lines}."
     )
