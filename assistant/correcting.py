@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from intents.reading import EntityMatch
 
 _NO = (
-    r"(?:no|nope|nah|wrong|incorrect|not that(?: one)?|"
+    r"(?:no|nope|nah|(?:the\s+)?wrong(?:\s+(?:one|venture|campaign|channel|month|period|amount|name))?|"
+    r"incorrect|not that(?: one| venture| campaign)?|"
     r"that['’]?s (?:wrong|not right|not it|not what i meant))"
 )
 _SORRY = (
     r"(?:sorry|oops|pardon|my mistake|actually|wait|hold on|hang on|scratch that|correction|i misspoke|"
-    r"oh|hm+|uh|um|er|well|ah|or|please|rather|better|just|then|but)"
+    r"(?:can|could|would) you(?: please)?|oh|hm+|uh|um|er|well|ah|or|please|rather|better|just|then|but)"
 )
 _MEANT = (
     r"(?:(?:what\s+)?i\s+(?:really\s+|actually\s+)?(?:mean|meant|said|was (?:talking|asking) about|wanted)"

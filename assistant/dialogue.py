@@ -2,9 +2,7 @@
 
 import logging
 import re
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -13,17 +11,17 @@ from zoneinfo import ZoneInfo
 from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import SQLAlchemyError
 
-from assistant import asking, pointing, wording
+from assistant import asking, pointing, problems, wording
 from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
 from assistant.correcting import correction, told_not
+from assistant.locks import Locks
 from assistant.memory import Memory, Pending, Tried, Waiting
 from assistant.reply import Listed, Problem, Reply, Status, Telling
 from assistant.returning import doing
-from assistant.settings import Dialogue as Limits
 from assistant.turn import Turn
+from engines.terms import Period
 from intents.command import Command, Effect, slots_of
 from intents.filling import SlotErrors, SlotProblem, slots_from, validated
-from intents.names import Names
 from intents.reading import Reader, Reading, Scene
 from storage import conversations, ventures
 from storage.conversations import MovedOnError
@@ -71,7 +69,7 @@ class Dialogue:
     def __init__(self, bus: Bus, reader: Reader) -> None:
         self.bus = bus
         self.reader = reader
-        self._locks = _Locks()
+        self._locks = Locks()
 
     def turn(self, turn: Turn) -> Reply:
         """Answer one utterance. Turns of one conversation wait for each other; nothing is raised."""
@@ -120,7 +118,7 @@ class Dialogue:
         try:
             ready = validated(command, slots, self.scene(turn))
         except SlotErrors as errors:
-            raise _slot_problem(errors.problems[0]) from errors
+            raise problems.slot_problem(errors.problems[0]) from errors
         return self.bus.dispatch(ready, turn)
 
     def scene(self, turn: Turn, fiscal_year_start: int = 1) -> Scene:
@@ -210,6 +208,9 @@ class Dialogue:
             return self.bus.conclude(turn, _said(turn, "Dropped."))
         if reading.intent in ABOUT_THE_TALK and not reading.is_fragment:
             return self._fresh(turn, reading, scene)
+        if _OPTIONS.match(turn.text):
+            turn.command, turn.slots = pending.command, pending.slots
+            return self._question(turn, pending.question, pending.choices)
         sure = self._sure(reading)
         if sure is not None and not _unexplained(reading.unknown, {}):
             suspended = [*turn.memory.suspended, pending][-MOST_SUSPENDED:]
@@ -314,13 +315,16 @@ class Dialogue:
         place = pointing.place(turn.text)
         if place is not None:
             if not -1 <= place < len(known.listed):
-                raise _no_such_place(len(known.listed))
+                raise problems.no_such_place(len(known.listed))
             listed = known.listed[place]
             command = self._command(listed.command)
             if turn.borrowed is not None and command.effect is not Effect.READ:
-                raise _no_context(turn, self.bus.settings.dialogue)
+                raise problems.no_context(turn, self.bus.settings.dialogue)
             changes = command.effect is not Effect.READ
             return self._carry_out(turn, command, listed.slots, scene, ask_first=changes)
+        earlier = _before(turn.text, known)
+        if earlier is not None and known.command is not None:
+            return self._carry_out(turn, self._command(known.command), earlier, scene)
         last = known.tried
         if last is None and known.command is not None:
             last = Tried(command=known.command, slots=known.slots)
@@ -379,7 +383,8 @@ class Dialogue:
             if not reading.is_fragment or reading.unknown:
                 return None
             return self._with_other(turn, command, base, reading, scene, careful=careful)
-        rest = self._without_not(self.reader.read(mend.rest, scene))
+        said = self.reader.read(mend.rest, scene)
+        rest = self._without_not(said)
         if any(slot.entity == "name" for slot in slots_of(command) if slot.name in base.slots):
             is_known = any(one.confidence == 1 for one in rest.entities)
             if not is_known and self._sure(rest) is None:
@@ -393,7 +398,8 @@ class Dialogue:
         if place is not None and -1 <= place < len(turn.memory.listed) > 0:
             return self._the_other(turn, command, base, turn.memory.listed[place], scene, careful=careful)
         if rest.is_fragment and not rest.unknown:
-            reply = self._with_other(turn, command, base, rest, scene, careful=careful)
+            gone = {str(one.value) for one in told_not(said.entities, said.text)}
+            reply = self._with_other(turn, command, base, rest, scene, careful=careful, gone=gone)
             if reply is not None:
                 turn.reading = rest
             return reply
@@ -421,13 +427,30 @@ class Dialogue:
         return self._carry_out(turn, other, listed.slots, scene, ask_first=other.effect is not Effect.READ)
 
     def _with_other(
-        self, turn: Turn, command: type[Command], base: Tried, said: Reading, scene: Scene, *, careful: bool
+        self,
+        turn: Turn,
+        command: type[Command],
+        base: Tried,
+        said: Reading,
+        scene: Scene,
+        *,
+        careful: bool,
+        gone: Collection[str] = (),
     ) -> Reply | None:
         """The command with what was said now in place of what was said then, or one that has a use for it."""
         try:
             found = slots_from(command, said.entities, said.text)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, base.slots, errors, scene)
+        for slot in slots_of(command):
+            had = base.slots.get(slot.name)
+            if (
+                slot.many
+                and slot.name in found
+                and isinstance(had, list)
+                and any(str(one) in gone for one in had)
+            ):
+                found[slot.name] = (*(one for one in had if str(one) not in gone), *found[slot.name])
         slots = _merged(base.slots, found, scene)
         lost = any(slot.required and slot.name in base.slots.keys() - slots for slot in slots_of(command))
         if not found or (lost and command.effect is Effect.READ):
@@ -445,9 +468,9 @@ class Dialogue:
         """A command once more with other slots; what changed something already is read back first."""
         changes = command.effect is not Effect.READ
         if turn.borrowed is not None and changes:
-            raise _no_context(turn, self.bus.settings.dialogue)
+            raise problems.no_context(turn, self.bus.settings.dialogue)
         if changes and careful:
-            turn.lead = _STAYS.get(turn.memory.acted, "")
+            turn.lead = problems.STAYS.get(turn.memory.acted, "")
         return self._carry_out(turn, command, slots, scene, ask_first=changes and careful)
 
     def _pivot(self, base: Tried, said: Reading) -> tuple[type[Command], dict[str, Any]] | None:
@@ -488,26 +511,24 @@ class Dialogue:
         if not any(scene.names.labels(slot.entity) for slot in kinds):
             return None
         turn.memory = turn.memory.model_copy(update={"tried": base})
-        raise _unknown_name(said.strip(" .!"), command, scene.names)
+        raise problems.unknown_name(said.strip(" .!"), command, scene.names)
 
     def _fresh(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
         """A request of its own."""
-        forgotten, limits = turn.forgotten, self.bus.settings.dialogue
+        limits = self.bus.settings.dialogue
         mend = correction(turn.text)
         is_yes = mend is not None and mend.agreed
         if reading.intent in (AFFIRM, DENY) and (is_yes or not (reading.is_fragment and reading.entities)):
-            if _NEGATION.search(reading.text) and (reading.entities or pointing.points(reading.text)):
-                raise Problem("negated", "You said not to, so I changed nothing.")
-            if forgotten & {"waiting", "pending"}:
-                raise _too_late(limits)
-            return self.bus.conclude(turn, _said(turn, "There is nothing waiting for a yes or no."))
+            return self._yes_to_nothing(turn, reading)
         if reading.is_fragment and not reading.unknown:
-            raise _no_context(turn, limits)
+            raise problems.no_context(turn, limits)
         if reading.intent is None or reading.intent not in self.bus.catalogue:
             raise self._out_of_scope(reading)
         if reading.confidence < self.bus.settings.understanding.min_confidence:
             raise self._unsure(reading)
         command = self._command(reading.intent)
+        if reading.intent == "show_performance" and self._is_about_campaign(turn, reading):
+            command = self._command("show_campaign")
         changes = command.effect is not Effect.READ and not command.may_be_negated
         if changes and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
@@ -527,8 +548,22 @@ class Dialogue:
         if unknown:
             tried = Tried(command=reading.intent, slots=_jsonable(slots))
             turn.memory = turn.memory.model_copy(update={"tried": tried})
-            raise _unknown_name(unknown[0], command, scene.names)
+            raise problems.unknown_name(unknown[0], command, scene.names)
         return self._carry_out(turn, command, slots, scene)
+
+    def _yes_to_nothing(self, turn: Turn, reading: Reading) -> Reply:
+        """A yes or no that nothing waits for, or "don't …"."""
+        if _NEGATION.search(reading.text) and (reading.entities or pointing.points(reading.text)):
+            raise Problem("negated", "You said not to, so I changed nothing.")
+        if turn.forgotten & {"waiting", "pending"}:
+            raise problems.too_late(self.bus.settings.dialogue)
+        told = problems.nothing_waits(turn.memory, str(reading.intent))
+        return self.bus.conclude(turn, _said(turn, told))
+
+    def _is_about_campaign(self, turn: Turn, reading: Reading) -> bool:
+        """Whether "it" is a campaign where a venture's performance was understood."""
+        named = any(one.entity in pointing.POINTED_AT for one in reading.entities)
+        return not named and "campaign" in self._known(turn).slots and pointing.points_at_thing(turn.text)
 
     def _permit(self, turn: Turn, command: type[Command]) -> None:
         """Refuse before anything is asked: nobody is asked for more than they may use."""
@@ -568,10 +603,10 @@ class Dialogue:
             slots = _filled(command, reading)
             unknown = _unexplained(reading.unknown, slots)
             if unknown:
-                raise _unknown_name(unknown[0], command, scene.names)
+                raise problems.unknown_name(unknown[0], command, scene.names)
             return validated(command, slots, scene)
         except SlotErrors as errors:
-            raise _slot_problem(errors.problems[0]) from errors
+            raise problems.slot_problem(errors.problems[0]) from errors
 
     def _sure(self, reading: Reading) -> type[Command] | None:
         """The command a reading surely is; None for fragments, yes and no, and whatever is unsure."""
@@ -611,7 +646,7 @@ class Dialogue:
         if asked is None:
             tried = Tried(command=command.command_name(), slots=known)
             turn.memory = turn.memory.model_copy(update={"tried": tried})
-            raise _slot_problem(
+            raise problems.slot_problem(
                 next(one for one in errors.problems if one.code not in ("missing", "ambiguous_name")),
                 command,
             )
@@ -626,7 +661,7 @@ class Dialogue:
         turn.memory = turn.memory.model_copy(update={"pending": pending})
         turn.command, turn.slots = pending.command, known
         if turn.forgotten and pointing.points(turn.text):
-            turn.lead = _forgot(turn, self.bus.settings.dialogue)
+            turn.lead = problems.forgot(turn, self.bus.settings.dialogue)
         return self._question(turn, asked.text, asked.choices)
 
     def _question(self, turn: Turn, text: str, choices: Sequence[str]) -> Reply:
@@ -662,34 +697,6 @@ def _filled(command: type[Command], reading: Reading) -> dict[str, Any]:
     return slots_from(command, reading.entities, reading.text)
 
 
-class _Locks:
-    """A lock a conversation, forgotten when nobody holds or waits for it."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._held: dict[str, tuple[threading.Lock, int]] = {}
-
-    @contextmanager
-    def hold(self, key: str | None) -> Iterator[None]:
-        """Wait for one's turn; without a key there is nothing to wait for."""
-        if key is None:
-            yield
-            return
-        with self._guard:
-            lock, waiting = self._held.get(key, (threading.Lock(), 0))
-            self._held[key] = (lock, waiting + 1)
-        try:
-            with lock:
-                yield
-        finally:
-            with self._guard:
-                lock, waiting = self._held[key]
-                if waiting == 1:
-                    del self._held[key]
-                else:
-                    self._held[key] = (lock, waiting - 1)
-
-
 def _is_fiscal(text: str) -> bool:
     return "fiscal" in text.casefold() or text.casefold().startswith("fy")
 
@@ -705,20 +712,6 @@ def _said(turn: Turn, text: str) -> Reply:
     )
 
 
-def _slot_problem(first: SlotProblem, command: type[Command] | None = None) -> Problem:
-    cure = f"Try {wording.listed(list(first.choices[:5]), 'or')}." if first.choices else ""
-    if first.code == "contradictory_slots" and command is not None and command.effect is Effect.READ:
-        cure = f"Try “compare {wording.listed(list(first.choices))}”."
-    return Problem(first.code, first.message, cure, choices=first.choices, slot=first.slot)
-
-
-_STAYS = {
-    "done": "What was done stays as it is, unless you undo it.",
-    "proposed": "What was proposed still waits for the chairman, too.",
-}
-"""What a command that is asked for again with other slots says of the first time."""
-
-
 def _merged(kept: dict[str, Any], found: dict[str, Any], scene: Scene) -> dict[str, Any]:
     """Slots with others in their place; what does not go with those any more is left out."""
     slots = {**kept, **found}
@@ -728,37 +721,22 @@ def _merged(kept: dict[str, Any], found: dict[str, Any], scene: Scene) -> dict[s
     return slots
 
 
-def _forgot(turn: Turn, limits: Limits) -> str:
-    if "command" in turn.forgotten:
-        return (
-            f"It is more than {limits.context_minutes:g} minutes ago; I no longer know what that refers to."
-        )
-    return f"The question waited for more than {limits.question_minutes:g} minutes and was dropped."
+def _before(text: str, known: Memory) -> dict[str, Any] | None:
+    """The last slots with the period before theirs, where "the month before" is said."""
+    period = known.slots.get("period")
+    if not isinstance(period, dict):
+        return None
+    told = Period(date.fromisoformat(period["start"]), date.fromisoformat(period["end"]))
+    earlier = pointing.before(text, told)
+    return None if earlier is None else {**known.slots, "period": earlier}
 
 
-def _too_late(limits: Limits) -> Problem:
-    return Problem(
-        "too_late",
-        f"What waited for your answer was dropped after {limits.question_minutes:g} minutes; "
-        "nothing was changed.",
-        "Ask for it again.",
-        status=Status.UNKNOWN,
-    )
-
-
-def _no_such_place(count: int) -> Problem:
-    told = f"The last answer listed {count}." if count else "The last answer listed nothing to choose from."
-    return Problem("nothing_listed", told, "Say the name instead.", status=Status.UNKNOWN)
-
-
-def _no_context(turn: Turn, limits: Limits) -> Problem:
-    return Problem(
-        "no_context",
-        _forgot(turn, limits) if turn.forgotten else "I no longer know what that refers to.",
-        'Ask in full, as "show gtm performance for Acme last month".',
-        status=Status.UNKNOWN,
-    )
-
+_OPTIONS = re.compile(
+    r"\s*(?:which|what)\s+(?:\w+\s+)?(?:are there|is there|do (?:you|we) have|"
+    r"can i (?:choose|say|pick)|are the (?:options|choices))\b",
+    re.IGNORECASE,
+)
+"""Asking for the choices of a question."""
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)
 
@@ -767,18 +745,3 @@ def _unexplained(unknown: tuple[str, ...], slots: dict[str, Any]) -> list[str]:
     """Unknown words that no slot took as a new name."""
     taken = " ".join(str(value).casefold() for value in slots.values() if isinstance(value, str))
     return [word for word in unknown if word.casefold() not in taken]
-
-
-def _unknown_name(said: str, command: type[Command], names: Names) -> Problem:
-    """The refusal for a name nobody knows, with the nearest names of the kinds the command takes."""
-    kinds = [slot.entity for slot in slots_of(command) if names.labels(slot.entity)]
-    near = [label for kind in kinds for label in names.find(kind, said).suggestions]
-    kind = kinds[0] if kinds else "name"
-    known = near or [label for one in kinds for label in names.labels(one)]
-    cure = f"Did you mean {wording.listed(near[:3], 'or')}?" if near else ""
-    return Problem(
-        f"unknown_{kind}",
-        f"I know no {' or '.join(kinds) or 'name'} called {said!r}.",
-        cure,
-        choices=known[:10],
-    )

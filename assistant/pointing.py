@@ -1,8 +1,10 @@
 """What "the second one", "it", "there" and "that campaign" stand for."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
+from engines.terms import Period
 from intents.command import Command, Effect, slots_of
 
 _PLACES = {
@@ -26,11 +28,12 @@ _NUMBERS = {
 }
 
 SAME = re.compile(
-    r"^\s*(?:(?:and|now|then|please)\s+)*(?:(?:do|show|run|give me)\s+)?the same"
-    r"(?:\s+thing)?(?:\s+again)?\s+",
+    r"^\s*(?:(?:and|now|then|please)\s+)*(?:"
+    r"(?:(?:do|show|run|give me)\s+)?the same(?:\s+thing)?(?:\s+again)?\s+"
+    r"|(?:show|give|tell|do|run)\s+(?:me\s+)?(?:it|that|this)\s+(?:again\s+)?(?=(?:for|in|over|since)\s))",
     re.IGNORECASE,
 )
-"""What leads in "do the same for Northwind"."""
+"""What leads in "do the same for Northwind" and "show it for last quarter"."""
 
 POINTED_AT = ("venture", "campaign", "influencer")
 """Slots that "it" can stand for."""
@@ -47,7 +50,13 @@ _THEN = re.compile(
     r"|\bthen\W*$",
     re.IGNORECASE,
 )
-_ELLIPSIS = re.compile(r"^\s*(?:and|what about|how about|and what about|and how about)\b", re.IGNORECASE)
+_ELLIPSIS = re.compile(r"^\s*(?:and|what about|how about|by)\b", re.IGNORECASE)
+_BY = re.compile(r"^\s*(?:and\s+)?by\b", re.IGNORECASE)
+_BEFORE = re.compile(
+    r"\s*(?:(?:and|or|what about|how about|for|in)\s+)*the\s+(month|week|quarter|year|period|one|time)"
+    r"\s+before(?:\s+that)?\W*",
+    re.IGNORECASE,
+)
 
 
 def place(text: str) -> int | None:
@@ -62,9 +71,28 @@ def place(text: str) -> int | None:
     return int(re.sub(r"\D", "", word) or 0) - 1 if known is None else known
 
 
+def before(text: str, known: Period) -> Period | None:
+    """The period that "the month before" means after one was told; None for other words."""
+    said = _BEFORE.fullmatch(text)
+    if said is None:
+        return None
+    unit, end = said[1].casefold(), known.start - timedelta(days=1)
+    start = {
+        "month": end.replace(day=1),
+        "quarter": end.replace(month=end.month - (end.month - 1) % 3, day=1),
+        "year": end.replace(month=1, day=1),
+    }.get(unit, known.before().start)
+    return Period(start, end)
+
+
 def points(text: str) -> bool:
     """Whether words refer to what was talked about before."""
-    return any(pattern.search(text) for pattern in (_POINTING, _THEN, _ELLIPSIS))
+    return any(pattern.search(text) for pattern in (_POINTING, _THEN, _ELLIPSIS, _BEFORE))
+
+
+def points_at_thing(text: str) -> bool:
+    """Whether "it", "there" or "that campaign" is said."""
+    return _POINTING.search(text) is not None
 
 
 def meant(
@@ -90,6 +118,8 @@ def meant(
         wanted |= {
             one for one in POINTED_AT if one not in slots or _POINTING.fullmatch(str(slots[one])) is not None
         }
+    if ellipsis and _BY.search(text) and "metric" not in slots:
+        wanted.add("metric")
     if "period" not in slots and not changes and (_THEN.search(text) or ellipsis):
         wanted.add("period")
     found = {one: known[one] for one in named if one in wanted and one in known}
