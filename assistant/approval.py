@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from assistant import wording
+from assistant.hearing import is_taken
 from assistant.memory import Waiting
 from assistant.reply import Action, Button, Problem, Reply, Status, Telling
 from assistant.turn import Turn
@@ -27,8 +28,13 @@ class Way(StrEnum):
     PROPOSE = "propose"
 
 
-def way(command: Command, action: Action, role: Role) -> Way:
-    """What spends or goes public needs the chairman's yes; anybody else's request becomes a proposal."""
+def way(command: Command, action: Action, role: Role, understood_by: str | None = None) -> Way:
+    """What spends or goes public needs the chairman's yes; anybody else's request becomes a proposal.
+
+    Whatever rests on the word of a reader that texts can talk into things is read back first, to anybody.
+    """
+    if not is_taken(understood_by):
+        return Way.READ_BACK
     if action.decides is not None:
         return Way.AT_ONCE
     effect = action.effect or command.effect
@@ -37,9 +43,9 @@ def way(command: Command, action: Action, role: Role) -> Way:
     return Way.READ_BACK if role is Role.CHAIRMAN else Way.PROPOSE
 
 
-def read_back(turn: Turn, action: Action, telling: Telling) -> Reply:
-    """Ask the chairman for his yes."""
-    question = f"Shall I {action.summary}?"
+def read_back(turn: Turn, action: Action, telling: Telling, then: Way) -> Reply:
+    """Ask for the person's yes; ``then`` is what it leads to."""
+    question = f"Shall I {_asked(action, then)}?"
     told = telling.model_copy(
         update={
             "text": f"{_reasons(action, telling)} {question}".strip(),
@@ -50,14 +56,20 @@ def read_back(turn: Turn, action: Action, telling: Telling) -> Reply:
     return Reply(turn_id=turn.turn_id, text=turn.text, status=Status.CONFIRM, reply=told)
 
 
+def _asked(action: Action, then: Way) -> str:
+    if then is Way.PROPOSE:
+        return f"ask the chairman to {action.summary}"
+    if action.decides is not None and action.decides.approved:
+        return f"approve proposal {action.decides.proposal}: {action.summary}"
+    return action.summary
+
+
 def _reasons(action: Action, telling: Telling) -> str:
     """What was told besides that it is done, which it is not yet."""
     return "" if telling.text.startswith(action.done) else telling.text
 
 
-def waiting_for_yes(
-    turn: Turn, command: Command, action: Action, now: datetime, *, is_approval: bool = True
-) -> Waiting:
+def waiting_for_yes(turn: Turn, command: Command, action: Action, now: datetime) -> Waiting:
     """What a yes in this conversation will mean, and nothing else."""
     return Waiting(
         command=command.command_name(),
@@ -66,7 +78,7 @@ def waiting_for_yes(
         digest=action.digest(),
         turn_id=turn.turn_id,
         asked_at=now,
-        is_approval=is_approval,
+        understood_by=turn.understood_by,
     )
 
 

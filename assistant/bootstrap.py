@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from assistant import commands
 from assistant.bus import Bus, Clock
+from assistant.derive import tools
 from assistant.dialogue import Dialogue
 from assistant.handling import find_handlers
 from assistant.jobs import Runner
@@ -19,7 +20,9 @@ from assistant.outbox import Sender
 from assistant.settings import Settings
 from assistant.work import find_workers
 from intents.command import Role
+from intents.readers.cascade import Cascade
 from intents.readers.embedded import EmbeddedReader
+from intents.reading import Reader
 from storage import migrate, people
 from storage.database import Database
 
@@ -74,7 +77,8 @@ def build_bus(settings: Settings, clock: Clock = utc_now, seconds: float = inf) 
 def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
     """Wire everything: the door, the reader before it, the jobs behind it."""
     bus = build_bus(settings, clock, settings.database_seconds)
-    reader = EmbeddedReader.load(settings.data_dir / "models")
+    embedded = EmbeddedReader.load(settings.data_dir / "models")
+    dialogue = Dialogue(bus, _readers(bus, embedded), quick=embedded)
     runner = Runner(bus, find_workers(commands))
     sender = Sender(bus)
 
@@ -83,13 +87,45 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
         sender.loop.wake()
 
     bus.on_work = look
-    return Assistant(settings, bus.database, bus, Dialogue(bus, reader), runner, sender, clock)
+    return Assistant(settings, bus.database, bus, dialogue, runner, sender, clock)
+
+
+def _readers(bus: Bus, embedded: EmbeddedReader) -> Reader:
+    """The embedded reader, with the others the settings name beside it."""
+    terms = bus.settings.understanding.language_model
+    if terms.model is None:
+        return embedded
+    asked = _language_model(bus, embedded)
+    if terms.ask == "always":
+        return Cascade(embedded, first=asked, sure=0)
+    return Cascade(embedded, unsure=asked, sure=terms.unsure_below)
+
+
+def _language_model(bus: Bus, embedded: EmbeddedReader) -> Reader:
+    # Imported here: who asks no model does not pay a second at start for its client.
+    from assistant.metering import MonthlyMeter
+    from intents.readers.completions import Endpoint
+    from intents.readers.language_model import LanguageModelReader
+
+    terms = bus.settings.understanding.language_model
+    endpoint = Endpoint(
+        base_url=str(terms.base_url),
+        model=terms.model or "",
+        api_key=terms.api_key,
+        most_tokens=terms.most_tokens,
+        log_probabilities=terms.log_probabilities,
+        temperature=terms.temperature,
+    )
+    meter = MonthlyMeter(bus.database, bus.clock, LanguageModelReader.name, terms)
+    return LanguageModelReader(
+        endpoint, tools(bus.catalogue), embedded.layer, meter, seconds=terms.seconds, retries=terms.retries
+    )
 
 
 def set_up_log(settings: Settings) -> None:
     """Log to standard error, as much as the settings say."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("alembic.runtime.plugins", "httpx2"):
+    for name in ("alembic.runtime.plugins", "httpx2", "httpcore2", "openai"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

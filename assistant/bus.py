@@ -11,13 +11,14 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 
 from assistant import approval, notices, returning
 from assistant.handling import Context, Handler
+from assistant.hearing import is_taken
 from assistant.journal import Journal
 from assistant.memory import Memory, Tried, Waiting
 from assistant.names import LiveNames
 from assistant.reply import Action, Answer, Button, Problem, Reply, Status, Telling
 from assistant.settings import Settings
 from assistant.turn import Turn
-from intents.command import Catalogue, Command, Effect, Role
+from intents.command import Catalogue, Command, Effect
 from intents.reading import Reading
 from storage import audit, changes, conversations, jobs, outbox
 from storage.audit import Entry, KeyTakenError
@@ -99,7 +100,7 @@ class Bus:
             return self._answer(command, turn)
         except Problem as problem:
             if name not in ABOUT_THE_TALK:
-                tried = Tried(command=name, slots=turn.slots)
+                tried = Tried(command=name, slots=turn.slots, understood_by=turn.understood_by)
                 turn.memory = turn.memory.model_copy(update={"tried": tried})
             return self.conclude(turn, refusal(turn, problem))
         except SQLAlchemyError as error:
@@ -153,19 +154,17 @@ class Bus:
         action = answer.action
         if action is None or action.does_nothing:
             return self.conclude(turn, reply)
-        way = approval.way(command, action, turn.person.role)
-        is_approval = way is approval.Way.READ_BACK
+        way = approval.way(command, action, turn.person.role, turn.understood_by)
         if way is approval.Way.AT_ONCE and (ask_first or action.asks_first):
             way = approval.Way.READ_BACK
         match way:
             case approval.Way.AT_ONCE:
                 return self._act(turn, action, reply)
             case approval.Way.READ_BACK:
-                waiting = approval.waiting_for_yes(
-                    turn, command, action, self.clock(), is_approval=is_approval
-                )
+                waiting = approval.waiting_for_yes(turn, command, action, self.clock())
                 turn.memory = turn.memory.model_copy(update={"waiting": waiting})
-                asked = approval.read_back(turn, action, answer.telling)
+                then = approval.way(command, action, turn.person.role)
+                asked = approval.read_back(turn, action, answer.telling, then)
                 return self.conclude(turn, asked.model_copy(update={"result": answer.result}))
             case approval.Way.PROPOSE:
                 return self._propose(command, turn, action, reply)
@@ -180,9 +179,11 @@ class Bus:
         kept = Memory(
             command=turn.command,
             slots=turn.slots,
+            understood_by=turn.understood_by,
             turn_id=turn.turn_id,
             answered_at=self.clock(),
             listed=answer.telling.listed or [one for one in memory.listed if self._reads(one.command)],
+            listed_by=turn.understood_by if answer.telling.listed else memory.listed_by,
             chosen=memory.chosen,
             pending=memory.pending,
             suspended=memory.suspended,
@@ -218,14 +219,15 @@ class Bus:
         return self.conclude(turn, reply, write_down)
 
     def confirm(self, turn: Turn, waiting: Waiting) -> Reply:
-        """Carry out what was read back, after the yes of the person it was read back to."""
+        """Carry out what was read back, after the yes of the person it was read back to.
+
+        What that person may only ask for becomes a proposal.
+        """
         turn.command, turn.slots = waiting.command, waiting.slots
         turn.memory = turn.memory.model_copy(update={"waiting": None})
-        self.permit(self.catalogue[waiting.command], turn)
-        may = not waiting.is_approval or turn.person.role is Role.CHAIRMAN
-        if waiting.action.digest() != waiting.digest or not may:
-            problem = Problem("not_confirmed", "That yes does not fit what was asked.", "Ask again.")
-            return self.conclude(turn, refusal(turn, problem))
+        command = self._confirmed(turn, waiting)
+        if approval.way(command, waiting.action, turn.person.role) is approval.Way.PROPOSE:
+            return self._ask_for(command, turn, waiting)
         reply = Reply(
             turn_id=turn.turn_id,
             text=turn.text,
@@ -242,7 +244,32 @@ class Bus:
             "action": waiting.digest,
             "read_back_in": waiting.turn_id,
         }
-        return self._act(turn, waiting.action, reply, approved if waiting.is_approval else None)
+        return self._act(turn, waiting.action, reply, approved)
+
+    def _confirmed(self, turn: Turn, waiting: Waiting) -> Command:
+        """The command a yes is to. Raises `Problem` unless it is the person's own and to exactly that."""
+        heard_by = None if turn.reading is None else turn.reading.reader
+        command = self.catalogue.get(waiting.command)
+        is_theirs = is_taken(heard_by) and waiting.action.digest() == waiting.digest
+        if command is None or not is_theirs:
+            raise Problem("not_confirmed", "That yes does not fit what was asked.", "Ask again.")
+        self.permit(command, turn)
+        return command.model_validate(waiting.slots)
+
+    def _ask_for(self, command: Command, turn: Turn, waiting: Waiting) -> Reply:
+        """Propose what was read back, planned anew for its evidence. Raises `Problem` if that differs."""
+        answer = self._answer(command, turn)
+        if answer.action is None or answer.action.digest() != waiting.digest:
+            message = "What you said yes to has changed since."
+            raise Problem("changed_since", message, "Nothing was changed. Ask again.")
+        reply = Reply(
+            turn_id=turn.turn_id,
+            text=turn.text,
+            status=Status.DONE,
+            reply=answer.telling,
+            result=answer.result,
+        )
+        return self._propose(command, turn, answer.action, reply)
 
     def _reply_in(self, turn: Turn, which: str) -> Reply | None:
         """The reply of a turn that the conversation, or the one it looks at, remembers."""
@@ -471,6 +498,7 @@ def _trace(reading: Reading) -> dict[str, Any]:
         ],
         "unknown": list(reading.unknown),
         "notes": list(reading.notes),
+        **({} if reading.arguments is None else {"arguments": dict(reading.arguments)}),
     }
 
 

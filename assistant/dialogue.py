@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from assistant import asking, pointing, problems, wording
 from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
 from assistant.correcting import correction, told_not
+from assistant.hearing import is_plain_yes, part_of, word_of
 from assistant.locks import Locks
 from assistant.memory import Memory, Pending, Tried, Waiting
 from assistant.reply import Listed, Problem, Reply, Status, Telling
@@ -21,7 +22,7 @@ from assistant.returning import doing
 from assistant.turn import Turn
 from engines.terms import Period
 from intents.command import Command, Effect, slots_of
-from intents.filling import SlotErrors, SlotProblem, slots_from, validated
+from intents.filling import SlotErrors, SlotProblem, filled, slots_from, validated
 from intents.reading import Reader, Reading, Scene
 from storage import conversations, ventures
 from storage.conversations import MovedOnError
@@ -66,9 +67,11 @@ FORGETTING = ("pending", "waiting", "command")
 class Dialogue:
     """Understands turns with a reader and carries them out through the bus."""
 
-    def __init__(self, bus: Bus, reader: Reader) -> None:
+    def __init__(self, bus: Bus, reader: Reader, quick: Reader | None = None) -> None:
+        """``quick`` reads parts of an utterance, several a turn; by default ``reader`` does."""
         self.bus = bus
         self.reader = reader
+        self.quick = quick or reader
         self._locks = Locks()
 
     def turn(self, turn: Turn) -> Reply:
@@ -176,6 +179,9 @@ class Dialogue:
         if found is None or found.fiscal_year_start == 1:
             return scene, reading
         fiscal = Scene(scene.names, scene.today, found.fiscal_year_start)
+        if reading.arguments is not None:
+            # They are words still: the fiscal scene will read them.
+            return fiscal, reading
         return fiscal, self.reader.read(reading.text, fiscal)
 
     def _answer(self, turn: Turn) -> Reply:
@@ -186,6 +192,7 @@ class Dialogue:
         scene = self.scene(turn)
         turn.reading = self.reader.read(pointing.SAME.sub("and ", turn.text), scene)
         scene, turn.reading = self._fiscal(turn, scene, turn.reading)
+        turn.understood_by = word_of(turn.text, turn.reading.reader)
         if turn.memory.pending is not None:
             return self._at_question(turn, turn.reading, turn.memory.pending, scene)
         if turn.memory.waiting is not None:
@@ -200,6 +207,7 @@ class Dialogue:
         try:
             found = self._answered(turn, reading, pending, command, scene)
         except SlotErrors as errors:
+            turn.rest_on(pending.understood_by)
             return self._ask_or_refuse(turn, command, pending.slots, errors, scene)
         if found:
             return self._go_on(turn, command, pending, found, scene)
@@ -228,10 +236,10 @@ class Dialogue:
         """The slots an answer fills, or a correction among what is known already."""
         mend = correction(turn.text)
         if mend is not None:
-            mended = self._without_not(self.reader.read(mend.rest, scene))
+            mended = self._without_not(self.quick.read(mend.rest, scene))
             found = asking.answer(mended, pending, command, scene.names)
             if found:
-                turn.reading = mended
+                turn.reading = part_of(reading, mended)
                 return found
         if reading.intent == AFFIRM and len(pending.choices) == 1:
             return {pending.missing: pending.choices[0]}
@@ -241,6 +249,7 @@ class Dialogue:
         self, turn: Turn, command: type[Command], pending: Pending, found: dict[str, Any], scene: Scene
     ) -> Reply:
         """The command with what was answered; a value that cannot be used is told and asked for again."""
+        turn.rest_on(pending.understood_by)
         slots = _merged(pending.slots, found, scene)
         try:
             validated(command, slots, scene)
@@ -281,31 +290,33 @@ class Dialogue:
         return self._question(turn, f"{told} {pending.question}", pending.choices)
 
     def _at_confirmation(self, turn: Turn, reading: Reading, waiting: Waiting, scene: Scene) -> Reply | None:
-        """What a yes, a no or a correction leads to; None when the turn is about something else."""
+        """What a yes, a no or a correction leads to; None when the turn is about something else.
+
+        Only a plain yes is one; a yes that corrects is a correction, and any other changes nothing.
+        """
         if reading.intent == AFFIRM and not reading.entities:
             mend = correction(turn.text)
-            if mend is None or not mend.agreed or self._sure_of(mend.rest, scene) == AFFIRM:
-                return self.bus.confirm(turn, waiting)
+            if mend is None or not mend.agreed or self._heard(mend.rest, scene) == AFFIRM:
+                if is_plain_yes(turn.text) and reading.confidence >= SURE:
+                    return self.bus.confirm(turn, waiting)
+                turn.memory = turn.memory.model_copy(update={"waiting": None})
+                raise problems.no_plain_yes()
         if reading.intent in ABOUT_THE_TALK and reading.intent != "cancel":
             return None
         turn.memory = turn.memory.model_copy(update={"waiting": None})
-        base = Tried(command=waiting.command, slots=waiting.slots)
-        reply = self._corrected(turn, reading, base, scene, careful=False)
+        base = Tried(command=waiting.command, slots=waiting.slots, understood_by=waiting.understood_by)
+        reply = self._corrected(turn, reading, base, scene, careful=True)
         if reply is not None:
             return reply
         if reading.intent in (DENY, "cancel"):
             return self.bus.conclude(turn, _said(turn, "Dropped; nothing was changed."))
         if reading.intent == AFFIRM:
-            raise Problem(
-                "not_confirmed",
-                "I am not sure what you said yes to, so I changed nothing.",
-                "Say it again, and then yes alone.",
-            )
+            raise problems.no_plain_yes()
         turn.lead = f"Dropped without a yes: {waiting.action.summary}."
         return None
 
-    def _sure_of(self, text: str, scene: Scene) -> str | None:
-        return self.reader.read(text, scene).intent
+    def _heard(self, text: str, scene: Scene) -> str | None:
+        return self.quick.read(text, scene).intent
 
     def _at_large(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
         """A turn that answers no question: a correction, one of a list, a follow-up or a new request."""
@@ -316,6 +327,7 @@ class Dialogue:
         if place is not None:
             if not -1 <= place < len(known.listed):
                 raise problems.no_such_place(len(known.listed))
+            turn.rest_on(known.listed_by)
             listed = known.listed[place]
             command = self._command(listed.command)
             if turn.borrowed is not None and command.effect is not Effect.READ:
@@ -324,10 +336,11 @@ class Dialogue:
             return self._carry_out(turn, command, listed.slots, scene, ask_first=changes)
         earlier = _before(turn.text, known)
         if earlier is not None and known.command is not None:
+            turn.rest_on(known.understood_by)
             return self._carry_out(turn, self._command(known.command), earlier, scene)
         last = known.tried
         if last is None and known.command is not None:
-            last = Tried(command=known.command, slots=known.slots)
+            last = Tried(command=known.command, slots=known.slots, understood_by=known.understood_by)
         if last is not None:
             reply = self._corrected(turn, reading, last, scene, careful=known.tried is None)
             if reply is not None:
@@ -358,9 +371,11 @@ class Dialogue:
         turn.borrowed = Memory(
             command=there.command,
             slots=there.slots,
+            understood_by=there.understood_by,
             turn_id=there.turn_id,
             told_in=there.turn_id,
             listed=there.listed,
+            listed_by=there.listed_by,
             answered_at=there.answered_at,
         )
         turn.lead = f"Going on from {channel}:"
@@ -374,8 +389,8 @@ class Dialogue:
     ) -> Reply | None:
         """What was asked for before with another value in it; None when the turn corrects nothing.
 
-        What was refused or only read back goes on as if it had been said like this at once. With ``careful``,
-        for what was done already, a command that changes something is read back before it is done again.
+        What was refused goes on as if it had been said like this at once. With ``careful``, for what was done
+        or read back already, a command that changes something is read back before anything is done.
         """
         mend = correction(turn.text)
         command = self._command(base.command)
@@ -383,7 +398,7 @@ class Dialogue:
             if not reading.is_fragment or reading.unknown:
                 return None
             return self._with_other(turn, command, base, reading, scene, careful=careful)
-        said = self.reader.read(mend.rest, scene)
+        said = self.quick.read(mend.rest, scene)
         rest = self._without_not(said)
         if any(slot.entity == "name" for slot in slots_of(command) if slot.name in base.slots):
             is_known = any(one.confidence == 1 for one in rest.entities)
@@ -394,18 +409,19 @@ class Dialogue:
         if place is not None and chosen is not None and chosen.command == base.command:
             found = asking.answer(rest, chosen, command, scene.names)
             if found:
-                return self._again(turn, command, _merged(base.slots, found, scene), scene, careful=careful)
+                turn.rest_on(chosen.understood_by)
+                return self._again(turn, command, base, found, scene, careful=careful)
         if place is not None and -1 <= place < len(turn.memory.listed) > 0:
             return self._the_other(turn, command, base, turn.memory.listed[place], scene, careful=careful)
         if rest.is_fragment and not rest.unknown:
             gone = {str(one.value) for one in told_not(said.entities, said.text)}
             reply = self._with_other(turn, command, base, rest, scene, careful=careful, gone=gone)
             if reply is not None:
-                turn.reading = rest
+                turn.reading = part_of(reading, rest)
             return reply
         sure = self._sure(rest)
         if sure is not None:
-            turn.reading = rest
+            turn.reading = rest = part_of(reading, rest)
             return self._fresh(turn, rest, scene)
         return self._unfamiliar(turn, mend.rest, command, base, scene, careful=careful)
 
@@ -420,9 +436,10 @@ class Dialogue:
         careful: bool,
     ) -> Reply:
         """What was done, to another one of a list; or that one looked at, where it has no place in it."""
+        turn.rest_on(turn.memory.listed_by)
         same = {name: listed.slots[name] for name in pointing.POINTED_AT if name in listed.slots}
         if same and same.keys() <= base.slots.keys():
-            return self._again(turn, command, _merged(base.slots, same, scene), scene, careful=careful)
+            return self._again(turn, command, base, same, scene, careful=careful)
         other = self._command(listed.command)
         return self._carry_out(turn, other, listed.slots, scene, ask_first=other.effect is not Effect.READ)
 
@@ -441,6 +458,7 @@ class Dialogue:
         try:
             found = slots_from(command, said.entities, said.text)
         except SlotErrors as errors:
+            turn.rest_on(base.understood_by)
             return self._ask_or_refuse(turn, command, base.slots, errors, scene)
         for slot in slots_of(command):
             had = base.slots.get(slot.name)
@@ -458,14 +476,24 @@ class Dialogue:
             if other is None:
                 return None
             command, found = other
+            turn.rest_on(base.understood_by)
             kept = {name: value for name, value in base.slots.items() if name in command.model_fields}
             return self._carry_out(turn, command, _merged(kept, found, scene), scene)
-        return self._again(turn, command, slots, scene, careful=careful)
+        return self._again(turn, command, base, found, scene, careful=careful)
 
     def _again(
-        self, turn: Turn, command: type[Command], slots: dict[str, Any], scene: Scene, *, careful: bool
+        self,
+        turn: Turn,
+        command: type[Command],
+        base: Tried,
+        found: dict[str, Any],
+        scene: Scene,
+        *,
+        careful: bool,
     ) -> Reply:
         """A command once more with other slots; what changed something already is read back first."""
+        turn.rest_on(base.understood_by)
+        slots = _merged(base.slots, found, scene)
         changes = command.effect is not Effect.READ
         if turn.borrowed is not None and changes:
             raise problems.no_context(turn, self.bus.settings.dialogue)
@@ -506,8 +534,8 @@ class Dialogue:
         kinds = [slot for slot in slots_of(command) if slot.name in base.slots]
         new = next((slot.name for slot in kinds if slot.entity == "name"), None)
         if new is not None:
-            slots = {**base.slots, new: said.strip(" .!\"'")}
-            return self._again(turn, command, slots, scene, careful=careful)
+            named = {new: said.strip(" .!\"'")}
+            return self._again(turn, command, base, named, scene, careful=careful)
         if not any(scene.names.labels(slot.entity) for slot in kinds):
             return None
         turn.memory = turn.memory.model_copy(update={"tried": base})
@@ -526,9 +554,7 @@ class Dialogue:
             raise self._out_of_scope(reading)
         if reading.confidence < self.bus.settings.understanding.min_confidence:
             raise self._unsure(reading)
-        command = self._command(reading.intent)
-        if reading.intent == "show_performance" and self._is_about_campaign(turn, reading):
-            command = self._command("show_campaign")
+        command = self._asked_for(turn, reading.intent, reading)
         changes = command.effect is not Effect.READ and not command.may_be_negated
         if changes and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
@@ -537,16 +563,20 @@ class Dialogue:
         if both is not None:
             return both
         try:
-            slots = _filled(command, reading)
+            said = _spelled(command, filled(command, reading), scene)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
         known = self._known(turn)
         if turn.borrowed is not None and command.effect is not Effect.READ:
             turn.lead = "For a change I need the name in this conversation."
-        slots = pointing.meant(command, slots, known.slots, turn.text, may_change=turn.borrowed is None)
+        slots = pointing.meant(command, said, known.slots, turn.text, may_change=turn.borrowed is None)
+        if slots != said:
+            turn.rest_on(known.understood_by)
         unknown = _unexplained(reading.unknown, slots)
         if unknown:
-            tried = Tried(command=reading.intent, slots=_jsonable(slots))
+            tried = Tried(
+                command=command.command_name(), slots=_jsonable(slots), understood_by=turn.understood_by
+            )
             turn.memory = turn.memory.model_copy(update={"tried": tried})
             raise problems.unknown_name(unknown[0], command, scene.names)
         return self._carry_out(turn, command, slots, scene)
@@ -560,10 +590,15 @@ class Dialogue:
         told = problems.nothing_waits(turn.memory, str(reading.intent))
         return self.bus.conclude(turn, _said(turn, told))
 
-    def _is_about_campaign(self, turn: Turn, reading: Reading) -> bool:
-        """Whether "it" is a campaign where a venture's performance was understood."""
-        named = any(one.entity in pointing.POINTED_AT for one in reading.entities)
-        return not named and "campaign" in self._known(turn).slots and pointing.points_at_thing(turn.text)
+    def _asked_for(self, turn: Turn, intent: str, reading: Reading) -> type[Command]:
+        """The command understood; one about a campaign where "it" is one and a venture's was understood."""
+        if intent != "show_performance":
+            return self._command(intent)
+        campaign = self._command("show_campaign")
+        said = (reading.arguments or {}).keys()
+        named = any(one.entity in pointing.POINTED_AT for one in reading.entities) or "venture" in said
+        fits = not named and said <= campaign.model_fields.keys() and pointing.points_at_thing(turn.text)
+        return campaign if fits and "campaign" in self._known(turn).slots else self._command(intent)
 
     def _permit(self, turn: Turn, command: type[Command]) -> None:
         """Refuse before anything is asked: nobody is asked for more than they may use."""
@@ -580,7 +615,7 @@ class Dialogue:
         """
         for joint in _JOINT.finditer(reading.text[:LONGEST_SPLIT]):
             halves = [reading.text[: joint.start()].strip(), reading.text[joint.end() :].strip()]
-            read = [self.reader.read(half, scene) for half in halves]
+            read = [self.quick.read(half, scene) for half in halves]
             meant = [sure for one in read if (sure := self._sure(one)) is not None]
             if len(meant) < len(halves):
                 continue
@@ -600,7 +635,7 @@ class Dialogue:
     def _ready(self, command: type[Command], reading: Reading, scene: Scene) -> Command:
         """The command of half an utterance, about which nothing is asked. Raises `Problem`."""
         try:
-            slots = _filled(command, reading)
+            slots = filled(command, reading)
             unknown = _unexplained(reading.unknown, slots)
             if unknown:
                 raise problems.unknown_name(unknown[0], command, scene.names)
@@ -644,7 +679,7 @@ class Dialogue:
         wrong = {one.slot for one in errors.problems}
         known = _jsonable({name: value for name, value in slots.items() if name not in wrong})
         if asked is None:
-            tried = Tried(command=command.command_name(), slots=known)
+            tried = Tried(command=command.command_name(), slots=known, understood_by=turn.understood_by)
             turn.memory = turn.memory.model_copy(update={"tried": tried})
             raise problems.slot_problem(
                 next(one for one in errors.problems if one.code not in ("missing", "ambiguous_name")),
@@ -657,6 +692,7 @@ class Dialogue:
             question=asked.text,
             choices=list(asked.choices),
             asked_at=self.bus.clock(),
+            understood_by=turn.understood_by,
         )
         turn.memory = turn.memory.model_copy(update={"pending": pending})
         turn.command, turn.slots = pending.command, known
@@ -690,11 +726,16 @@ class Dialogue:
         )
 
 
-def _filled(command: type[Command], reading: Reading) -> dict[str, Any]:
-    """The slots a reading fills: by its entities, or as its reader says."""
-    if reading.arguments is not None:
-        return dict(reading.arguments)
-    return slots_from(command, reading.entities, reading.text)
+def _spelled(command: type[Command], slots: dict[str, Any], scene: Scene) -> dict[str, Any]:
+    """The slots with names as they are known, where a reader gave them as they were said."""
+    kinds = {slot.name: slot.entity for slot in slots_of(command) if scene.names.labels(slot.entity)}
+    found = {
+        name: scene.names.find(kinds[name], said)
+        for name, said in slots.items()
+        if name in kinds and isinstance(said, str) and scene.names.get(kinds[name], said) is None
+    }
+    known = {name: one.label for name, one in found.items() if one.exact and not one.alternatives}
+    return {**slots, **known}
 
 
 def _is_fiscal(text: str) -> bool:

@@ -22,6 +22,8 @@ class Pending(BaseModel):
     asked_at: AwareDatetime
     misses: int = 0
     """How many answers did not fit."""
+    understood_by: str | None = None
+    """The reader on whose word the command rests."""
 
 
 class Waiting(BaseModel):
@@ -34,8 +36,8 @@ class Waiting(BaseModel):
     turn_id: str
     """The turn that read it back."""
     asked_at: AwareDatetime
-    is_approval: bool = True
-    """Whether the yes must be the chairman's; no when it was only made sure that it is meant."""
+    understood_by: str | None = None
+    """The reader on whose word the command rests; the yes itself must be the person's own."""
 
 
 class Tried(BaseModel):
@@ -43,6 +45,8 @@ class Tried(BaseModel):
 
     command: str
     slots: dict[str, Any]
+    understood_by: str | None = None
+    """The reader on whose word it rests."""
 
 
 class Memory(BaseModel):
@@ -52,10 +56,14 @@ class Memory(BaseModel):
     """What was done last."""
     slots: dict[str, Any] = {}
     """And with which slots: what "and last month?" builds on."""
+    understood_by: str | None = None
+    """The reader on whose word that was."""
     turn_id: str | None = None
     """The last turn that gave an answer: what "repeat" and "why" mean."""
     listed: list[Listed] = []
     """What the last answer listed: what "the second one" means."""
+    listed_by: str | None = None
+    """The reader on whose word that was asked for."""
     answered_at: AwareDatetime | None = None
     acted: str = ""
     """What became of a last command that changes something: done, proposed, or empty for nothing yet."""

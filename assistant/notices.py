@@ -15,7 +15,7 @@ JOB_ENDED = "job.ended"
 KINDS = {
     PROPOSAL_WAITING: "Somebody's request waits for the chairman.",
     PROPOSAL_DECIDED: "A proposal was approved or rejected; the text says what came of it.",
-    ACTION_CONFIRMED: "The chairman confirmed something that spends, and it was done.",
+    ACTION_CONFIRMED: "Somebody confirmed what was read back, as the chairman what spends; it was done.",
     JOB_ENDED: "Work in the background ended: done, failed or cancelled.",
 }
 """Every kind of notice, and when it is sent."""
@@ -27,8 +27,8 @@ def kind_of(turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> str | 
         return JOB_ENDED
     if reply.status is Status.APPROVAL:
         return PROPOSAL_WAITING
-    # A decision stands even when carrying it out failed; a refusal has no result.
-    if turn.command in ("approve", "reject") and reply.result is not None:
+    # A decision stands even when carrying it out failed; a refusal has neither result nor yes.
+    if turn.command in ("approve", "reject") and (approved or reply.result is not None):
         return PROPOSAL_DECIDED
     return ACTION_CONFIRMED if approved and reply.status is Status.DONE else None
 

@@ -45,6 +45,15 @@ def too_late(limits: Limits) -> Problem:
     )
 
 
+def no_plain_yes() -> Problem:
+    """The refusal of a yes that is not clear about what it is a yes to."""
+    return Problem(
+        "not_confirmed",
+        "I am not sure what you said yes to, so I changed nothing.",
+        "Say it again, and then yes alone.",
+    )
+
+
 def nothing_waits(memory: Memory, intent: str) -> str:
     """What a yes or no is answered with where nothing waits for one."""
     told = "There is nothing waiting for a yes or no."

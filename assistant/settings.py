@@ -1,9 +1,10 @@
 """Every setting of the product, from ``config.yml`` and the environment."""
 
 import os
+from decimal import Decimal
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -115,11 +116,63 @@ class Server(_Section):
         return parts(self.trusted_proxies)
 
 
+class LanguageModel(_Section):
+    """A language model that is asked what was meant."""
+
+    model: str | None = Field(None, description="Its name at the endpoint; without one, none is asked.")
+    base_url: HttpUrl = Field(
+        HttpUrl("https://api.openai.com/v1"), description="An endpoint that speaks chat completions."
+    )
+    api_key: SecretStr | None = Field(None, description="Its key; leave it to the environment.")
+    ask: Literal["unsure", "always"] = Field(
+        "unsure", description="When: about what the readers before it are unsure of, or always."
+    )
+    unsure_below: float = Field(
+        0.7, ge=0, le=1, description="The probability below which another reader counts as unsure."
+    )
+    seconds: float = Field(10, gt=0, le=120, description="How long it may take, a second try included.")
+    retries: int = Field(
+        1,
+        ge=0,
+        le=5,
+        description="Tries after one that was refused as too many or failed, where time is left.",
+    )
+    most_tokens: int = Field(500, ge=16, le=100_000, description="The longest answer it may give, in tokens.")
+    temperature: float | None = Field(
+        None, ge=0, le=2, description="How freely it chooses; sent only when set: not every model takes it."
+    )
+    log_probabilities: bool = Field(
+        False, description="Whether to ask it how sure it is; not every endpoint takes the question."
+    )
+    monthly_limit: Decimal = Field(
+        Decimal(20), ge=0, le=1_000_000, decimal_places=6, description="The most it may cost a month, in USD."
+    )
+    input_price: Decimal | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        decimal_places=6,
+        description="USD a million tokens of questions; 0 for one's own.",
+    )
+    output_price: Decimal | None = Field(
+        None, ge=0, le=1000, decimal_places=6, description="USD a million tokens of answers; 0 for one's own."
+    )
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        if self.model is not None and (self.input_price is None or self.output_price is None):
+            raise ValueError("model needs input_price and output_price: the limit is held by them")
+        return self
+
+
 class Understanding(_Section):
     """How sure a reader must be."""
 
     min_confidence: float = Field(
         0.45, ge=0, le=1, description="Below this probability the assistant asks instead of acting."
+    )
+    language_model: LanguageModel = Field(
+        default_factory=LanguageModel, description="A language model that is asked what was meant."
     )
 
 
@@ -277,9 +330,15 @@ def _told(error: Any) -> str:
     path = ".".join(str(part) for part in error["loc"]) or "config.yml"
     if error["type"] == "extra_forbidden":
         return f"{path}: there is no such setting. Remove it, or see docs/configuration.md for the names."
-    value = "" if error["type"] == "missing" or "url" in path else f" is {error['input']!r}:"
+    value = "" if _is_secret(error, path) else f" is {error['input']!r}:"
     variable = PREFIX + path.upper().replace(".", "__")
     return f"{path}{value} {error['msg']}. Correct it in {config_file()} or the variable {variable}."
+
+
+def _is_secret(error: Any, path: str) -> bool:
+    """Whether what was given is missing, may be a secret, or is a section that may hold one."""
+    guarded = any(word in path for word in ("url", "key", "secret"))
+    return error["type"] == "missing" or guarded or isinstance(error["input"], dict)
 
 
 def _refuse_unknown_variables() -> None:

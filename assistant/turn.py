@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+from assistant.hearing import least_sure
 from assistant.memory import Memory
 from intents.reading import Reading
 from storage.people import Person
@@ -25,6 +26,9 @@ class Turn:
     turn_id: str = field(default_factory=lambda: str(uuid4()))
     started: float = field(default_factory=perf_counter)
     reading: Reading | None = None
+    understood_by: str | None = None
+    """The reader on whose word the command rests, now or earlier in the conversation; None for one that was
+    named outright."""
     memory: Memory = field(default_factory=Memory)
     after: int | None = None
     """How many turns of the conversation came before; None until its memory was read."""
@@ -47,6 +51,10 @@ class Turn:
         """Tell whoever waits how far the turn is."""
         if self.on_stage is not None:
             self.on_stage(stage)
+
+    def rest_on(self, earlier: str | None) -> None:
+        """Build on what a reader heard before: if either is not taken at its word, this is not."""
+        self.understood_by = least_sure(self.understood_by, earlier)
 
     def begun_anew(self) -> "Turn":
         """The same words at the same place, of which nothing is understood yet."""

@@ -6,7 +6,7 @@ from pydantic_core import to_jsonable_python
 
 from assistant.dialogue import Dialogue
 from assistant.turn import Turn
-from intents.filling import SlotErrors, slots_from, validated
+from intents.filling import SlotErrors, filled, validated
 from intents.reading import EntityMatch, Reading, Scene
 from storage.people import Person
 
@@ -24,6 +24,7 @@ def parse(dialogue: Dialogue, person: Person, text: str) -> dict[str, Any]:
         "reader": reading.reader,
         "in_scope": round(reading.in_scope, 4),
         "unknown": list(reading.unknown),
+        "notes": list(reading.notes),
         **_command(dialogue, reading, scene),
     }
 
@@ -45,7 +46,7 @@ def _command(dialogue: Dialogue, reading: Reading, scene: Scene) -> dict[str, An
     if command is None:
         return {"command": None, "slots": {}, "problems": []}
     try:
-        ready = validated(command, slots_from(command, reading.entities, reading.text), scene)
+        ready = validated(command, filled(command, reading), scene)
     except SlotErrors as errors:
         problems = [{"slot": p.slot, "code": p.code, "message": p.message} for p in errors.problems]
         return {"command": reading.intent, "slots": {}, "problems": problems}

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from intents.command import Command, Slot, slots_of
-from intents.reading import EntityMatch, Scene
+from intents.reading import EntityMatch, Reading, Scene
 from intents.values import ImpossibleDate
 
 
@@ -29,6 +29,13 @@ class SlotErrors(Exception):  # noqa: N818 - a group of problems, told one at a 
     def __init__(self, problems: tuple[SlotProblem, ...]) -> None:
         super().__init__("; ".join(one.message for one in problems))
         self.problems = problems
+
+
+def filled(command: type[Command], reading: Reading) -> dict[str, Any]:
+    """The slots a reading fills: by its entities, or as its reader says. Raises `SlotErrors` as below."""
+    if reading.arguments is not None:
+        return dict(reading.arguments)
+    return slots_from(command, reading.entities, reading.text)
 
 
 def slots_from(command: type[Command], entities: tuple[EntityMatch, ...], text: str = "") -> dict[str, Any]:

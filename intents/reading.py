@@ -57,7 +57,7 @@ class Reading:
     """Only values and joining words ("and last month?"): a follow-up rather than a request of its own."""
     reader: str = "embedded"
     notes: tuple[str, ...] = field(default=())
-    """Why other readers did not answer."""
+    """Why other readers did not answer, or what those heard whose answer was not taken."""
     arguments: Mapping[str, Any] | None = None
     """The slots by name, as a reader gives them that fills slots itself; they are checked like anybody's."""
 

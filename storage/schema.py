@@ -15,6 +15,7 @@ from storage import (
     people,
     performance,
     proposals,
+    spending,
     ventures,
 )
 from storage.database import metadata
@@ -37,5 +38,6 @@ __all__ = [
     "people",
     "performance",
     "proposals",
+    "spending",
     "ventures",
 ]

@@ -118,11 +118,12 @@ def small_portfolio(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assistant_on(
-    url: str, data_dir: Path, models: Path, now: Callable[[], datetime] = lambda: NOW
+    url: str, data_dir: Path, models: Path, now: Callable[[], datetime] = lambda: NOW, **settings: Any
 ) -> Assistant:
     """An assistant with a fixed clock, one user a role, and the reader that is trained already."""
-    (data_dir / "models").symlink_to(models)
-    assistant = build(Settings(data_dir=data_dir, database_url=url), now)
+    if not (data_dir / "models").exists():
+        (data_dir / "models").symlink_to(models)
+    assistant = build(Settings(data_dir=data_dir, database_url=url, **settings), now)
     with assistant.database.read() as connection:
         known = {one.name for one in people.people(connection)}
     with assistant.database.write() as connection:

@@ -142,10 +142,10 @@ def approve(asked: Approve, context: Context) -> Answer[Decided]:
         if asked.amount is None
         else _with_amount(one, asked.amount, context)
     )
-    decided = planned.model_copy(
-        update={"decides": Decision(proposal=one.id, approved=True, reason=asked.reason)}
-    )
     text = f"Approved proposal {one.id}. {planned.done}"
+    decided = planned.model_copy(
+        update={"done": text, "decides": Decision(proposal=one.id, approved=True, reason=asked.reason)}
+    )
     return Answer(
         result=Decided(proposal=one.id, decision="approved", summary=planned.summary),
         telling=Telling(text=text, speech=text, buttons=[Button(label="Undo", say="undo that")]),

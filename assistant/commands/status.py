@@ -14,6 +14,9 @@ from storage import outbox
 from storage.audit import last_at
 from storage.jobs import latest
 from storage.performance import Scope, latest_day
+from storage.spending import month_of, spent
+
+LANGUAGE_MODEL = "language_model"
 
 
 class JobStatus(BaseModel):
@@ -25,6 +28,20 @@ class JobStatus(BaseModel):
     progress: Decimal
     """0 to 1."""
     message: str
+
+
+class ReaderCost(BaseModel):
+    """What a reader that is paid for took this month."""
+
+    reader: str
+    model: str
+    month: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal
+    """USD; calls under way or cut off count with the most they can cost."""
+    monthly_limit: Decimal
 
 
 class ServiceStatus(BaseModel):
@@ -42,6 +59,8 @@ class ServiceStatus(BaseModel):
     """What is under way in the background, the latest first."""
     notices: dict[str, int] = {}
     """Notices to others by state: requested, confirmed, failed."""
+    reader_costs: list[ReaderCost] = []
+    """Of readers that are paid for, where there are any."""
 
 
 class ShowStatus(Command):
@@ -74,6 +93,7 @@ def show_status(asked: ShowStatus, context: Context) -> Answer[ServiceStatus]:
             for job in latest(context.connection, only_open=True)
         ],
         notices=outbox.counts(context.connection),
+        reader_costs=_reader_costs(context),
     )
     fresh = f"Data reach to {wording.day(until)}." if until else "There are no performance data yet."
     text = f"Operational: {result.ventures} ventures, {result.campaigns} campaigns. {fresh}"
@@ -82,4 +102,26 @@ def show_status(asked: ShowStatus, context: Context) -> Answer[ServiceStatus]:
     lost = result.notices.get(outbox.FAILED)
     if lost:
         text += f"\n{lost} {'notice' if lost == 1 else 'notices'} could not be delivered."
+    for one in result.reader_costs:
+        took, most = (wording.money(amount, "USD") for amount in (one.cost, one.monthly_limit))
+        text += f"\nThe language model {one.model} took {took} of {most} this month."
     return Answer(result=result, telling=Telling(text=text, speech=text))
+
+
+def _reader_costs(context: Context) -> list[ReaderCost]:
+    terms, month = context.settings.understanding.language_model, month_of(context.now)
+    if terms.model is None:
+        return []
+    took = spent(context.connection, month, LANGUAGE_MODEL)
+    return [
+        ReaderCost(
+            reader=LANGUAGE_MODEL,
+            model=terms.model,
+            month=month,
+            calls=took.calls,
+            input_tokens=took.input_tokens,
+            output_tokens=took.output_tokens,
+            cost=took.cost,
+            monthly_limit=terms.monthly_limit,
+        )
+    ]

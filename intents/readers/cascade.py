@@ -32,7 +32,7 @@ class Cascade:
         self.sure = sure
 
     def read(self, text: str, scene: Scene) -> Reading:
-        """Understand ``text``; ``notes`` of the reading say which readers did not answer, and why."""
+        """Understand ``text``; ``notes`` of the reading say why others did not answer, or what they heard."""
         reading = self.embedded.read(text, scene)
         if reading.is_fragment or reading.intent in ANSWERS:
             return reading
@@ -50,4 +50,7 @@ def _asked(reader: Reader, text: str, scene: Scene, otherwise: Reading) -> Readi
         return replace(otherwise, notes=(*otherwise.notes, f"{reader.name}: {error}"))
     if found.intent in ANSWERS and otherwise.intent != found.intent:
         return replace(otherwise, notes=(*otherwise.notes, f"{reader.name}: may not say {found.intent}"))
-    return replace(found, notes=(*otherwise.notes, *found.notes))
+    heard = f"{otherwise.reader}: {otherwise.intent or 'out of scope'} at {otherwise.confidence:.2f}"
+    return replace(
+        found, ranking=found.ranking or otherwise.ranking, notes=(*otherwise.notes, heard, *found.notes)
+    )
