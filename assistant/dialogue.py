@@ -415,10 +415,7 @@ class Dialogue:
             return self._the_other(turn, command, base, turn.memory.listed[place], scene, careful=careful)
         if rest.is_fragment and not rest.unknown:
             gone = {str(one.value) for one in told_not(said.entities, said.text)}
-            reply = self._with_other(turn, command, base, rest, scene, careful=careful, gone=gone)
-            if reply is not None:
-                turn.reading = part_of(reading, rest)
-            return reply
+            return self._with_other(turn, command, base, rest, scene, careful=careful, gone=gone)
         sure = self._sure(rest)
         if sure is not None:
             turn.reading = rest = part_of(reading, rest)
