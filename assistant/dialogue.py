@@ -3,15 +3,13 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import SQLAlchemyError
 
-from assistant import asking, pointing, problems, wording
+from assistant import asking, elsewhere, pointing, problems, values, wording
 from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
 from assistant.correcting import correction, told_not
 from assistant.hearing import is_plain_yes, part_of, word_of
@@ -20,7 +18,6 @@ from assistant.memory import Memory, Pending, Tried, Waiting
 from assistant.reply import Listed, Problem, Reply, Status, Telling
 from assistant.returning import doing
 from assistant.turn import Turn
-from engines.terms import Period
 from intents.command import Command, Effect, slots_of
 from intents.filling import SlotErrors, SlotProblem, filled, slots_from, validated
 from intents.reading import Reader, Reading, Scene
@@ -41,9 +38,6 @@ LONGEST_SPLIT = 500
 
 _JOINT = re.compile(r"\s*(?:[;.]\s+|,?\s+and then\s+|,?\s+then\s+|,?\s+and\s+)", re.IGNORECASE)
 
-PIVOTS = ("show_performance", "show_campaign", "show_metric")
-"""What a follow-up may lead to that the last command has no use for: "what about email"."""
-
 MOST_SUSPENDED = 3
 """Interrupted questions that are gone back to."""
 
@@ -55,10 +49,6 @@ LONGEST_NAME = 5
 
 MOST_TRIES = 20
 """Times a turn is begun anew because another process answered one of the same conversation."""
-
-NEAREST = 3
-"""Commands offered when something is out of scope."""
-
 
 FORGETTING = ("pending", "waiting", "command")
 """What a conversation is told to have forgotten when it is referred to."""
@@ -220,7 +210,7 @@ class Dialogue:
             turn.command, turn.slots = pending.command, pending.slots
             return self._question(turn, pending.question, pending.choices)
         sure = self._sure(reading)
-        if sure is not None and not _unexplained(reading.unknown, {}):
+        if sure is not None and not values.unexplained(reading.unknown, {}):
             suspended = [*turn.memory.suspended, pending][-MOST_SUSPENDED:]
             if reading.intent == pending.command:
                 suspended = turn.memory.suspended
@@ -236,7 +226,7 @@ class Dialogue:
         """The slots an answer fills, or a correction among what is known already."""
         mend = correction(turn.text)
         if mend is not None:
-            mended = self._without_not(self.quick.read(mend.rest, scene))
+            mended = values.without_not(self.quick.read(mend.rest, scene))
             found = asking.answer(mended, pending, command, scene.names)
             if found:
                 turn.reading = part_of(reading, mended)
@@ -250,7 +240,7 @@ class Dialogue:
     ) -> Reply:
         """The command with what was answered; a value that cannot be used is told and asked for again."""
         turn.rest_on(pending.understood_by)
-        slots = _merged(pending.slots, found, scene)
+        slots = values.merged(pending.slots, found, scene)
         try:
             validated(command, slots, scene)
         except SlotErrors as errors:
@@ -321,7 +311,7 @@ class Dialogue:
     def _at_large(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
         """A turn that answers no question: a correction, one of a list, a follow-up or a new request."""
         if self._refers_back(turn, reading):
-            self._look_elsewhere(turn)
+            elsewhere.look(turn, self.bus)
         known = self._known(turn)
         place = pointing.place(turn.text)
         if place is not None:
@@ -334,7 +324,7 @@ class Dialogue:
                 raise problems.no_context(turn, self.bus.settings.dialogue)
             changes = command.effect is not Effect.READ
             return self._carry_out(turn, command, listed.slots, scene, ask_first=changes)
-        earlier = _before(turn.text, known)
+        earlier = values.before(turn.text, known)
         if earlier is not None and known.command is not None:
             turn.rest_on(known.understood_by)
             return self._carry_out(turn, self._command(known.command), earlier, scene)
@@ -355,31 +345,6 @@ class Dialogue:
             or pointing.place(turn.text) is not None
         )
 
-    def _look_elsewhere(self, turn: Turn) -> None:
-        """A conversation that has only begun goes on with what the person talked about on another channel."""
-        memory = turn.memory
-        if turn.conversation_id is None or turn.forgotten or memory.command or memory.tried:
-            return
-        now, limits = self.bus.clock(), self.bus.settings.dialogue
-        since = now - timedelta(minutes=limits.context_minutes)
-        with self.bus.database.glance() as connection:
-            found = conversations.latest_elsewhere(connection, turn.person.id, turn.channel, since)
-        talks = ((channel, Memory.model_validate(stored).at(now, limits)) for channel, stored in found)
-        channel, there = next((talk for talk in talks if talk[1].command is not None), ("", memory))
-        if there.command is None:
-            return
-        turn.borrowed = Memory(
-            command=there.command,
-            slots=there.slots,
-            understood_by=there.understood_by,
-            turn_id=there.turn_id,
-            told_in=there.turn_id,
-            listed=there.listed,
-            listed_by=there.listed_by,
-            answered_at=there.answered_at,
-        )
-        turn.lead = f"Going on from {channel}:"
-
     def _known(self, turn: Turn) -> Memory:
         """What words may refer to: this conversation, or the one on another channel it goes on with."""
         return turn.memory if turn.borrowed is None else turn.borrowed
@@ -399,7 +364,7 @@ class Dialogue:
                 return None
             return self._with_other(turn, command, base, reading, scene, careful=careful)
         said = self.quick.read(mend.rest, scene)
-        rest = self._without_not(said)
+        rest = values.without_not(said)
         if any(slot.entity == "name" for slot in slots_of(command) if slot.name in base.slots):
             is_known = any(one.confidence == 1 for one in rest.entities)
             if not is_known and self._sure(rest) is None:
@@ -457,25 +422,17 @@ class Dialogue:
         except SlotErrors as errors:
             turn.rest_on(base.understood_by)
             return self._ask_or_refuse(turn, command, base.slots, errors, scene)
-        for slot in slots_of(command):
-            had = base.slots.get(slot.name)
-            if (
-                slot.many
-                and slot.name in found
-                and isinstance(had, list)
-                and any(str(one) in gone for one in had)
-            ):
-                found[slot.name] = (*(one for one in had if str(one) not in gone), *found[slot.name])
-        slots = _merged(base.slots, found, scene)
+        found = values.with_those_that_stay(command, base.slots, found, gone)
+        slots = values.merged(base.slots, found, scene)
         lost = any(slot.required and slot.name in base.slots.keys() - slots for slot in slots_of(command))
         if not found or (lost and command.effect is Effect.READ):
-            other = self._pivot(base, said)
+            other = values.pivot(self.bus.catalogue, base, said)
             if other is None:
                 return None
             command, found = other
             turn.rest_on(base.understood_by)
             kept = {name: value for name, value in base.slots.items() if name in command.model_fields}
-            return self._carry_out(turn, command, _merged(kept, found, scene), scene)
+            return self._carry_out(turn, command, values.merged(kept, found, scene), scene)
         return self._again(turn, command, base, found, scene, careful=careful)
 
     def _again(
@@ -490,37 +447,13 @@ class Dialogue:
     ) -> Reply:
         """A command once more with other slots; what changed something already is read back first."""
         turn.rest_on(base.understood_by)
-        slots = _merged(base.slots, found, scene)
+        slots = values.merged(base.slots, found, scene)
         changes = command.effect is not Effect.READ
         if turn.borrowed is not None and changes:
             raise problems.no_context(turn, self.bus.settings.dialogue)
         if changes and careful:
             turn.lead = problems.STAYS.get(turn.memory.acted, "")
         return self._carry_out(turn, command, slots, scene, ask_first=changes and careful)
-
-    def _pivot(self, base: Tried, said: Reading) -> tuple[type[Command], dict[str, Any]] | None:
-        """The look at something that has a use for what was said and keeps most of what is known."""
-        best: tuple[int, type[Command], dict[str, Any]] | None = None
-        for name in PIVOTS:
-            command = self._command(name)
-            try:
-                found = slots_from(command, said.entities, said.text)
-            except SlotErrors:
-                continue
-            known = {*found, *base.slots} - ({"campaign"} if "venture" in found else set())
-            if not found or any(slot.required and slot.name not in known for slot in slots_of(command)):
-                continue
-            kept = len(found) * 10 + sum(one in command.model_fields for one in base.slots)
-            if best is None or kept > best[0]:
-                best = (kept, command, found)
-        return None if best is None else best[1:]
-
-    def _without_not(self, reading: Reading) -> Reading:
-        """Without what is said not to be meant: "not Acme, Northwind"."""
-        not_meant = told_not(reading.entities, reading.text)
-        if not not_meant or len(not_meant) == len(reading.entities):
-            return reading
-        return replace(reading, entities=tuple(one for one in reading.entities if one not in not_meant))
 
     def _unfamiliar(
         self, turn: Turn, said: str, command: type[Command], base: Tried, scene: Scene, *, careful: bool
@@ -548,9 +481,9 @@ class Dialogue:
         if reading.is_fragment and not reading.unknown:
             raise problems.no_context(turn, limits)
         if reading.intent is None or reading.intent not in self.bus.catalogue:
-            raise self._out_of_scope(reading)
+            raise problems.out_of_scope(reading, self.bus.catalogue)
         if reading.confidence < self.bus.settings.understanding.min_confidence:
-            raise self._unsure(reading)
+            raise problems.unsure(reading, self.bus.catalogue)
         command = self._asked_for(turn, reading.intent, reading)
         changes = command.effect is not Effect.READ and not command.may_be_negated
         if changes and _NEGATION.search(reading.text):
@@ -560,7 +493,7 @@ class Dialogue:
         if both is not None:
             return both
         try:
-            said = _spelled(command, filled(command, reading), scene)
+            said = values.spelled(command, filled(command, reading), scene)
         except SlotErrors as errors:
             return self._ask_or_refuse(turn, command, {}, errors, scene)
         known = self._known(turn)
@@ -569,10 +502,10 @@ class Dialogue:
         slots = pointing.meant(command, said, known.slots, turn.text, may_change=turn.borrowed is None)
         if slots != said:
             turn.rest_on(known.understood_by)
-        unknown = _unexplained(reading.unknown, slots)
+        unknown = values.unexplained(reading.unknown, slots)
         if unknown:
             tried = Tried(
-                command=command.command_name(), slots=_jsonable(slots), understood_by=turn.understood_by
+                command=command.command_name(), slots=values.jsonable(slots), understood_by=turn.understood_by
             )
             turn.memory = turn.memory.model_copy(update={"tried": tried})
             raise problems.unknown_name(unknown[0], command, scene.names)
@@ -633,7 +566,7 @@ class Dialogue:
         """The command of half an utterance, about which nothing is asked. Raises `Problem`."""
         try:
             slots = filled(command, reading)
-            unknown = _unexplained(reading.unknown, slots)
+            unknown = values.unexplained(reading.unknown, slots)
             if unknown:
                 raise problems.unknown_name(unknown[0], command, scene.names)
             return validated(command, slots, scene)
@@ -674,7 +607,7 @@ class Dialogue:
         """Ask for the best of the missing or ambiguous slots; anything else is refused with its reason."""
         asked = asking.question(command, errors.problems, slots, scene.names, self._known(turn).slots)
         wrong = {one.slot for one in errors.problems}
-        known = _jsonable({name: value for name, value in slots.items() if name not in wrong})
+        known = values.jsonable({name: value for name, value in slots.items() if name not in wrong})
         if asked is None:
             tried = Tried(command=command.command_name(), slots=known, understood_by=turn.understood_by)
             turn.memory = turn.memory.model_copy(update={"tried": tried})
@@ -702,71 +635,15 @@ class Dialogue:
         reply = Reply(turn_id=turn.turn_id, text=turn.text, status=Status.QUESTION, reply=told)
         return self.bus.conclude(turn, reply)
 
-    def _out_of_scope(self, reading: Reading) -> Problem:
-        nearest = [name for name, _ in reading.ranking if name in self.bus.catalogue][:NEAREST]
-        examples = [
-            self.bus.catalogue[name].examples[0] for name in nearest if self.bus.catalogue[name].examples
-        ]
-        cure = (
-            f"Perhaps one of these: {'; '.join(examples)}." if examples else 'Say "help" for what I can do.'
-        )
-        return Problem("out_of_scope", "I can't do that.", cure, choices=examples, status=Status.UNKNOWN)
-
-    def _unsure(self, reading: Reading) -> Problem:
-        problem = self._out_of_scope(reading)
-        return Problem(
-            "not_sure",
-            "I am not sure what you mean.",
-            problem.cure,
-            choices=problem.choices,
-            status=Status.UNKNOWN,
-        )
-
-
-def _spelled(command: type[Command], slots: dict[str, Any], scene: Scene) -> dict[str, Any]:
-    """The slots with names as they are known, where a reader gave them as they were said."""
-    kinds = {slot.name: slot.entity for slot in slots_of(command) if scene.names.labels(slot.entity)}
-    found = {
-        name: scene.names.find(kinds[name], said)
-        for name, said in slots.items()
-        if name in kinds and isinstance(said, str) and scene.names.get(kinds[name], said) is None
-    }
-    known = {name: one.label for name, one in found.items() if one.exact and not one.alternatives}
-    return {**slots, **known}
-
 
 def _is_fiscal(text: str) -> bool:
     return "fiscal" in text.casefold() or text.casefold().startswith("fy")
-
-
-def _jsonable(slots: dict[str, Any]) -> dict[str, Any]:
-    jsonable: dict[str, Any] = to_jsonable_python(slots)
-    return jsonable
 
 
 def _said(turn: Turn, text: str) -> Reply:
     return Reply(
         turn_id=turn.turn_id, text=turn.text, status=Status.DONE, reply=Telling(text=text, speech=text)
     )
-
-
-def _merged(kept: dict[str, Any], found: dict[str, Any], scene: Scene) -> dict[str, Any]:
-    """Slots with others in their place; what does not go with those any more is left out."""
-    slots = {**kept, **found}
-    campaign = scene.names.get("campaign", str(slots.get("campaign")))
-    if campaign is not None and slots.get("venture") not in (None, campaign.parent):
-        del slots["venture" if "campaign" in found else "campaign"]
-    return slots
-
-
-def _before(text: str, known: Memory) -> dict[str, Any] | None:
-    """The last slots with the period before theirs, where "the month before" is said."""
-    period = known.slots.get("period")
-    if not isinstance(period, dict):
-        return None
-    told = Period(date.fromisoformat(period["start"]), date.fromisoformat(period["end"]))
-    earlier = pointing.before(text, told)
-    return None if earlier is None else {**known.slots, "period": earlier}
 
 
 _OPTIONS = re.compile(
@@ -777,9 +654,3 @@ _OPTIONS = re.compile(
 """Asking for the choices of a question."""
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)
-
-
-def _unexplained(unknown: tuple[str, ...], slots: dict[str, Any]) -> list[str]:
-    """Unknown words that no slot took as a new name."""
-    taken = " ".join(str(value).casefold() for value in slots.values() if isinstance(value, str))
-    return [word for word in unknown if word.casefold() not in taken]

@@ -5,9 +5,10 @@ from assistant.memory import Memory
 from assistant.reply import Problem, Status
 from assistant.settings import Dialogue as Limits
 from assistant.turn import Turn
-from intents.command import Command, Effect, slots_of
+from intents.command import Catalogue, Command, Effect, slots_of
 from intents.filling import SlotProblem
 from intents.names import Names
+from intents.reading import Reading
 
 
 def slot_problem(first: SlotProblem, command: type[Command] | None = None) -> Problem:
@@ -17,6 +18,9 @@ def slot_problem(first: SlotProblem, command: type[Command] | None = None) -> Pr
         cure = f"Try “compare {wording.listed(list(first.choices))}”."
     return Problem(first.code, first.message, cure, choices=first.choices, slot=first.slot)
 
+
+NEAREST = 3
+"""Commands offered when something is out of scope."""
 
 STAYS = {
     "done": "What was done stays as it is, unless you undo it.",
@@ -92,4 +96,24 @@ def unknown_name(said: str, command: type[Command], names: Names) -> Problem:
         f"I know no {' or '.join(kinds) or 'name'} called {said!r}.",
         cure,
         choices=known[:10],
+    )
+
+
+def out_of_scope(reading: Reading, catalogue: Catalogue) -> Problem:
+    """The refusal of what no command does, with the nearest ones."""
+    nearest = [name for name, _ in reading.ranking if name in catalogue][:NEAREST]
+    examples = [catalogue[name].examples[0] for name in nearest if catalogue[name].examples]
+    cure = f"Perhaps one of these: {'; '.join(examples)}." if examples else 'Say "help" for what I can do.'
+    return Problem("out_of_scope", "I can't do that.", cure, choices=examples, status=Status.UNKNOWN)
+
+
+def unsure(reading: Reading, catalogue: Catalogue) -> Problem:
+    """The refusal of what may be one of several commands."""
+    problem = out_of_scope(reading, catalogue)
+    return Problem(
+        "not_sure",
+        "I am not sure what you mean.",
+        problem.cure,
+        choices=problem.choices,
+        status=Status.UNKNOWN,
     )
