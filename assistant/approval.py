@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from assistant import wording
+from assistant.hearing import is_taken
 from assistant.memory import Waiting
 from assistant.reply import Action, Button, Problem, Reply, Status, Telling
 from assistant.turn import Turn
@@ -25,15 +26,6 @@ class Way(StrEnum):
     AT_ONCE = "at_once"
     READ_BACK = "read_back"
     PROPOSE = "propose"
-
-
-TAKEN_AT_THEIR_WORD = ("embedded", "rasa")
-"""The readers that cannot be talked into anything: they choose among the commands and obey no text."""
-
-
-def is_taken(reader: str | None) -> bool:
-    """Whether a command a reader heard is the person's own word; one that was named outright is."""
-    return reader is None or reader in TAKEN_AT_THEIR_WORD
 
 
 def way(command: Command, action: Action, role: Role, understood_by: str | None = None) -> Way:
@@ -86,6 +78,7 @@ def waiting_for_yes(turn: Turn, command: Command, action: Action, now: datetime)
         digest=action.digest(),
         turn_id=turn.turn_id,
         asked_at=now,
+        understood_by=turn.understood_by,
     )
 
 

@@ -1,7 +1,7 @@
 """The one door: every command of every channel passes here, and leaves its audit entry."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,15 +9,16 @@ from uuid import uuid4
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from assistant import approval, notices
+from assistant import approval, notices, returning
 from assistant.handling import Context, Handler
+from assistant.hearing import is_taken
 from assistant.journal import Journal
-from assistant.memory import Waiting
+from assistant.memory import Memory, Tried, Waiting
 from assistant.names import LiveNames
 from assistant.reply import Action, Answer, Button, Problem, Reply, Status, Telling
 from assistant.settings import Settings
 from assistant.turn import Turn
-from intents.command import Catalogue, Command
+from intents.command import Catalogue, Command, Effect
 from intents.reading import Reading
 from storage import audit, changes, conversations, jobs, outbox
 from storage.audit import Entry, KeyTakenError
@@ -57,23 +58,56 @@ class Bus:
         self.on_work: Callable[[], None] = _nobody_waits
         """Called when something was written down that is done outside of turns."""
 
-    def dispatch(self, command: Command, turn: Turn) -> Reply:
-        """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given."""
+    def dispatch(self, command: Command, turn: Turn, *, ask_first: bool = False) -> Reply:
+        """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given.
+
+        With ``ask_first`` even what happens at once is read back and waits for a yes.
+        """
         turn.at_stage("working")
         turn.command = command.command_name()
         turn.slots = command.model_dump(mode="json", exclude_none=True)
         if turn.command not in ABOUT_THE_TALK:
             turn.memory = turn.memory.model_copy(update={"waiting": None})
+        answer = self._attempt(command, turn)
+        if isinstance(answer, Reply):
+            return answer
+        return self._settled(command, turn, answer, ask_first=ask_first)
+
+    def dispatch_both(self, commands: Sequence[tuple[str, Command]], turn: Turn) -> Reply:
+        """Answer several questions of one utterance, each with its words, as steps of one reply.
+
+        Only for what reads. Where one cannot be answered, none is: the reply says why.
+        """
+        turn.at_stage("working")
+        turn.memory = turn.memory.model_copy(update={"waiting": None})
+        steps, told = [], Telling(text="")
+        for words, command in commands:
+            turn.command = command.command_name()
+            turn.slots = command.model_dump(mode="json", exclude_none=True)
+            answer = self._attempt(command, turn)
+            if isinstance(answer, Reply):
+                return answer
+            self._remember(turn, answer)
+            steps.append(_step(turn, words, answer))
+            told = _together(told, answer.telling)
+        reply = Reply(turn_id=turn.turn_id, text=turn.text, status=Status.DONE, steps=steps, reply=told)
+        return self.conclude(turn, reply)
+
+    def _attempt(self, command: Command, turn: Turn) -> Answer[Any] | Reply:
+        """A command's answer, or the reply that says why there is none, which is on record already."""
+        name = command.command_name()
         try:
-            answer = self._answer(command, turn)
+            return self._answer(command, turn)
         except Problem as problem:
+            if name not in ABOUT_THE_TALK:
+                tried = Tried(command=name, slots=turn.slots, understood_by=turn.understood_by)
+                turn.memory = turn.memory.model_copy(update={"tried": tried})
             return self.conclude(turn, refusal(turn, problem))
         except SQLAlchemyError as error:
             return self.conclude(turn, refusal(turn, database_problem(error)))
         except Exception:
-            log.exception("%s failed in turn %s", turn.command, turn.turn_id)
+            log.exception("%s failed in turn %s", name, turn.turn_id)
             return self.conclude(turn, refusal(turn, defect(turn)))
-        return self._settled(command, turn, answer)
 
     def permit(self, command: type[Command], turn: Turn) -> None:
         """Raise `Problem` unless the turn's person may use the command."""
@@ -99,12 +133,15 @@ class Bus:
                     names=self.names.current(connection),
                     memory=turn.memory,
                     conversation_id=turn.conversation_id,
-                    previous=lambda: self._previous(turn),
+                    previous=lambda: self._reply_in(turn, "turn_id"),
+                    told=lambda: self._reply_in(turn, "told_in"),
                     plan=lambda other: self._answer(other, turn),
                 ),
             )
 
-    def _settled(self, command: Command, turn: Turn, answer: Answer[Any]) -> Reply:
+    def _settled(
+        self, command: Command, turn: Turn, answer: Answer[Any], *, ask_first: bool = False
+    ) -> Reply:
         """Do at once, read back or propose what the handler planned."""
         reply = Reply(
             turn_id=turn.turn_id,
@@ -113,21 +150,14 @@ class Bus:
             reply=answer.telling,
             result=answer.result,
         )
-        if turn.command not in ABOUT_THE_TALK:
-            turn.memory = turn.memory.model_copy(
-                update={
-                    "command": turn.command,
-                    "slots": turn.slots,
-                    "understood_by": turn.understood_by,
-                    "turn_id": turn.turn_id,
-                    "answered_at": self.clock(),
-                    "listed": answer.telling.listed,
-                }
-            )
+        self._remember(turn, answer)
         action = answer.action
         if action is None or action.does_nothing:
             return self.conclude(turn, reply)
-        match approval.way(command, action, turn.person.role, turn.understood_by):
+        way = approval.way(command, action, turn.person.role, turn.understood_by)
+        if way is approval.Way.AT_ONCE and (ask_first or action.asks_first):
+            way = approval.Way.READ_BACK
+        match way:
             case approval.Way.AT_ONCE:
                 return self._act(turn, action, reply)
             case approval.Way.READ_BACK:
@@ -139,7 +169,34 @@ class Bus:
             case approval.Way.PROPOSE:
                 return self._propose(command, turn, action, reply)
 
+    def _remember(self, turn: Turn, answer: Answer[Any]) -> None:
+        """Keep what later words may refer to."""
+        memory = turn.memory
+        if turn.command == "why":
+            turn.memory = memory.model_copy(update={"whys": memory.whys + 1})
+        if turn.command in ABOUT_THE_TALK:
+            return
+        kept = Memory(
+            command=turn.command,
+            slots=turn.slots,
+            understood_by=turn.understood_by,
+            turn_id=turn.turn_id,
+            answered_at=self.clock(),
+            listed=answer.telling.listed or [one for one in memory.listed if self._reads(one.command)],
+            listed_by=turn.understood_by if answer.telling.listed else memory.listed_by,
+            chosen=memory.chosen,
+            pending=memory.pending,
+            suspended=memory.suspended,
+            waiting=memory.waiting,
+        )
+        turn.memory = kept
+
+    def _reads(self, name: str) -> bool:
+        return self.catalogue[name].effect is Effect.READ
+
     def _act(self, turn: Turn, action: Action, reply: Reply, approved: dict[str, Any] | None = None) -> Reply:
+        turn.memory = turn.memory.model_copy(update={"acted": "done"})
+
         def make(connection: Connection) -> list[RowChange]:
             return approval.carry_out(connection, turn, action, reply, self.clock())
 
@@ -151,6 +208,7 @@ class Bus:
         return concluded
 
     def _propose(self, command: Command, turn: Turn, action: Action, reply: Reply) -> Reply:
+        turn.memory = turn.memory.model_copy(update={"acted": "proposed"})
         lifetime = timedelta(days=self.settings.approvals.proposal_days)
 
         def write_down(connection: Connection) -> list[RowChange]:
@@ -192,7 +250,7 @@ class Bus:
         """The command a yes is to. Raises `Problem` unless it is the person's own and to exactly that."""
         heard_by = None if turn.reading is None else turn.reading.reader
         command = self.catalogue.get(waiting.command)
-        is_theirs = approval.is_taken(heard_by) and waiting.action.digest() == waiting.digest
+        is_theirs = is_taken(heard_by) and waiting.action.digest() == waiting.digest
         if command is None or not is_theirs:
             raise Problem("not_confirmed", "That yes does not fit what was asked.", "Ask again.")
         self.permit(command, turn)
@@ -213,11 +271,13 @@ class Bus:
         )
         return self._propose(command, turn, answer.action, reply)
 
-    def _previous(self, turn: Turn) -> Reply | None:
-        if turn.memory.turn_id is None:
+    def _reply_in(self, turn: Turn, which: str) -> Reply | None:
+        """The reply of a turn that the conversation, or the one it looks at, remembers."""
+        turn_id = getattr(turn.memory, which) or getattr(turn.borrowed, which, None)
+        if turn_id is None:
             return None
         with self.database.read() as connection:
-            found = audit.reply_of_turn(connection, turn.memory.turn_id)
+            found = audit.reply_of_turn(connection, turn_id)
         return None if found is None else Reply.model_validate(found[1])
 
     def earlier(self, turn: Turn) -> Reply | None:
@@ -251,6 +311,7 @@ class Bus:
                 made = [] if make is None else make(connection)
                 self._write_down(connection, turn, reply, made, undoes, approved)
         except Problem as problem:
+            turn.memory = turn.memory.model_copy(update={"acted": ""})
             return self.conclude(turn, refusal(turn, problem))
         except KeyTakenError:
             # The same key was sent twice at the same time, and the other was first.
@@ -288,6 +349,7 @@ class Bus:
         undoes: int | None,
         approved: dict[str, Any] | None,
     ) -> None:
+        returning.close(turn, reply, self.clock())
         entry = self._entry(turn, reply, approved)
         reply.audit_id = audit.record(connection, entry)
         changes.record(connection, reply.audit_id, made)
@@ -361,6 +423,29 @@ class Bus:
             took_ms=reply.took_ms,
             idempotency_key=None if may_repeat else turn.key,
         )
+
+
+def _step(turn: Turn, words: str, answer: Answer[Any]) -> Reply:
+    return Reply(
+        turn_id=turn.turn_id,
+        text=words,
+        command=turn.command,
+        slots=turn.slots,
+        status=Status.DONE,
+        reply=answer.telling,
+        result=answer.result,
+    )
+
+
+def _together(first: Telling, second: Telling) -> Telling:
+    """Two answers told one after the other; tables, charts and lists are the last one's."""
+    return second.model_copy(
+        update={
+            "text": f"{first.text}\n{second.text}".strip(),
+            "speech": f"{first.speech} {second.speech}".strip(),
+            "evidence": [*first.evidence, *second.evidence],
+        }
+    )
 
 
 def _nobody_waits() -> None:

@@ -2,27 +2,24 @@
 
 import logging
 import re
-import threading
-import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from pydantic_core import to_jsonable_python
 from sqlalchemy.exc import SQLAlchemyError
 
-from assistant import wording
-from assistant.approval import is_taken
+from assistant import asking, elsewhere, pointing, problems, values, wording
 from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
-from assistant.memory import Memory, Pending, Waiting
-from assistant.reply import Problem, Reply, Status, Telling
+from assistant.correcting import correction, told_not
+from assistant.hearing import is_plain_yes, part_of, word_of
+from assistant.locks import Locks
+from assistant.memory import Memory, Pending, Tried, Waiting
+from assistant.reply import Listed, Problem, Reply, Status, Telling
+from assistant.returning import doing
 from assistant.turn import Turn
-from intents import lexicon
 from intents.command import Command, Effect, slots_of
 from intents.filling import SlotErrors, SlotProblem, filled, slots_from, validated
-from intents.names import Names
 from intents.reading import Reader, Reading, Scene
 from storage import conversations, ventures
 from storage.conversations import MovedOnError
@@ -33,19 +30,28 @@ AFFIRM, DENY = "affirm", "deny"
 SURE = 0.7
 """Confidence from which half an utterance counts as a command of its own."""
 
+SURE_OF_BOTH = 0.9
+"""Confidence from which the halves of an utterance are two questions."""
+
 LONGEST_SPLIT = 500
 """Characters looked at for two commands in one breath."""
 
 _JOINT = re.compile(r"\s*(?:[;.]\s+|,?\s+and then\s+|,?\s+then\s+|,?\s+and\s+)", re.IGNORECASE)
 
-MOST_OFFERED = 12
-"""Values of a closed list that are offered with a question."""
+MOST_SUSPENDED = 3
+"""Interrupted questions that are gone back to."""
+
+LONGEST_QUOTE = 80
+"""Characters of an answer that are told back."""
+
+LONGEST_NAME = 5
+"""Words of a correction that may be a name."""
 
 MOST_TRIES = 20
 """Times a turn is begun anew because another process answered one of the same conversation."""
 
-NEAREST = 3
-"""Commands offered when something is out of scope."""
+FORGETTING = ("pending", "waiting", "command")
+"""What a conversation is told to have forgotten when it is referred to."""
 
 
 class Dialogue:
@@ -56,7 +62,7 @@ class Dialogue:
         self.bus = bus
         self.reader = reader
         self.quick = quick or reader
-        self._locks = _Locks()
+        self._locks = Locks()
 
     def turn(self, turn: Turn) -> Reply:
         """Answer one utterance. Turns of one conversation wait for each other; nothing is raised."""
@@ -105,7 +111,7 @@ class Dialogue:
         try:
             ready = validated(command, slots, self.scene(turn))
         except SlotErrors as errors:
-            raise _slot_problem(errors.problems[0]) from errors
+            raise problems.slot_problem(errors.problems[0]) from errors
         return self.bus.dispatch(ready, turn)
 
     def _reader(self, turn: Turn) -> Reader:
@@ -138,7 +144,11 @@ class Dialogue:
                 "Start one of your own.",
             )
         turn.after = stored.turns
-        turn.memory = Memory.model_validate(stored.memory).at(self.bus.clock(), self.bus.settings.dialogue)
+        before = Memory.model_validate(stored.memory)
+        turn.memory = before.at(self.bus.clock(), self.bus.settings.dialogue)
+        turn.forgotten = frozenset(
+            name for name in FORGETTING if getattr(before, name) and not getattr(turn.memory, name)
+        )
 
     def _command(self, name: str) -> type[Command]:
         command = self.bus.catalogue.get(name)
@@ -147,43 +157,6 @@ class Dialogue:
                 "unknown_command", f"There is no command {name[:60]!r}.", "See help for the commands."
             )
         return command
-
-    def _answer(self, turn: Turn) -> Reply:
-        if not turn.text.strip():
-            raise Problem("empty", "I heard nothing.", 'Try "help".', status=Status.UNKNOWN)
-        turn.at_stage("understanding")
-        self._remember(turn)
-        scene = self.scene(turn)
-        turn.reading = self._reader(turn).read(_SAME.sub("and ", turn.text), scene)
-        scene, turn.reading = self._fiscal(turn, scene, turn.reading)
-        if turn.memory.pending is not None:
-            reply = self._answered(turn, turn.reading, turn.memory.pending, scene)
-            if reply is not None:
-                return reply
-        place = _place(turn.text)
-        things = turn.memory.listed
-        if place is not None and not turn.memory.pending and -1 <= place < len(things) > 0:
-            listed = things[place]
-            rests_on = _least_sure(turn.reading.reader, turn.memory.understood_by)
-            return self._carry_out(turn, self._command(listed.command), listed.slots, scene, rests_on)
-        if turn.memory.waiting is not None:
-            reply = self._confirmed(turn, turn.reading, turn.memory.waiting)
-            if reply is not None:
-                return reply
-        return self._fresh(turn, turn.reading, scene)
-
-    def _confirmed(self, turn: Turn, reading: Reading, waiting: Waiting) -> Reply | None:
-        """What a yes or no leads to; None when the turn is about something else."""
-        if reading.intent == AFFIRM and not reading.entities:
-            if _PLAIN_YES.fullmatch(reading.text) is None or reading.confidence < SURE:
-                raise Problem("no_plain_yes", "Was that a yes?", 'Say "yes" or "no", and nothing else.')
-            return self.bus.confirm(turn, waiting)
-        if reading.intent in ABOUT_THE_TALK and reading.intent != "cancel":
-            return None
-        turn.memory = turn.memory.model_copy(update={"waiting": None})
-        if reading.intent in (DENY, "cancel"):
-            return self.bus.conclude(turn, _said(turn, "Dropped; nothing was changed."))
-        return None
 
     def _fiscal(self, turn: Turn, scene: Scene, reading: Reading) -> tuple[Scene, Reading]:
         """Read again in the fiscal calendar of the venture that is meant, when one is spoken of."""
@@ -204,77 +177,404 @@ class Dialogue:
             return fiscal, reading
         return fiscal, self._reader(turn).read(reading.text, fiscal)
 
-    def _answered(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply | None:
-        """What the answer to a pending question leads to; None when the turn is about something else."""
-        if reading.intent == DENY or reading.intent == "cancel":
+    def _answer(self, turn: Turn) -> Reply:
+        if not turn.text.strip():
+            raise Problem("empty", "I heard nothing.", 'Try "help".', status=Status.UNKNOWN)
+        turn.at_stage("understanding")
+        self._remember(turn)
+        scene = self.scene(turn)
+        turn.reading = self._reader(turn).read(pointing.SAME.sub("and ", turn.text), scene)
+        scene, turn.reading = self._fiscal(turn, scene, turn.reading)
+        turn.understood_by = word_of(turn.text, turn.reading.reader)
+        if turn.memory.pending is not None:
+            return self._at_question(turn, turn.reading, turn.memory.pending, scene)
+        if turn.memory.waiting is not None:
+            reply = self._at_confirmation(turn, turn.reading, turn.memory.waiting, scene)
+            if reply is not None:
+                return reply
+        return self._at_large(turn, turn.reading, scene)
+
+    def _at_question(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply:
+        """The answer to a question, the end of it, a request in between, or words that are none of these."""
+        command = self._command(pending.command)
+        try:
+            found = self._answered(turn, reading, pending, command, scene)
+        except SlotErrors as errors:
+            turn.rest_on(pending.understood_by)
+            return self._ask_or_refuse(turn, command, pending.slots, errors, scene)
+        if found:
+            return self._go_on(turn, command, pending, found, scene)
+        if reading.intent in (DENY, "cancel"):
             turn.memory = turn.memory.model_copy(update={"pending": None})
             return self.bus.conclude(turn, _said(turn, "Dropped."))
+        if reading.intent in ABOUT_THE_TALK and not reading.is_fragment:
+            return self._fresh(turn, reading, scene)
+        if _OPTIONS.match(turn.text):
+            turn.command, turn.slots = pending.command, pending.slots
+            return self._question(turn, pending.question, pending.choices)
+        sure = self._sure(reading)
+        if sure is not None and not values.unexplained(reading.unknown, {}):
+            suspended = [*turn.memory.suspended, pending][-MOST_SUSPENDED:]
+            if reading.intent == pending.command:
+                suspended = turn.memory.suspended
+            turn.memory = turn.memory.model_copy(update={"pending": None, "suspended": suspended})
+            return self._fresh(turn, reading, scene)
+        if asking.takes_any_words(pending, command) and reading.intent != AFFIRM:
+            return self._go_on(turn, command, pending, {pending.missing: turn.text.strip(" .!\"'“”")}, scene)
+        return self._missed(turn, pending, scene, None)
+
+    def _answered(
+        self, turn: Turn, reading: Reading, pending: Pending, command: type[Command], scene: Scene
+    ) -> dict[str, Any]:
+        """The slots an answer fills, or a correction among what is known already."""
+        mend = correction(turn.text)
+        if mend is not None:
+            mended = values.without_not(self.quick.read(mend.rest, scene))
+            found = asking.answer(mended, pending, command, scene.names)
+            if found:
+                turn.reading = part_of(reading, mended)
+                return found
+        if reading.intent == AFFIRM and len(pending.choices) == 1:
+            return {pending.missing: pending.choices[0]}
+        return asking.answer(reading, pending, command, scene.names)
+
+    def _go_on(
+        self, turn: Turn, command: type[Command], pending: Pending, found: dict[str, Any], scene: Scene
+    ) -> Reply:
+        """The command with what was answered; a value that cannot be used is told and asked for again."""
+        turn.rest_on(pending.understood_by)
+        slots = values.merged(pending.slots, found, scene)
+        try:
+            validated(command, slots, scene)
+        except SlotErrors as errors:
+            wrong = errors.problems[0]
+            if wrong.slot in found and wrong.code not in ("missing", "ambiguous_name"):
+                return self._missed(turn, pending, scene, wrong)
+        turn.memory = turn.memory.model_copy(update={"pending": None, "chosen": pending})
+        return self._carry_out(turn, command, slots, scene)
+
+    def _missed(self, turn: Turn, pending: Pending, scene: Scene, wrong: SlotProblem | None) -> Reply:
+        """Say that this was no answer and ask again, or give up."""
         command = self._command(pending.command)
-        value = self._chosen(reading, pending, command)
-        if value is None:
-            return None
-        turn.memory = turn.memory.model_copy(update={"pending": None})
-        rests_on = _least_sure(reading.reader, pending.understood_by)
-        return self._carry_out(turn, command, {**pending.slots, pending.missing: value}, scene, rests_on)
-
-    def _chosen(self, reading: Reading, pending: Pending, command: type[Command]) -> Any | None:
-        place = _place(reading.text)
-        if place is not None and -1 <= place < len(pending.choices):
-            return pending.choices[place]
-        text = reading.text.strip().rstrip(".!").casefold()
-        for choice in pending.choices:
-            if text == choice.casefold():
-                return choice
-        slot = next(slot for slot in slots_of(command) if slot.name == pending.missing)
-        fitting = [match.value for match in reading.entities if match.entity in slot.entities]
-        if fitting and (reading.is_fragment or reading.intent in (None, pending.command)):
-            return tuple(fitting) if slot.many else fitting[0]
-        return _among(text, pending.choices)
-
-    def _fresh(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
-        if reading.is_fragment and turn.memory.command is not None and not reading.unknown:
-            return self._follow_up(turn, turn.memory.command, reading, scene)
-        if reading.intent in (AFFIRM, DENY):
-            return self.bus.conclude(turn, _said(turn, "There is nothing waiting for a yes or no."))
-        if reading.is_fragment and not reading.unknown:
+        kind = next(slot.entity for slot in slots_of(command) if slot.name == pending.missing)
+        said = turn.text.strip()[:LONGEST_QUOTE]
+        choices: tuple[str, ...] = ()
+        if wrong is not None:
+            told, choices = wrong.message, wrong.choices
+        elif turn.reading is not None and turn.reading.intent == AFFIRM:
+            told = "A yes does not tell me that."
+        elif kind in scene.names.kinds:
+            told, choices = f"I know no {kind} called {said!r}.", scene.names.find(kind, said).suggestions
+        else:
+            told = f"I did not understand {said!r}."
+        if choices:
+            told += f" Did you mean {wording.listed(list(choices[:3]), 'or')}?"
+        turn.command, turn.slots = pending.command, pending.slots
+        if pending.misses >= asking.MOST_MISSES:
+            turn.memory = turn.memory.model_copy(update={"pending": None})
             raise Problem(
-                "no_context",
-                "I no longer know what that refers to.",
-                'Ask in full, as "show gtm performance for Acme last month".',
+                "not_answered",
+                f"{told} I stop {doing(pending.command)}; nothing was changed.",
+                "Ask again in full when you know.",
                 status=Status.UNKNOWN,
             )
+        again = pending.model_copy(update={"misses": pending.misses + 1, "asked_at": self.bus.clock()})
+        turn.memory = turn.memory.model_copy(update={"pending": again})
+        return self._question(turn, f"{told} {pending.question}", pending.choices)
+
+    def _at_confirmation(self, turn: Turn, reading: Reading, waiting: Waiting, scene: Scene) -> Reply | None:
+        """What a yes, a no or a correction leads to; None when the turn is about something else.
+
+        Only a plain yes is one; a yes that corrects is a correction, and any other changes nothing.
+        """
+        if reading.intent == AFFIRM and not reading.entities:
+            mend = correction(turn.text)
+            if mend is None or not mend.agreed or self._heard(mend.rest, scene) == AFFIRM:
+                if is_plain_yes(turn.text) and reading.confidence >= SURE:
+                    return self.bus.confirm(turn, waiting)
+                turn.memory = turn.memory.model_copy(update={"waiting": None})
+                raise problems.no_plain_yes()
+        if reading.intent in ABOUT_THE_TALK and reading.intent != "cancel":
+            return None
+        turn.memory = turn.memory.model_copy(update={"waiting": None})
+        base = Tried(command=waiting.command, slots=waiting.slots, understood_by=waiting.understood_by)
+        reply = self._corrected(turn, reading, base, scene, careful=True)
+        if reply is not None:
+            return reply
+        if reading.intent in (DENY, "cancel"):
+            return self.bus.conclude(turn, _said(turn, "Dropped; nothing was changed."))
+        if reading.intent == AFFIRM:
+            raise problems.no_plain_yes()
+        turn.lead = f"Dropped without a yes: {waiting.action.summary}."
+        return None
+
+    def _heard(self, text: str, scene: Scene) -> str | None:
+        return self.quick.read(text, scene).intent
+
+    def _at_large(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
+        """A turn that answers no question: a correction, one of a list, a follow-up or a new request."""
+        if self._refers_back(turn, reading):
+            elsewhere.look(turn, self.bus)
+        known = self._known(turn)
+        place = pointing.place(turn.text)
+        if place is not None:
+            if not -1 <= place < len(known.listed):
+                raise problems.no_such_place(len(known.listed))
+            turn.rest_on(known.listed_by)
+            listed = known.listed[place]
+            command = self._command(listed.command)
+            if turn.borrowed is not None and command.effect is not Effect.READ:
+                raise problems.no_context(turn, self.bus.settings.dialogue)
+            changes = command.effect is not Effect.READ
+            return self._carry_out(turn, command, listed.slots, scene, ask_first=changes)
+        earlier = values.before(turn.text, known)
+        if earlier is not None and known.command is not None:
+            turn.rest_on(known.understood_by)
+            return self._carry_out(turn, self._command(known.command), earlier, scene)
+        last = known.tried
+        if last is None and known.command is not None:
+            last = Tried(command=known.command, slots=known.slots, understood_by=known.understood_by)
+        if last is not None:
+            reply = self._corrected(turn, reading, last, scene, careful=known.tried is None)
+            if reply is not None:
+                return reply
+        return self._fresh(turn, reading, scene)
+
+    def _refers_back(self, turn: Turn, reading: Reading) -> bool:
+        return (
+            reading.is_fragment
+            or reading.intent in ("repeat", "why")
+            or pointing.points(turn.text)
+            or pointing.place(turn.text) is not None
+        )
+
+    def _known(self, turn: Turn) -> Memory:
+        """What words may refer to: this conversation, or the one on another channel it goes on with."""
+        return turn.memory if turn.borrowed is None else turn.borrowed
+
+    def _corrected(
+        self, turn: Turn, reading: Reading, base: Tried, scene: Scene, *, careful: bool
+    ) -> Reply | None:
+        """What was asked for before with another value in it; None when the turn corrects nothing.
+
+        What was refused goes on as if it had been said like this at once. With ``careful``, for what was done
+        or read back already, a command that changes something is read back before anything is done.
+        """
+        mend = correction(turn.text)
+        command = self._command(base.command)
+        if mend is None:
+            if not reading.is_fragment or reading.unknown:
+                return None
+            return self._with_other(turn, command, base, reading, scene, careful=careful)
+        said = self.quick.read(mend.rest, scene)
+        rest = values.without_not(said)
+        if any(slot.entity == "name" for slot in slots_of(command) if slot.name in base.slots):
+            is_known = any(one.confidence == 1 for one in rest.entities)
+            if not is_known and self._sure(rest) is None:
+                return self._unfamiliar(turn, mend.rest, command, base, scene, careful=careful)
+        chosen = turn.memory.chosen
+        place = pointing.place(mend.rest)
+        if place is not None and chosen is not None and chosen.command == base.command:
+            found = asking.answer(rest, chosen, command, scene.names)
+            if found:
+                turn.rest_on(chosen.understood_by)
+                return self._again(turn, command, base, found, scene, careful=careful)
+        if place is not None and -1 <= place < len(turn.memory.listed) > 0:
+            return self._the_other(turn, command, base, turn.memory.listed[place], scene, careful=careful)
+        if rest.is_fragment and not rest.unknown:
+            gone = {str(one.value) for one in told_not(said.entities, said.text)}
+            return self._with_other(turn, command, base, rest, scene, careful=careful, gone=gone)
+        sure = self._sure(rest)
+        if sure is not None:
+            turn.reading = rest = part_of(reading, rest)
+            return self._fresh(turn, rest, scene)
+        return self._unfamiliar(turn, mend.rest, command, base, scene, careful=careful)
+
+    def _the_other(
+        self,
+        turn: Turn,
+        command: type[Command],
+        base: Tried,
+        listed: Listed,
+        scene: Scene,
+        *,
+        careful: bool,
+    ) -> Reply:
+        """What was done, to another one of a list; or that one looked at, where it has no place in it."""
+        turn.rest_on(turn.memory.listed_by)
+        same = {name: listed.slots[name] for name in pointing.POINTED_AT if name in listed.slots}
+        if same and same.keys() <= base.slots.keys():
+            return self._again(turn, command, base, same, scene, careful=careful)
+        other = self._command(listed.command)
+        return self._carry_out(turn, other, listed.slots, scene, ask_first=other.effect is not Effect.READ)
+
+    def _with_other(
+        self,
+        turn: Turn,
+        command: type[Command],
+        base: Tried,
+        said: Reading,
+        scene: Scene,
+        *,
+        careful: bool,
+        gone: Collection[str] = (),
+    ) -> Reply | None:
+        """The command with what was said now in place of what was said then, or one that has a use for it."""
+        try:
+            found = slots_from(command, said.entities, said.text)
+        except SlotErrors as errors:
+            turn.rest_on(base.understood_by)
+            return self._ask_or_refuse(turn, command, base.slots, errors, scene)
+        found = values.with_those_that_stay(command, base.slots, found, gone)
+        slots = values.merged(base.slots, found, scene)
+        lost = any(slot.required and slot.name in base.slots.keys() - slots for slot in slots_of(command))
+        if not found or (lost and command.effect is Effect.READ):
+            other = values.pivot(self.bus.catalogue, base, said)
+            if other is None:
+                return None
+            command, found = other
+            turn.rest_on(base.understood_by)
+            kept = {name: value for name, value in base.slots.items() if name in command.model_fields}
+            return self._carry_out(turn, command, values.merged(kept, found, scene), scene)
+        return self._again(turn, command, base, found, scene, careful=careful)
+
+    def _again(
+        self,
+        turn: Turn,
+        command: type[Command],
+        base: Tried,
+        found: dict[str, Any],
+        scene: Scene,
+        *,
+        careful: bool,
+    ) -> Reply:
+        """A command once more with other slots; what changed something already is read back first."""
+        turn.rest_on(base.understood_by)
+        slots = values.merged(base.slots, found, scene)
+        changes = command.effect is not Effect.READ
+        if turn.borrowed is not None and changes:
+            raise problems.no_context(turn, self.bus.settings.dialogue)
+        if changes and careful:
+            turn.lead = problems.STAYS.get(turn.memory.acted, "")
+        return self._carry_out(turn, command, slots, scene, ask_first=changes and careful)
+
+    def _unfamiliar(
+        self, turn: Turn, said: str, command: type[Command], base: Tried, scene: Scene, *, careful: bool
+    ) -> Reply | None:
+        """A correction to words nobody knows: a new name where one is taken, otherwise told to be unknown."""
+        if len(said.split()) > LONGEST_NAME or _NEGATION.search(said):
+            return None
+        kinds = [slot for slot in slots_of(command) if slot.name in base.slots]
+        new = next((slot.name for slot in kinds if slot.entity == "name"), None)
+        if new is not None:
+            named = {new: said.strip(" .!\"'")}
+            return self._again(turn, command, base, named, scene, careful=careful)
+        if not any(scene.names.labels(slot.entity) for slot in kinds):
+            return None
+        turn.memory = turn.memory.model_copy(update={"tried": base})
+        raise problems.unknown_name(said.strip(" .!"), command, scene.names)
+
+    def _fresh(self, turn: Turn, reading: Reading, scene: Scene) -> Reply:
+        """A request of its own."""
+        limits = self.bus.settings.dialogue
+        mend = correction(turn.text)
+        is_yes = mend is not None and mend.agreed
+        if reading.intent in (AFFIRM, DENY) and (is_yes or not (reading.is_fragment and reading.entities)):
+            return self._yes_to_nothing(turn, reading)
+        if reading.is_fragment and not reading.unknown:
+            raise problems.no_context(turn, limits)
         if reading.intent is None or reading.intent not in self.bus.catalogue:
-            raise self._out_of_scope(reading)
+            raise problems.out_of_scope(reading, self.bus.catalogue)
         if reading.confidence < self.bus.settings.understanding.min_confidence:
-            raise self._unsure(reading)
-        command = self._command(reading.intent)
+            raise problems.unsure(reading, self.bus.catalogue)
+        command = self._asked_for(turn, reading.intent, reading)
         changes = command.effect is not Effect.READ and not command.may_be_negated
         if changes and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
-        self._refuse_two_at_once(reading, scene)
+        self._permit(turn, command)
+        both = self._two_at_once(turn, reading, scene)
+        if both is not None:
+            return both
         try:
-            slots = filled(command, reading)
+            said = values.spelled(command, filled(command, reading), scene)
         except SlotErrors as errors:
-            return self._ask_or_refuse(turn, command, {}, errors, scene, _word_of(reading))
-        slots = _meant(command, slots, turn.memory, reading.text)
-        unknown = _unexplained(reading.unknown, slots)
+            return self._ask_or_refuse(turn, command, {}, errors, scene)
+        known = self._known(turn)
+        if turn.borrowed is not None and command.effect is not Effect.READ:
+            turn.lead = "For a change I need the name in this conversation."
+        slots = pointing.meant(command, said, known.slots, turn.text, may_change=turn.borrowed is None)
+        if slots != said:
+            turn.rest_on(known.understood_by)
+        unknown = values.unexplained(reading.unknown, slots)
         if unknown:
-            raise _unknown_name(unknown[0], command, scene.names)
-        return self._carry_out(turn, command, slots, scene, _word_of(reading))
+            tried = Tried(
+                command=command.command_name(), slots=values.jsonable(slots), understood_by=turn.understood_by
+            )
+            turn.memory = turn.memory.model_copy(update={"tried": tried})
+            raise problems.unknown_name(unknown[0], command, scene.names)
+        return self._carry_out(turn, command, slots, scene)
 
-    def _refuse_two_at_once(self, reading: Reading, scene: Scene) -> None:
-        """Raise `Problem` when the words around a joint are two commands and one would change something."""
+    def _yes_to_nothing(self, turn: Turn, reading: Reading) -> Reply:
+        """A yes or no that nothing waits for, or "don't …"."""
+        if _NEGATION.search(reading.text) and (reading.entities or pointing.points(reading.text)):
+            raise Problem("negated", "You said not to, so I changed nothing.")
+        if turn.forgotten & {"waiting", "pending"}:
+            raise problems.too_late(self.bus.settings.dialogue)
+        told = problems.nothing_waits(turn.memory, str(reading.intent))
+        return self.bus.conclude(turn, _said(turn, told))
+
+    def _asked_for(self, turn: Turn, intent: str, reading: Reading) -> type[Command]:
+        """The command understood; one about a campaign where "it" is one and a venture's was understood."""
+        if intent != "show_performance":
+            return self._command(intent)
+        campaign = self._command("show_campaign")
+        said = (reading.arguments or {}).keys()
+        named = any(one.entity in pointing.POINTED_AT for one in reading.entities) or "venture" in said
+        fits = not named and said <= campaign.model_fields.keys() and pointing.points_at_thing(turn.text)
+        return campaign if fits and "campaign" in self._known(turn).slots else self._command(intent)
+
+    def _permit(self, turn: Turn, command: type[Command]) -> None:
+        """Refuse before anything is asked: nobody is asked for more than they may use."""
+        try:
+            self.bus.permit(command, turn)
+        except Problem:
+            turn.command = command.command_name()
+            raise
+
+    def _two_at_once(self, turn: Turn, reading: Reading, scene: Scene) -> Reply | None:
+        """Both answers where the words around a joint are two questions; None where they are one request.
+
+        Raises `Problem` when they are two commands and one would change something.
+        """
         for joint in _JOINT.finditer(reading.text[:LONGEST_SPLIT]):
-            halves = [reading.text[: joint.start()], reading.text[joint.end() :]]
-            meant = [self._sure(self.quick.read(half, scene)) for half in halves]
-            if all(meant) and any(one is not None and one.effect is not Effect.READ for one in meant):
-                told = wording.listed([f"“{half.strip()}”" for half in halves])
+            halves = [reading.text[: joint.start()].strip(), reading.text[joint.end() :].strip()]
+            read = [self.quick.read(half, scene) for half in halves]
+            meant = [sure for one in read if (sure := self._sure(one)) is not None]
+            if len(meant) < len(halves):
+                continue
+            if any(one.effect is not Effect.READ for one in meant):
+                told = wording.listed([f"“{half}”" for half in halves])
                 raise Problem(
                     "two_commands",
                     f"That is two things at once: {told}. I did neither.",
                     "Say one, then the other.",
-                    choices=[half.strip() for half in halves],
+                    choices=halves,
                 )
+            if meant[0] is not meant[1] and all(one.confidence >= SURE_OF_BOTH for one in read):
+                both = [self._ready(*one, scene) for one in zip(meant, read, strict=True)]
+                return self.bus.dispatch_both(list(zip(halves, both, strict=True)), turn)
+        return None
+
+    def _ready(self, command: type[Command], reading: Reading, scene: Scene) -> Command:
+        """The command of half an utterance, about which nothing is asked. Raises `Problem`."""
+        try:
+            slots = filled(command, reading)
+            unknown = values.unexplained(reading.unknown, slots)
+            if unknown:
+                raise problems.unknown_name(unknown[0], command, scene.names)
+            return validated(command, slots, scene)
+        except SlotErrors as errors:
+            raise problems.slot_problem(errors.problems[0]) from errors
 
     def _sure(self, reading: Reading) -> type[Command] | None:
         """The command a reading surely is; None for fragments, yes and no, and whatever is unsure."""
@@ -283,28 +583,21 @@ class Dialogue:
         command = self.bus.catalogue.get(reading.intent)
         return None if command is None or reading.intent in ABOUT_THE_TALK else command
 
-    def _follow_up(self, turn: Turn, last: str, reading: Reading, scene: Scene) -> Reply:
-        """The last command again, with what was said now in place of what was said then."""
-        command = self._command(last)
-        slots = slots_from(command, reading.entities, reading.text)
-        if not slots:
-            raise self._out_of_scope(reading)
-        kept = dict(turn.memory.slots)
-        if "venture" in slots and "campaign" in kept:
-            del kept["campaign"]
-        rests_on = _least_sure(reading.reader, turn.memory.understood_by)
-        return self._carry_out(turn, command, {**kept, **slots}, scene, rests_on)
-
     def _carry_out(
-        self, turn: Turn, command: type[Command], slots: dict[str, Any], scene: Scene, rests_on: str
+        self,
+        turn: Turn,
+        command: type[Command],
+        slots: dict[str, Any],
+        scene: Scene,
+        *,
+        ask_first: bool = False,
     ) -> Reply:
-        """Hand the command to the bus, with the reader on whose word it rests."""
-        turn.understood_by = rests_on
+        self._permit(turn, command)
         try:
             ready = validated(command, slots, scene)
         except SlotErrors as errors:
-            return self._ask_or_refuse(turn, command, slots, errors, scene, rests_on)
-        return self.bus.dispatch(ready, turn)
+            return self._ask_or_refuse(turn, command, slots, errors, scene)
+        return self.bus.dispatch(ready, turn, ask_first=ask_first)
 
     def _ask_or_refuse(
         self,
@@ -313,120 +606,41 @@ class Dialogue:
         slots: dict[str, Any],
         errors: SlotErrors,
         scene: Scene,
-        rests_on: str,
     ) -> Reply:
-        """Ask for the first missing or ambiguous slot; anything else is refused with its reason."""
-        first = errors.problems[0]
-        if first.code not in ("missing", "ambiguous_name"):
-            raise _slot_problem(first)
-        slot = next(slot for slot in slots_of(command) if slot.name == first.slot)
-        choices = list(first.choices or scene.names.labels(slot.entity) or _vocabulary(slot.entity))
-        question = slot.question
-        if first.code == "ambiguous_name":
-            question = f"Did you mean {wording.listed(choices, 'or')}?"
-        known = {name: value for name, value in slots.items() if name != first.slot}
-        turn.memory = turn.memory.model_copy(
-            update={
-                "pending": Pending(
-                    command=command.command_name(),
-                    slots=_jsonable(known),
-                    missing=first.slot,
-                    question=question,
-                    choices=choices,
-                    asked_at=self.bus.clock(),
-                    understood_by=rests_on,
-                )
-            }
+        """Ask for the best of the missing or ambiguous slots; anything else is refused with its reason."""
+        asked = asking.question(command, errors.problems, slots, scene.names, self._known(turn).slots)
+        wrong = {one.slot for one in errors.problems}
+        known = values.jsonable({name: value for name, value in slots.items() if name not in wrong})
+        if asked is None:
+            tried = Tried(command=command.command_name(), slots=known, understood_by=turn.understood_by)
+            turn.memory = turn.memory.model_copy(update={"tried": tried})
+            raise problems.slot_problem(
+                next(one for one in errors.problems if one.code not in ("missing", "ambiguous_name")),
+                command,
+            )
+        pending = Pending(
+            command=command.command_name(),
+            slots=known,
+            missing=asked.slot,
+            question=asked.text,
+            choices=list(asked.choices),
+            asked_at=self.bus.clock(),
+            understood_by=turn.understood_by,
         )
-        turn.command, turn.slots = command.command_name(), _jsonable(known)
-        return self.bus.conclude(
-            turn,
-            Reply(
-                turn_id=turn.turn_id,
-                text=turn.text,
-                status=Status.QUESTION,
-                reply=Telling(text=question, speech=question, choices=choices[:20]),
-            ),
-        )
+        turn.memory = turn.memory.model_copy(update={"pending": pending})
+        turn.command, turn.slots = pending.command, known
+        if turn.forgotten and pointing.points(turn.text):
+            turn.lead = problems.forgot(turn, self.bus.settings.dialogue)
+        return self._question(turn, asked.text, asked.choices)
 
-    def _out_of_scope(self, reading: Reading) -> Problem:
-        nearest = [name for name, _ in reading.ranking if name in self.bus.catalogue][:NEAREST]
-        examples = [
-            self.bus.catalogue[name].examples[0] for name in nearest if self.bus.catalogue[name].examples
-        ]
-        cure = (
-            f"Perhaps one of these: {'; '.join(examples)}." if examples else 'Say "help" for what I can do.'
-        )
-        return Problem("out_of_scope", "I can't do that.", cure, choices=examples, status=Status.UNKNOWN)
-
-    def _unsure(self, reading: Reading) -> Problem:
-        problem = self._out_of_scope(reading)
-        return Problem(
-            "not_sure",
-            "I am not sure what you mean.",
-            problem.cure,
-            choices=problem.choices,
-            status=Status.UNKNOWN,
-        )
-
-
-def _least_sure(reader: str, earlier: str | None) -> str:
-    """Of the readers of this and of an earlier turn, the one that is not taken at its word."""
-    return reader if earlier is None or is_taken(earlier) else earlier
-
-
-class _Locks:
-    """A lock a conversation, forgotten when nobody holds or waits for it."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._held: dict[str, tuple[threading.Lock, int]] = {}
-
-    @contextmanager
-    def hold(self, key: str | None) -> Iterator[None]:
-        """Wait for one's turn; without a key there is nothing to wait for."""
-        if key is None:
-            yield
-            return
-        with self._guard:
-            lock, waiting = self._held.get(key, (threading.Lock(), 0))
-            self._held[key] = (lock, waiting + 1)
-        try:
-            with lock:
-                yield
-        finally:
-            with self._guard:
-                lock, waiting = self._held[key]
-                if waiting == 1:
-                    del self._held[key]
-                else:
-                    self._held[key] = (lock, waiting - 1)
+    def _question(self, turn: Turn, text: str, choices: Sequence[str]) -> Reply:
+        told = Telling(text=text, speech=text, choices=list(choices[: asking.MOST_SHOWN]))
+        reply = Reply(turn_id=turn.turn_id, text=turn.text, status=Status.QUESTION, reply=told)
+        return self.bus.conclude(turn, reply)
 
 
 def _is_fiscal(text: str) -> bool:
     return "fiscal" in text.casefold() or text.casefold().startswith("fy")
-
-
-def _among(text: str, choices: list[str]) -> str | None:
-    """The choice that alone holds every word of a short answer."""
-    words = set(text.split())
-    fitting = [choice for choice in choices if words and words <= set(_plain(choice).split())]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _vocabulary(kind: str) -> tuple[str, ...]:
-    """The values of a closed list that is short enough to choose from."""
-    values = lexicon.vocabulary(kind) if kind in lexicon.KINDS else ()
-    return values if len(values) <= MOST_OFFERED else ()
-
-
-def _plain(choice: str) -> str:
-    return choice.casefold().replace("(", " ").replace(")", " ")
-
-
-def _jsonable(slots: dict[str, Any]) -> dict[str, Any]:
-    jsonable: dict[str, Any] = to_jsonable_python(slots)
-    return jsonable
 
 
 def _said(turn: Turn, text: str) -> Reply:
@@ -435,99 +649,11 @@ def _said(turn: Turn, text: str) -> Reply:
     )
 
 
-def _slot_problem(first: SlotProblem) -> Problem:
-    cure = f"Try {wording.listed(list(first.choices[:5]), 'or')}." if first.choices else ""
-    return Problem(first.code, first.message, cure, choices=first.choices, slot=first.slot)
-
-
-_SAME = re.compile(
-    r"^\s*(?:(?:and|now|then|please)\s+)*(?:(?:do|show|run|give me)\s+)?the same"
-    r"(?:\s+thing)?(?:\s+again)?\s+",
+_OPTIONS = re.compile(
+    r"\s*(?:which|what)\s+(?:\w+\s+)?(?:are there|is there|do (?:you|we) have|"
+    r"can i (?:choose|say|pick)|are the (?:options|choices))\b",
     re.IGNORECASE,
 )
-"""What leads in "do the same for Northwind"."""
-
-_PLAIN_YES = re.compile(r"\W{0,3}(?:[^\W_]+(?:['’][^\W_]+)?[\s,.!]*){1,6}")
-"""A yes that means nothing else: a few words, and no sign a program would write."""
-
-_JOINERS = "\u200c\u200d"
-"""Signs nobody sees that are part of how words and emoji are spelled."""
-
-
-PASTED = "pasted"
-"""In place of a reader: nobody says such a text, so what it asks for is not taken as somebody's word."""
-
-
-def _word_of(reading: Reading) -> str:
-    """Whose word a reading is: its reader's, or nobody's where the text has lines or signs nobody sees."""
-    hides = any(sign not in _JOINERS and unicodedata.category(sign) == "Cf" for sign in reading.text)
-    return PASTED if hides or len(reading.text.strip().splitlines()) > 1 else reading.reader
-
+"""Asking for the choices of a question."""
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)
-
-_PLACES = {
-    word: place
-    for place, word in enumerate(
-        ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
-    )
-}
-
-_ORDINAL = re.compile(
-    r"(?:(?:and|show|show me|take|open|i mean|what about)\s+)?(?:the\s+)?"
-    rf"(?:({'|'.join(_PLACES)}|last|\d+(?:st|nd|rd|th))(?:\s+one)?|(?:number|no\.?)\s+(\d+))[.!?]?",
-    re.IGNORECASE,
-)
-
-
-def _place(text: str) -> int | None:
-    """Which of several things "the second one" means: from 0, the last -1; None for other words."""
-    said = _ORDINAL.fullmatch(text.strip())
-    if said is None:
-        return None
-    word = next(group for group in said.groups() if group is not None).casefold()
-    if word == "last":
-        return -1
-    return _PLACES.get(word, int(re.sub(r"\D", "", word) or 0) - 1)
-
-
-_POINTED_AT = ("venture", "campaign", "influencer")
-"""Slots that "it" can stand for."""
-
-_POINTING = re.compile(
-    r"\b(?:it|its|her|him|(?:this|that)\s+(?:one|campaign|venture|influencer|creator)|(?:this|that)(?=\W*$))\b",
-    re.IGNORECASE,
-)
-
-
-def _meant(command: type[Command], slots: dict[str, Any], memory: Memory, text: str) -> dict[str, Any]:
-    """The slots, with what "it" or "her" stands for in the light of the last answer."""
-    if not _POINTING.search(text):
-        return slots
-    names = [slot.name for slot in slots_of(command) if slot.name in _POINTED_AT]
-    open_names = [one for one in names if one not in slots or _POINTING.fullmatch(str(slots[one]))]
-    known = {one: memory.slots[one] for one in open_names if one in memory.slots}
-    if "campaign" in known or "campaign" in slots:
-        known.pop("venture", None)
-    return {**slots, **known}
-
-
-def _unexplained(unknown: tuple[str, ...], slots: dict[str, Any]) -> list[str]:
-    """Unknown words that no slot took as a new name."""
-    taken = " ".join(str(value).casefold() for value in slots.values() if isinstance(value, str))
-    return [word for word in unknown if word.casefold() not in taken]
-
-
-def _unknown_name(said: str, command: type[Command], names: Names) -> Problem:
-    """The refusal for a name nobody knows, with the nearest names of the kinds the command takes."""
-    kinds = [slot.entity for slot in slots_of(command) if names.labels(slot.entity)]
-    near = [label for kind in kinds for label in names.find(kind, said).suggestions]
-    kind = kinds[0] if kinds else "name"
-    known = near or [label for one in kinds for label in names.labels(one)]
-    cure = f"Did you mean {wording.listed(near[:3], 'or')}?" if near else ""
-    return Problem(
-        f"unknown_{kind}",
-        f"I know no {' or '.join(kinds) or 'name'} called {said!r}.",
-        cure,
-        choices=known[:10],
-    )

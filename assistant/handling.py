@@ -39,6 +39,8 @@ class Context:
     conversation_id: str | None
     previous: Callable[[], Reply | None]
     """The conversation's last answer."""
+    told: Callable[[], Reply | None]
+    """Its last reply of any kind: a question, too."""
     plan: "Callable[[Command], Answer[Any]]"
     """What another command would answer and do, by the same rules; nothing is carried out."""
 

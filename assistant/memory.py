@@ -20,6 +20,8 @@ class Pending(BaseModel):
     question: str
     choices: list[str] = []
     asked_at: AwareDatetime
+    misses: int = 0
+    """How many answers did not fit."""
     understood_by: str | None = None
     """The reader on whose word the command rests."""
 
@@ -34,6 +36,17 @@ class Waiting(BaseModel):
     turn_id: str
     """The turn that read it back."""
     asked_at: AwareDatetime
+    understood_by: str | None = None
+    """The reader on whose word the command rests; the yes itself must be the person's own."""
+
+
+class Tried(BaseModel):
+    """A command that was asked for and refused: what a correction mends."""
+
+    command: str
+    slots: dict[str, Any]
+    understood_by: str | None = None
+    """The reader on whose word it rests."""
 
 
 class Memory(BaseModel):
@@ -49,17 +62,35 @@ class Memory(BaseModel):
     """The last turn that gave an answer: what "repeat" and "why" mean."""
     listed: list[Listed] = []
     """What the last answer listed: what "the second one" means."""
+    listed_by: str | None = None
+    """The reader on whose word that was asked for."""
     answered_at: AwareDatetime | None = None
+    acted: str = ""
+    """What became of a last command that changes something: done, proposed, or empty for nothing yet."""
+    tried: Tried | None = None
+    """What was refused after it."""
+    chosen: Pending | None = None
+    """The question that was answered last: what "no, the second one" means."""
+    told_in: str | None = None
+    """The turn that was answered last, in whatever way: what "repeat" means."""
+    whys: int = 0
+    """How often "why?" was asked of the last answer."""
     pending: Pending | None = None
+    suspended: list[Pending] = []
+    """Questions that were interrupted by another request, the latest last."""
     waiting: Waiting | None = None
 
     def at(self, now: datetime, limits: Dialogue) -> "Memory":
         """What is still remembered at a moment."""
         kept = self
-        if self.pending and now - self.pending.asked_at > timedelta(minutes=limits.question_minutes):
+        asked = timedelta(minutes=limits.question_minutes)
+        if any(now - one.asked_at > asked for one in self.suspended):
+            fresh = [one for one in self.suspended if now - one.asked_at <= asked]
+            kept = kept.model_copy(update={"suspended": fresh})
+        if self.pending and now - self.pending.asked_at > asked:
             kept = kept.model_copy(update={"pending": None})
-        if self.waiting and now - self.waiting.asked_at > timedelta(minutes=limits.question_minutes):
+        if self.waiting and now - self.waiting.asked_at > asked:
             kept = kept.model_copy(update={"waiting": None})
         if self.answered_at and now - self.answered_at > timedelta(minutes=limits.context_minutes):
-            kept = Memory(pending=kept.pending, waiting=kept.waiting)
+            kept = Memory(pending=kept.pending, suspended=kept.suspended, waiting=kept.waiting)
         return kept

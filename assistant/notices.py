@@ -27,6 +27,8 @@ def kind_of(turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> str | 
         return JOB_ENDED
     if reply.status is Status.APPROVAL:
         return PROPOSAL_WAITING
+    if reply.status is Status.CONFIRM:
+        return None
     # A decision stands even when carrying it out failed; a refusal has neither result nor yes.
     if turn.command in ("approve", "reject") and (approved or reply.result is not None):
         return PROPOSAL_DECIDED

@@ -190,6 +190,7 @@ class Action(_Part):
     decides: Decision | None = None
     begins: JobAsked | None = None
     ends: str | None = Field(None, description="the job that is cancelled")
+    asks_first: bool = Field(False, description="whether it is read back even where it needs no approval")
 
     @property
     def does_nothing(self) -> bool:

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+from assistant.hearing import least_sure
 from assistant.memory import Memory
 from intents.reading import Reader, Reading
 from storage.people import Person
@@ -35,6 +36,12 @@ class Turn:
     """How many turns of the conversation came before; None until its memory was read."""
     command: str | None = None
     slots: dict[str, Any] = field(default_factory=dict)
+    lead: str = ""
+    """What the reply says before anything else."""
+    forgotten: frozenset[str] = frozenset()
+    """What the conversation no longer remembers because it was too long ago: pending, waiting, command."""
+    borrowed: Memory | None = None
+    """What the same person's talk on another channel is about; only for looking, never for changing."""
     on_stage: Callable[[str], None] | None = None
     """Told what is being done with the turn: understanding, working, writing."""
 
@@ -46,6 +53,10 @@ class Turn:
         """Tell whoever waits how far the turn is."""
         if self.on_stage is not None:
             self.on_stage(stage)
+
+    def rest_on(self, earlier: str | None) -> None:
+        """Build on what a reader heard before: if either is not taken at its word, this is not."""
+        self.understood_by = least_sure(self.understood_by, earlier)
 
     def begun_anew(self) -> "Turn":
         """The same words at the same place, of which nothing is understood yet."""

@@ -1,8 +1,8 @@
-"""Our embedded reader and a real Rasa server on the same sentences, in one run: accuracy, speed, memory, start.
+"""Our embedded reader and a real Rasa server on the same sentences, in one run.
 
 ``python -m benchmarks.beside_rasa [--epochs N]`` exports a Rasa project, trains it, serves it and reads
-``tests/data/held_out_4.jsonl`` with both; Rasa's intents are given our layer of names and values. It needs the
-environment that ``make test-rasa`` sets up, and prints JSON.
+``tests/data/held_out_4.jsonl`` with both; Rasa's intents are given our layer of names and values. It needs
+the environment that ``make test-rasa`` sets up, and prints JSON.
 """
 
 import argparse
@@ -120,7 +120,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "project"
         epochs = [] if asked.epochs is None else ["--epochs", str(asked.epochs)]
-        gtm: list[str | Path] = [Path(sys.executable).parent / "gtm", "rasa", "export", folder, "--no-names", *epochs]
+        gtm: list[str | Path] = [
+            Path(sys.executable).parent / "gtm",
+            "rasa",
+            "export",
+            folder,
+            "--no-names",
+            *epochs,
+        ]
         subprocess.run(gtm, check=True, stdout=subprocess.DEVNULL)
         begun = time.perf_counter()
         environment = {**os.environ, **QUIET, "RASA_ACTION_TOKEN": "none"}

@@ -115,6 +115,11 @@ def told_in(connection: Connection, audit_id: int) -> tuple[str, str]:
     return command or "", reply["reply"]["text"]
 
 
+def conversation_of(connection: Connection, audit_id: int) -> str | None:
+    """The conversation an entry belongs to."""
+    return connection.scalar(select(audit.c.conversation_id).where(audit.c.id == audit_id))
+
+
 @dataclass(frozen=True)
 class Said:
     """One entry of the trail, in short."""

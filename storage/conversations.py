@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, ForeignKey, Integer, String, Table, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
+from storage.audit import audit
 from storage.database import Json, UtcDateTime, metadata
 
 conversations = Table(
@@ -84,3 +85,24 @@ def save(
         connection.execute(table.insert().values(**values, turns=1, created_at=now, updated_at=now))
     except IntegrityError as error:
         raise MovedOnError(conversation_id) from error
+
+
+MOST_ELSEWHERE = 20
+"""Turns on other channels that are looked back at."""
+
+
+def latest_elsewhere(
+    connection: Connection, user_id: int, channel: str, since: datetime
+) -> list[tuple[str, dict[str, Any]]]:
+    """The channels and memories of a person's recent conversations on other channels, the latest first."""
+    said = audit.c
+    turns = connection.execute(
+        select(said.channel, said.conversation_id)
+        .where(said.at >= since, said.user_id == user_id, said.channel != channel)
+        .where(said.conversation_id.is_not(None))
+        .order_by(said.at.desc(), said.id.desc())
+        .limit(MOST_ELSEWHERE)
+    )
+    talks = {talk: where for where, talk in reversed(turns.all())}
+    found = ((where, load(connection, talk)) for talk, where in reversed(talks.items()))
+    return [(where, stored.memory) for where, stored in found if stored and stored.user_id == user_id]

@@ -55,10 +55,13 @@ def test_an_ambiguous_name_is_asked_back_with_its_choices(chairman: Speaker) -> 
     assert chairman.say(chosen).slots["campaign"] == chosen
 
 
-def test_a_new_request_replaces_a_waiting_question(chairman: Speaker) -> None:
+def test_a_request_in_between_does_not_lose_the_question(chairman: Speaker) -> None:
     assert chairman.say("show the campaign").status is Status.QUESTION
-    assert chairman.say("show gtm performance for Northwind").command == "show_performance"
-    assert chairman.say("yes").command is None
+    between = chairman.say("show gtm performance for Northwind")
+    assert between.command == "show_performance"
+    assert between.reply.text.endswith("Back to showing the campaign: Which campaign?")
+    assert chairman.say("yes").status is Status.QUESTION
+    assert chairman.say("Spring Launch").slots["campaign"] == "Spring Launch"
 
 
 def test_a_question_can_be_cancelled_and_expires(chairman: Speaker, tmp_path: Path) -> None:

@@ -742,6 +742,79 @@ def test_a_follow_up_to_the_models_word_is_read_back(stage: Stage, model: Loopba
     assert state(stage.assistant) == before
 
 
+SILENT = loopback.Status(500)
+"""The model says nothing, so the embedded reader is heard: what follows is the person's own words."""
+REST = "give it a little rest, would you kindly"
+"""What the model is asked about, where it may say anything."""
+
+
+@pytest.mark.parametrize("words", ["no, I meant Spring Launch", "yes, but Spring Launch", "Spring Launch"])
+def test_a_correction_of_what_the_model_heard_is_read_back(
+    stage: Stage, model: LoopbackModel, words: str
+) -> None:
+    """Of what waits for a yes, and of what was refused."""
+    before = state(stage.assistant)
+    for campaign, status in (("Paused Already", Status.REFUSED), ("Summer Splash", Status.CONFIRM)):
+        talk = Speaker(stage.assistant)
+        model.always(calling("pause_campaign", campaign=campaign))
+        assert talk.say(REST).status is status
+        model.always(SILENT)
+        reply = talk.say(words)
+        assert (reply.status, reply.command) == (Status.CONFIRM, "pause_campaign"), reply
+        assert reply.slots["campaign"] == "Spring Launch"
+        assert state(stage.assistant) == before
+
+
+def test_a_name_mended_after_the_model_named_nobody_is_read_back(stage: Stage, model: LoopbackModel) -> None:
+    talk = Speaker(stage.assistant)
+    model.always(calling("pause_campaign", campaign="Zorblax"))
+    assert talk.say(REST).status is Status.REFUSED
+    before = state(stage.assistant)
+    model.always(SILENT)
+    reply = talk.say("I meant Spring Launch")
+    assert (reply.status, reply.command) == (Status.CONFIRM, "pause_campaign")
+    assert state(stage.assistant) == before
+    assert talk.say("yes").status is Status.DONE
+    assert campaign_status(stage, "Spring Launch") == "paused"
+
+
+def test_an_interrupted_question_of_the_models_making_is_read_back_when_it_is_answered(
+    stage: Stage, model: LoopbackModel
+) -> None:
+    talk = Speaker(stage.assistant)
+    model.always(calling("pause_campaign"))
+    assert talk.say(REST).status is Status.QUESTION
+    before = state(stage.assistant)
+    model.always(SILENT)
+    between = talk.say("show gtm performance for Acme")
+    assert (between.status, between.command) == (Status.DONE, "show_performance")
+    assert "Back to pausing the campaign" in between.reply.text
+    assert talk.say("Zorblax").status is Status.QUESTION
+    assert talk.say("Spring Launch").status is Status.CONFIRM
+    assert state(stage.assistant) == before
+
+
+def test_what_the_model_chose_to_show_is_not_changed_as_it(stage: Stage, model: LoopbackModel) -> None:
+    talk = Speaker(stage.assistant)
+    model.always(calling("show_campaign", campaign="Spring Launch"))
+    shown = talk.say(ODD)
+    assert (shown.status, shown.command, shown.reader) == (Status.DONE, "show_campaign", "language_model")
+    before = state(stage.assistant)
+    model.always(SILENT)
+    reply = talk.say("pause it")
+    assert (reply.status, reply.command, reply.reader) == (Status.CONFIRM, "pause_campaign", "embedded")
+    assert state(stage.assistant) == before
+
+
+def test_what_the_person_named_is_changed_as_it_at_once(stage: Stage, model: LoopbackModel) -> None:
+    talk = Speaker(stage.assistant)
+    model.always(calling("show_status"))
+    talk.say(ODD)
+    model.always(SILENT)
+    assert talk.say("show campaign Spring Launch").status is Status.DONE
+    assert talk.say("pause it").status is Status.DONE
+
+
 def test_what_the_model_listed_is_not_decided_by_pointing_at_it(stage: Stage, model: LoopbackModel) -> None:
     talk = Speaker(stage.assistant)
     model.always(calling("list_approvals"))
@@ -759,6 +832,7 @@ def test_only_a_plain_yes_is_a_yes(assistant: Assistant, words: str) -> None:
     assert run(talk, "reallocate_budget", **move).status is Status.CONFIRM
     before = state(assistant)
     assert talk.say(words).status is not Status.DONE
+    assert talk.say("yes").reply.text == "There is nothing waiting for a yes or no."
     assert state(assistant) == before
 
 

@@ -119,6 +119,19 @@ def test_what_waits_is_told_and_what_came_of_it(telling: Assistant, listener: Li
     assert send_all(telling) == 0
 
 
+def test_a_proposal_approved_out_of_a_list_is_told_when_the_yes_is_given(
+    telling: Assistant, listener: Listener
+) -> None:
+    Speaker(telling, Role.OPERATOR).say(MOVE)
+    talk = Speaker(telling)
+    talk.say("list approvals")
+    assert talk.say("the first one").status is Status.CONFIRM
+    assert send_all(telling) == 1
+    assert talk.say("yes").status is Status.DONE
+    assert send_all(telling) == 1
+    assert [one["type"] for one in listener.heard] == ["proposal.waiting", "proposal.decided"]
+
+
 def test_a_notice_is_signed_by_the_specification(
     telling: Assistant, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -248,6 +248,7 @@ def undo(asked: Undo, context: Context) -> Answer[Undone]:
     made = changes.made_by(context.connection, last)
     back = [change.reversed() for change in reversed(made)]
     done = f"Took back: {told}"
+    where = audit.conversation_of(context.connection, last)
     return Answer(
         result=Undone(audit_id=last, command=command, told=told, changes=len(back)),
         telling=Telling(text=done, speech=done),
@@ -258,6 +259,8 @@ def undo(asked: Undo, context: Context) -> Answer[Undone]:
             effect=Effect.SPEND if any(_spends(change) for change in back) else Effect.RECORD,
             renames=any(change.table in ("ventures", "campaigns") for change in back),
             undoes=last,
+            # What was done elsewhere is not in front of the person who says "undo" here.
+            asks_first=context.conversation_id is not None and where != context.conversation_id,
         ),
     )
 

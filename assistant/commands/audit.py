@@ -1,4 +1,4 @@
-"""What was said and done, and where the last answer's numbers come from."""
+"""What was said and done."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from assistant import wording
 from assistant.handling import Context, handles
-from assistant.reply import Answer, Column, Evidence, Problem, Table, Telling
+from assistant.reply import Answer, Column, Table, Telling
 from engines.terms import Period
 from intents.command import Command, Role
 from intents.slots import Count, PeriodSlot, PersonName
@@ -85,46 +85,3 @@ def show_audit(asked: ShowAudit, context: Context) -> Answer[AuditReport]:
         result=AuditReport(period=period, entries=rows),
         telling=Telling(text=text, speech=text, table=table if rows else None),
     )
-
-
-class Reasons(BaseModel):
-    """Where the numbers of an answer come from."""
-
-    turn_id: str
-    command: str | None
-    evidence: list[Evidence]
-
-
-class Why(Command):
-    """Explains the last answer: which data, which period, which formula, with its numbers."""
-
-    examples = ("why?", "where does that number come from")
-
-
-@handles
-def why(asked: Why, context: Context) -> Answer[Reasons]:
-    """Tell the evidence of the conversation's last answer."""
-    del asked
-    earlier = context.previous()
-    if earlier is None:
-        raise Problem("nothing_to_explain", "There is no answer to explain yet.", "Ask me something first.")
-    evidence = earlier.reply.evidence
-    if not evidence:
-        raise Problem("no_evidence", "That answer rests on no figures.", "Ask about a number.")
-    return Answer(
-        result=Reasons(turn_id=earlier.turn_id, command=earlier.command, evidence=evidence),
-        telling=Telling(
-            text="\n".join(_told(one) for one in evidence),
-            speech=f"{evidence[0].claim}: {evidence[0].formula}, from {evidence[0].data}.",
-            evidence=evidence,
-        ),
-    )
-
-
-def _told(one: Evidence) -> str:
-    calculation = f": {one.calculation}" if one.calculation else ""
-    period = f", {wording.days(one.period)}" if one.period else ""
-    fresh = f", data until {wording.day(one.fresh_until)}" if one.fresh_until else ""
-    rows = f" ({wording.count(one.rows)} records)" if one.rows is not None else ""
-    notes = "".join(f" {note}" for note in one.assumptions)
-    return f"{one.claim} is {one.formula}{calculation}. From {one.data}{rows}{period}{fresh}.{notes}"

@@ -27,7 +27,7 @@ from assistant.reporting import (
 from engines.metrics import METRICS, Totals, needs
 from engines.terms import Channel, Period
 from intents.command import Command
-from intents.slots import CampaignName, Count, MetricName, PeriodSlot, StatusName, VentureName
+from intents.slots import CampaignName, ChannelName, Count, MetricName, PeriodSlot, StatusName, VentureName
 from storage.campaigns import Campaign, campaigns_of
 from storage.performance import latest_day
 from storage.ventures import all_ventures
@@ -71,6 +71,7 @@ class ShowCampaign(Command):
 
     campaign: CampaignName = Field(description="Which campaign?")
     venture: VentureName | None = Field(None, description="Of which venture?")
+    channel: ChannelName | None = Field(None, description="Which channel of it?")
     period: PeriodSlot | None = Field(None, description="For which period?")
 
 
@@ -78,7 +79,7 @@ class ShowCampaign(Command):
 def show_campaign(asked: ShowCampaign, context: Context) -> Answer[CampaignReport]:
     """Measure a campaign line by line; one that has not started is shown without figures."""
     campaign = context.campaign(asked.campaign, context.venture(asked.venture))
-    subject = campaign_subject(context, campaign, asked.campaign)
+    subject = campaign_subject(context, campaign, asked.campaign, asked.channel)
     if latest_day(context.connection, subject.scope, context.today) is None:
         return _without_data(context, campaign, asked.campaign)
     found = report(context, subject, asked.period, OVERVIEW)
@@ -87,13 +88,18 @@ def show_campaign(asked: ShowCampaign, context: Context) -> Answer[CampaignRepor
     told = "; ".join(f"{one.label} {one.shown}" for one in shown.values())
     notes = [freshness(found, context.today), *assumptions(found)]
     when = wording.sentence(wording.named(found.window.period))
-    text = f"{_headline(campaign, asked.campaign, result.venture)} {when}: "
-    parts = [Part(name=line.channel, figures=line.figures) for line in result.lines]
+    where = "" if asked.channel is None else f", {Channel(asked.channel).label} alone"
+    text = f"{_headline(campaign, asked.campaign, result.venture)} {when}{where}: "
+    parts = [
+        Part(name=line.channel, figures=line.figures)
+        for line in result.lines
+        if asked.channel in (None, line.channel)
+    ]
     return Answer(
         result=result,
         telling=Telling(
             text=" ".join(part for part in (f"{text}{told}.", *notes) if part),
-            speech=f"{asked.campaign} is {campaign.status}. "
+            speech=f"{subject.name} is {campaign.status}. "
             f"ROAS {wording.spoken('roas', shown['roas'].value, campaign.currency)} on "
             f"{wording.spoken('spend', shown['spend'].value, campaign.currency)} spent.",
             table=channel_table(parts, CHANNEL_COLUMNS, title=f"Channel lines of {asked.campaign}"),
@@ -120,8 +126,9 @@ def _plain(one: Figure) -> float | None:
 def _headline(campaign: Campaign, label: str, venture: str) -> str:
     lines = "1 channel" if len(campaign.lines) == 1 else f"{len(campaign.lines)} channels"
     until = f" until {wording.day(campaign.end_on)}" if campaign.end_on else ""
+    name = label if label.endswith(f"({venture})") else f"{label} ({venture})"
     return (
-        f"{label} ({venture}) is {campaign.status}, for {campaign.objective}, "
+        f"{name} is {campaign.status}, for {campaign.objective}, "
         f"from {wording.day(campaign.start_on)}{until}, with "
         f"{wording.money(campaign.allocated, campaign.currency)} a month over {lines}."
     )

@@ -1,8 +1,13 @@
 """Talking about the talk: help, repeat, cancel."""
 
+from dataclasses import dataclass, field
+
 from pydantic import BaseModel, Field
 
+from assistant import wording
+from assistant.asking import MOST_SHOWN
 from assistant.handling import Context, handles
+from assistant.memory import Pending
 from assistant.reply import Action, Answer, Button, Column, Problem, Table, Telling
 from intents.command import Catalogue, Command, slots_of
 from intents.slots import TopicName
@@ -27,6 +32,8 @@ class HelpPage(BaseModel):
 
     topic: str | None
     commands: list[HelpEntry]
+    here: list[str] = []
+    """What can be said at this point of the conversation."""
 
 
 class Help(Command):
@@ -40,8 +47,9 @@ class Help(Command):
 
 @handles
 def show_help(asked: Help, context: Context) -> Answer[HelpPage]:
-    """List the commands of a topic, or all of them that the asker's role may use."""
+    """List the commands of a topic, or all that the asker's role may use, after what can be said just now."""
     topic = None if asked.topic == "help" else asked.topic
+    here = _here(context) if topic is None else _Here()
     entries = [
         _entry(command)
         for name, command in context.catalogue.items()
@@ -52,8 +60,20 @@ def show_help(asked: Help, context: Context) -> Answer[HelpPage]:
     spoken = [entry.examples[0] for entry in entries if entry.examples]
     lead = f"About {topic}:" if topic else "You can say:"
     text = "\n".join([lead, *(f"• {entry.summary} {_quoted(entry.examples)}" for entry in entries)])
+    page = HelpPage(topic=topic, commands=entries, here=here.say)
+    if here.is_all:
+        return Answer(
+            result=page,
+            telling=Telling(
+                text=here.text,
+                speech=here.text,
+                choices=here.choices,
+                buttons=[Button(label=phrase, say=phrase) for phrase in here.say[:4]],
+            ),
+        )
+    text = f"{here.text}\n{text}".strip()
     return Answer(
-        result=HelpPage(topic=topic, commands=entries),
+        result=page,
         telling=Telling(
             text=text,
             speech=f"You can say, for example: {'; or: '.join(spoken[:3])}.",
@@ -68,6 +88,53 @@ def show_help(asked: Help, context: Context) -> Answer[HelpPage]:
             buttons=[Button(label=phrase, say=phrase) for phrase in spoken[:4]],
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Here:
+    """What can be said at a point of the conversation."""
+
+    text: str = ""
+    say: list[str] = field(default_factory=list)
+    choices: list[str] = field(default_factory=list)
+    is_all: bool = False
+    """Whether the commands are left out: at a question or a read-back they are not what is asked for."""
+
+
+def _here(context: Context) -> _Here:
+    memory = context.memory
+    if memory.pending is not None:
+        return _at_question(memory.pending)
+    if memory.waiting is not None:
+        summary = memory.waiting.action.summary
+        say = ["yes", "no"]
+        changed = "say what to change"
+        if context.catalogue[memory.waiting.command].model_fields.keys() & {"amount", "budget"}:
+            say.append("make it 20k")
+            changed = "change the amount, as “make it 20k”"
+        text = (
+            f"I wait for your yes to {summary}. Say “yes”, “no”, or {changed}, or a name, as “no, I meant …”."
+        )
+        return _Here(text, say, is_all=True)
+    if memory.command is None:
+        return _Here()
+    say = ["the second one"] if len(memory.listed) > 1 else []
+    say += ["why?", "repeat that"]
+    if "period" in context.catalogue[memory.command].model_fields:
+        say.append("and last month?")
+    if memory.acted == "done":
+        say.append("undo that")
+    quoted = wording.listed([f"“{one}”" for one in say], "or")
+    return _Here(f"About the last answer you can say {quoted}.", say)
+
+
+def _at_question(pending: Pending) -> _Here:
+    shown = pending.choices[:MOST_SHOWN]
+    what = f" One of: {'; '.join(shown)}." if shown else ""
+    more = len(pending.choices) - len(shown)
+    what += f" {more} others may be named as well." if more else ""
+    end = "Say “cancel” to stop, or ask something else first."
+    return _Here(f"{pending.question}{what} {end}", [*shown[:3], "cancel"], shown, is_all=True)
 
 
 def _about(name: str, command: type[Command], topic: str | None) -> bool:
@@ -106,16 +173,16 @@ class Repeated(BaseModel):
 
 
 class Repeat(Command):
-    """Gives the last answer again."""
+    """Says the last reply again, or the question that waits."""
 
     examples = ("repeat that", "say that again")
 
 
 @handles
 def repeat(asked: Repeat, context: Context) -> Answer[Repeated]:
-    """Tell the conversation's last answer again; nothing is computed anew."""
+    """Tell the conversation's last reply again, a waiting question, too; nothing is computed anew."""
     del asked
-    earlier = context.previous()
+    earlier = context.told()
     if earlier is None:
         raise Problem("nothing_to_repeat", "There is nothing to repeat yet.", "Ask me something first.")
     return Answer(

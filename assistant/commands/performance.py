@@ -64,14 +64,15 @@ class ShowPerformance(Command):
     suggested = True
 
     venture: VentureName | None = Field(None, description="Which venture?")
+    channel: ChannelName | None = Field(None, description="On which channel?")
     period: PeriodSlot | None = Field(None, description="For which period?")
     metrics: tuple[MetricName, ...] = Field((), description="Which metrics?")
 
 
 @handles
 def show_performance(asked: ShowPerformance, context: Context) -> Answer[PerformanceReport]:
-    """Measure the venture or the portfolio and tell the metrics asked for, or the overview."""
-    subject = portfolio_or(context, context.venture(asked.venture))
+    """Measure the venture, the portfolio or a channel of them; tell the metrics asked for or the overview."""
+    subject = portfolio_or(context, context.venture(asked.venture), asked.channel)
     names = asked.metrics or OVERVIEW
     found = report(context, subject, asked.period, names)
     channels = _parts(found.measured.parts, found.subject.currency)

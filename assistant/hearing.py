@@ -1,0 +1,46 @@
+"""Whose word counts: which readers are taken at theirs, what nobody says, and what is a plain yes."""
+
+import re
+import unicodedata
+from dataclasses import replace
+
+from intents.reading import Reading
+
+TAKEN_AT_THEIR_WORD = ("embedded", "rasa")
+"""The readers that cannot be talked into anything: they choose among the commands and obey no text."""
+
+PASTED = "pasted"
+"""In place of a reader: nobody says such a text, so what it asks for is not taken as somebody's word."""
+
+_JOINERS = "\u200c\u200d"
+"""Signs nobody sees that are part of how words and emoji are spelled."""
+
+_PLAIN_YES = re.compile(r"\W{0,3}(?:[^\W_]+(?:['’][^\W_]+)?[\s,.!]*){1,6}")
+"""A yes that means nothing else: a few words, and no sign a program would write."""
+
+
+def is_taken(reader: str | None) -> bool:
+    """Whether a command a reader heard is the person's own word; one that was named outright is."""
+    return reader is None or reader in TAKEN_AT_THEIR_WORD
+
+
+def word_of(text: str, reader: str) -> str:
+    """Whose word a text is: its reader's, or nobody's where it has lines or signs nobody sees."""
+    hides = any(sign not in _JOINERS and unicodedata.category(sign) == "Cf" for sign in text)
+    return PASTED if hides or len(text.strip().splitlines()) > 1 else reader
+
+
+def least_sure(now: str | None, earlier: str | None) -> str | None:
+    """Of the readers of this and of an earlier turn, the one that is not taken at its word."""
+    return now if is_taken(earlier) else earlier
+
+
+def is_plain_yes(text: str) -> bool:
+    """Whether words that agree say nothing else."""
+    return _PLAIN_YES.fullmatch(text) is not None
+
+
+def part_of(whole: Reading, part: Reading) -> Reading:
+    """The reading of a part of an utterance, with what is on record of the reading of the whole."""
+    heard = () if whole.reader == part.reader else (f"{whole.reader}: {whole.intent or 'out of scope'}",)
+    return replace(part, notes=(*whole.notes, *heard, *part.notes))
