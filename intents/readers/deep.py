@@ -15,6 +15,8 @@ from intents.readers.measures import decisiveness, freshness
 
 FOLDS = 3
 """Folds of the cross-validation that calibrates; sentences and their variants share one."""
+MOST_THREADS = 2
+"""Each holds half a gigabyte."""
 FIRST_SHARE = 0.3
 """Of the first look's scores in the second's."""
 _LEVELS = (0.95, 0.97, 0.98, 0.99, 0.995)
@@ -107,7 +109,7 @@ def train_deep(lesson: Lesson) -> Deep:
         return intents, scope
 
     # The solvers compute outside of the interpreter's lock.
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(MOST_THREADS) as pool:
         *parts, (intents, scope) = pool.map(learn, (*range(FOLDS), None))
     assert intents is not None  # noqa: S101 - every intent is there
     for fold, (part, gate) in enumerate(parts):

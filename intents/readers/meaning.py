@@ -27,6 +27,8 @@ _NARROWNESS = 0.64
 _NEARNESS_WEIGHT = 16.0
 _RIDGE = 0.5
 _JITTER = 1e-2
+_BLOCK = 2048
+"""Rows at a time: all at once would be gigabytes."""
 _TOLERANCE = 1e-2
 
 
@@ -106,19 +108,24 @@ def _ridge(vectors: Vectors, classes: Any) -> tuple[Vectors, Vectors, Vectors, F
     chosen = np.random.default_rng(0).permutation(len(vectors))[:most]
     landmarks = np.unique(vectors[np.sort(chosen), :WIDTH], axis=0)
     count = len(landmarks)
-    known = np.hstack(
-        [near(vectors[:, :WIDTH], landmarks), vectors[:, WIDTH:], np.ones((len(vectors), 1), np.float32)]
-    ).astype(np.float64)
     number = int(classes.max()) + 1
     wanted = -np.ones((len(classes), number))
     wanted[np.arange(len(classes)), classes] = 1
     if number == 2:
         wanted = wanted[:, 1:]
-    system = known.T @ known
+    size = count + vectors.shape[1] - WIDTH + 1
+    system, right = np.zeros((size, size)), np.zeros((size, wanted.shape[1]))
+    for start in range(0, len(vectors), _BLOCK):
+        part = vectors[start : start + _BLOCK]
+        known = np.ones((len(part), size))
+        known[:, :count] = near(part[:, :WIDTH], landmarks)
+        known[:, count:-1] = part[:, WIDTH:]
+        system += known.T @ known
+        right += known.T @ wanted[start : start + _BLOCK]
     system[:count, :count] += _RIDGE * near(landmarks, landmarks)
     diagonal = np.arange(len(system))
     system[diagonal, diagonal] += _JITTER
     system[diagonal[count:], diagonal[count:]] += _RIDGE
-    solved = cho_solve(cho_factor(system, overwrite_a=True), known.T @ wanted)
+    solved = cho_solve(cho_factor(system, overwrite_a=True), right)
     narrow = solved.astype(np.float32)
     return landmarks, narrow[:count], narrow[count:-1], solved[-1]
