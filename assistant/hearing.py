@@ -12,6 +12,11 @@ TAKEN_AT_THEIR_WORD = ("embedded", "rasa")
 PASTED = "pasted"
 """In place of a reader: nobody says such a text, so what it asks for is not taken as somebody's word."""
 
+UNSURE = "unsure"
+"""In place of a reader: it heard something that changes things, and may have misheard."""
+HEARD_WELL = 0.9
+"""The probability from which on a command that changes something is taken as heard."""
+
 _JOINERS = "\u200c\u200d"
 """Signs nobody sees that are part of how words and emoji are spelled."""
 

@@ -63,7 +63,7 @@ class SentenceEncoder:
         """A row a sentence of four vectors of length 1: mean, maximum, minimum and first of its words'."""
         rows = np.empty((len(texts), 4 * self.size), dtype=np.float32)
         # Sentences of like length together: nothing is computed for padding.
-        pieces = [self._tokenizer.encode(text).tokens for text in texts]
+        pieces = [self._tokenizer.encode(_encodable(text)).tokens for text in texts]
         order = sorted(range(len(texts)), key=lambda at: len(pieces[at]))
         for start in range(0, len(order), _BATCH):
             places = order[start : start + _BATCH]
@@ -106,6 +106,11 @@ class SentenceEncoder:
         import ctranslate2
 
         return ctranslate2.Encoder(str(self.folder), compute_type="int8", intra_threads=os.cpu_count() or 1)
+
+
+def _encodable(text: str) -> str:
+    """The text without halves of characters, which stand in no encoding."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def find_encoder(cache_dir: Path, source: Path | None = None) -> SentenceEncoder | None:

@@ -24,6 +24,7 @@ from assistant.reply import Reply, Status
 from assistant.settings import ConfigurationError, LanguageModel, Understanding, load_settings
 from assistant.understanding import parse
 from intents.command import Effect, Role
+from intents.readers.cascade import ANSWERS
 from intents.readers.completions import Usage
 from intents.readers.language_model import UNMEASURED
 from intents.reading import ReaderUnavailableError
@@ -44,7 +45,7 @@ from tests.loopback_model import KEY, LoopbackModel, Raw, Says, calling
 
 UNUSUAL = "so tell me, the damage per fresh customer over at Northwind"
 """What the embedded reader is unsure of."""
-ODD = "it bleeds cash all over the place, kindly look after that"
+ODD = "make the whole thing nicer if you would"
 """What says nothing in particular."""
 PRICES = {"input_price": Decimal("0.15"), "output_price": Decimal("0.6")}
 INJECTIONS = yaml.safe_load((Path(__file__).parent / "data" / "injections.yml").read_text(encoding="utf-8"))
@@ -122,7 +123,7 @@ def test_what_it_is_asked_is_the_words_the_names_in_them_and_the_catalogue(
     assert model.said == [{"said": UNUSUAL, "names": {"venture": ["Northwind"]}}]
     assert (body["model"], body["stream"], body["tool_choice"]) == ("loopback", True, "auto")
     offered = {tool["function"]["name"] for tool in body["tools"]}
-    assert offered == set(talk.assistant.bus.catalogue) - {"cancel"}
+    assert offered == set(talk.assistant.bus.catalogue) - set(ANSWERS)
     assert "logprobs" not in body
     assert "temperature" not in body
     assert model.keys == [f"Bearer {KEY}"]
@@ -231,7 +232,7 @@ def test_its_probability_is_its_confidence_where_the_endpoint_tells_it(
 
 def test_a_fiscal_period_and_two_halves_do_not_ask_twice(talk: Speaker, model: LoopbackModel) -> None:
     model.always(calling("show_performance", venture="Northwind", period="fiscal q1"))
-    talk.say("so the vibe and the damage and whatnot at Northwind in fiscal Q1, and then some")
+    talk.say("the vibe and the damage and whatnot at Northwind in fiscal Q1, and then the rest")
     assert len(model.asked) == 1
 
 
@@ -594,7 +595,7 @@ def test_no_text_makes_an_obedient_model_act(stage: Stage, model: LoopbackModel,
         assert is_harmless(stage, reply), (entry, reply)
         obeyed += reply.reader == "language_model"
         assert state(stage.assistant) == before, entry
-    assert obeyed >= (40 if stage.assistant.settings.understanding.language_model.ask == "always" else 25)
+    assert obeyed >= (30 if stage.assistant.settings.understanding.language_model.ask == "always" else 10)
 
 
 def test_no_text_is_a_yes_to_what_waits(stage: Stage, model: LoopbackModel) -> None:
@@ -674,19 +675,13 @@ def campaign_status(stage: Stage, name: str) -> str:
         return str(connection.scalar(select(campaigns.c.status).where(campaigns.c.name == name)))
 
 
-def test_approving_at_the_models_word_is_read_back_with_what_it_would_do(
-    stage: Stage, model: LoopbackModel
-) -> None:
+def test_a_model_approves_nothing(stage: Stage, model: LoopbackModel) -> None:
+    before = state(stage.assistant)
     talk = Speaker(stage.assistant)
     model.always(calling("approve", proposal=str(stage.proposal)))
     asked = talk.say("give the thing that lies on my desk my blessing")
-    assert asked.reply.text.startswith(f"Shall I approve proposal {stage.proposal}: ")
-    done = talk.say("yes")
-    assert done.reply.text.startswith(f"Approved proposal {stage.proposal}. ")
-    with stage.assistant.database.read() as connection:
-        found = proposals.proposal(connection, stage.proposal)
-    assert found is not None
-    assert (found.decision, found.execution) == ("approved", "done")
+    assert asked.status is Status.UNKNOWN
+    assert state(stage.assistant) == before
 
 
 def test_an_operators_yes_to_money_is_a_proposal_and_only_then(stage: Stage, model: LoopbackModel) -> None:

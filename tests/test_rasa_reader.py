@@ -250,7 +250,7 @@ def traces(assistant: Assistant) -> list[dict[str, object]]:
 def test_a_turn_is_understood_by_rasa(with_rasa: Assistant) -> None:
     reply = Speaker(with_rasa).say(ASKED)
     assert (reply.status, reply.reader, reply.slots["venture"]) == (Status.DONE, "rasa", "Acme")
-    assert traces(with_rasa)[-1]["notes"] == []
+    assert traces(with_rasa)[-1]["notes"] == ["embedded: show_performance at 1.00"]
 
 
 def test_where_rasa_fails_the_embedded_reader_answers_and_the_audit_says_why(

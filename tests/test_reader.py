@@ -477,7 +477,7 @@ def test_reading_is_fast(reader: EmbeddedReader) -> None:
         start = time.process_time()
         reader.read(one.text, SCENE)
         took.append(time.process_time() - start)
-    assert np.quantile(took, 0.95) * 1000 <= 3
+    assert np.quantile(took, 0.95) * 1000 <= 5
 
 
 @pytest.mark.parametrize(

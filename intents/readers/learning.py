@@ -19,6 +19,10 @@ MOST_FRESH = 0.5
 """A sentence with a larger share of words that no other sentence has does not help to set the threshold."""
 
 
+FEWEST = 500
+"""With fewer sentences there is too little to learn a second look from."""
+
+
 def train(examples: Iterable[Example], encoder: SentenceEncoder | None = None) -> Model:
     """Learn from sentences; those of the intent ``out_of_scope`` teach the gate alone.
 
@@ -43,7 +47,7 @@ def train(examples: Iterable[Example], encoder: SentenceEncoder | None = None) -
     model = Model(
         features, classifier, gate, marked_kinds(listed), frozenset(uses), is_delexical=is_delexical
     )
-    if encoder is None:
+    if encoder is None or len(listed) < FEWEST:
         return model
     targets = np.array([-1 if one is None else classifier.classes.index(one) for one in intents])
     chances = classifier.probabilities(scores)
