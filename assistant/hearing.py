@@ -20,6 +20,9 @@ HEARD_WELL = 0.9
 _JOINERS = "\u200c\u200d"
 """Signs nobody sees that are part of how words and emoji are spelled."""
 
+_CODE = re.compile(r"[{}<>|`\\]")
+"""Signs of programs, which nobody says."""
+
 _PLAIN_YES = re.compile(r"\W{0,3}(?:[^\W_]+(?:['’][^\W_]+)?[\s,.!]*){1,6}")
 """A yes that means nothing else: a few words, and no sign a program would write."""
 
@@ -30,9 +33,10 @@ def is_taken(reader: str | None) -> bool:
 
 
 def word_of(text: str, reader: str) -> str:
-    """Whose word a text is: its reader's, or nobody's where it has lines or signs nobody sees."""
+    """Whose word a text is: its reader's, or nobody's where it has lines, code or signs nobody sees."""
     hides = any(sign not in _JOINERS and unicodedata.category(sign) == "Cf" for sign in text)
-    return PASTED if hides or len(text.strip().splitlines()) > 1 else reader
+    is_code = _CODE.search(text) is not None
+    return PASTED if hides or is_code or len(text.strip().splitlines()) > 1 else reader
 
 
 def least_sure(now: str | None, earlier: str | None) -> str | None:

@@ -291,7 +291,11 @@ def test_the_terminal_shows_who_understood_and_why_others_did_not(
         return told["reader"], told["notes"], told["command"]
 
     assert understood() == ("embedded", [], "show_performance")
-    assert understood("--reader", "rasa") == ("rasa", [], "show_performance")
+    assert understood("--reader", "rasa") == (
+        "rasa",
+        ["embedded: show_performance at 1.00"],
+        "show_performance",
+    )
     stub.behave = answer(b"<html>")
     notes = ["rasa: answered what is no JSON"]
     assert understood("--reader", "rasa") == ("embedded", notes, "show_performance")

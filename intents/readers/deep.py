@@ -1,7 +1,6 @@
 """The second look at an utterance: by what it means, for what its words alone do not settle."""
 
 from collections.abc import Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +14,6 @@ from intents.readers.measures import decisiveness, freshness
 
 FOLDS = 3
 """Folds of the cross-validation that calibrates; sentences and their variants share one."""
-MOST_THREADS = 2
-"""Each holds half a gigabyte."""
 FIRST_SHARE = 0.3
 """Of the first look's scores in the second's."""
 _LEVELS = (0.95, 0.97, 0.98, 0.99, 0.995)
@@ -108,9 +105,8 @@ def train_deep(lesson: Lesson) -> Deep:
         scope = _trained(lesson, seen, inside.astype(int), is_balanced=True) if has_outside else None
         return intents, scope
 
-    # The solvers compute outside of the interpreter's lock.
-    with ThreadPoolExecutor(MOST_THREADS) as pool:
-        *parts, (intents, scope) = pool.map(learn, (*range(FOLDS), None))
+    parts = [learn(fold) for fold in range(FOLDS)]
+    intents, scope = learn(None)
     assert intents is not None  # noqa: S101 - every intent is there
     for fold, (part, gate) in enumerate(parts):
         held = folds == fold
