@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from assistant import asking, elsewhere, pointing, problems, values, wording
 from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
 from assistant.correcting import correction, told_not
-from assistant.hearing import HEARD_WELL, UNSURE, is_plain_yes, part_of, word_of
+from assistant.hearing import HEARD_WELL, UNSURE, is_long_approval, is_plain_yes, part_of, word_of
 from assistant.locks import Locks
 from assistant.memory import Memory, Pending, Tried, Waiting
 from assistant.reply import Listed, Problem, Reply, Status, Telling
@@ -492,7 +492,7 @@ class Dialogue:
         if changes and _NEGATION.search(reading.text):
             raise Problem("negated", "You said not to, so I changed nothing.")
         self._permit(turn, command)
-        if changes and reading.confidence < HEARD_WELL:
+        if changes and (reading.confidence < HEARD_WELL or is_long_approval(reading)):
             turn.rest_on(UNSURE)
         both = self._two_at_once(turn, reading, scene)
         if both is not None:

@@ -17,6 +17,9 @@ UNSURE = "unsure"
 HEARD_WELL = 0.9
 """The probability from which on a command that changes something is taken as heard."""
 
+LONGEST_APPROVAL = 12
+"""Words of an approval that is taken as it was said."""
+
 _JOINERS = "\u200c\u200d"
 """Signs nobody sees that are part of how words and emoji are spelled."""
 
@@ -47,6 +50,11 @@ def least_sure(now: str | None, earlier: str | None) -> str | None:
 def is_plain_yes(text: str) -> bool:
     """Whether words that agree say nothing else."""
     return _PLAIN_YES.fullmatch(text) is not None
+
+
+def is_long_approval(reading: Reading) -> bool:
+    """Whether a proposal is let through in more words than that takes: then it is asked again."""
+    return reading.intent == "approve" and len(reading.text.split()) > LONGEST_APPROVAL
 
 
 def part_of(whole: Reading, part: Reading) -> Reading:
