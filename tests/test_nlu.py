@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from assistant.channels.cli import cli
+from assistant.channels.nlu import resident_mb
 from intents.evaluation import Scores, Sentence, read_sentences, score
 from intents.readers.foreign import ForeignReader, Judgement, choose_threshold, learn
 from intents.reading import EntityMatch, Reading
@@ -108,7 +109,7 @@ def test_a_folder_is_learned_and_a_file_scored(folder: Path, tmp_path: Path) -> 
         assert figures[name] == 1, name
     assert (figures["oos_recall"], figures["oos_precision"]) == (1, 1)
     assert 0 < figures["p50_ms"] <= figures["p95_ms"]
-    assert 10 < figures["rss_mb"] < 2000
+    assert figures["rss_mb"] == pytest.approx(resident_mb(), rel=0.2)
 
 
 def test_a_person_gets_a_table_and_a_hint_of_unknown_intents(folder: Path, tmp_path: Path) -> None:
