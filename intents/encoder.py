@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +33,6 @@ _BATCH = 256
 
 class EncoderError(Exception):
     """The encoder's files are not what they should be; the message names the folder and the fault."""
-
-
-class Encoder(Protocol):
-    """Turns sentences into vectors of length 1, near each other where the meanings are."""
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """A row a sentence."""
-        ...
 
 
 class SentenceEncoder:

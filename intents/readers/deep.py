@@ -69,7 +69,6 @@ def measures(scores: Floats, margin: float, words: str, known: Collection[str]) 
 class Lesson:
     """Sentences to learn from: lists and rows in one order."""
 
-    texts: Sequence[str]
     matrix: Any
     """TF-IDF, a sparse row a sentence."""
     vectors: Vectors
@@ -96,33 +95,27 @@ def train_deep(lesson: Lesson) -> Deep:
     has_outside = not inside.all()
     scores = np.zeros((len(targets), int(targets.max()) + 1))
     margins = np.ones(len(targets))
-
-    def learn(fold: int | None) -> tuple[MeaningClassifier | None, MeaningClassifier | None]:
-        seen = folds != fold if fold is not None else np.ones(len(targets), dtype=bool)
+    for fold in range(FOLDS):
+        seen, held = folds != fold, folds == fold
         if len(set(targets[seen & inside])) < scores.shape[1]:
-            return None, None
+            continue
         intents = _trained(lesson, seen & inside, targets)
-        scope = _trained(lesson, seen, inside.astype(int), is_balanced=True) if has_outside else None
-        return intents, scope
-
-    parts = [learn(fold) for fold in range(FOLDS)]
-    intents, scope = learn(None)
-    assert intents is not None  # noqa: S101 - every intent is there
-    for fold, (part, gate) in enumerate(parts):
-        held = folds == fold
-        if part is not None:
-            meant = part.all_scores(lesson.matrix[held], lesson.vectors[held])
-            scores[held] = meant + FIRST_SHARE * lesson.first[held]
-        if gate is not None:
-            margins[held] = gate.all_scores(lesson.matrix[held], lesson.vectors[held])[:, 0]
-    judgement, threshold = _judgement(lesson, scores, margins) if has_outside else (np.zeros(6), 0.0)
+        meant = intents.all_scores(lesson.matrix[held], lesson.vectors[held])
+        scores[held] = meant + FIRST_SHARE * lesson.first[held]
+        if has_outside:
+            scope = _trained(lesson, seen, inside.astype(int), is_balanced=True)
+            margins[held] = scope.all_scores(lesson.matrix[held], lesson.vectors[held])[:, 0]
+    everything = np.ones(len(targets), dtype=bool)
+    judgement, chances, threshold = np.zeros(6), np.ones(len(targets)), 0.0
+    if has_outside:
+        judgement, chances, threshold = _judgement(lesson, scores, margins)
     return Deep(
-        intents=intents,
+        intents=_trained(lesson, inside, targets),
         temperature=best_temperature(scores[inside], targets[inside]),
-        scope=scope,
+        scope=_trained(lesson, everything, inside.astype(int), is_balanced=True) if has_outside else None,
         judgement=judgement,
         threshold=threshold,
-        sure=_sure(lesson, _misjudged(lesson, scores, margins, judgement, threshold)),
+        sure=_sure(lesson, _misjudged(lesson, scores, chances >= threshold)),
     )
 
 
@@ -130,8 +123,11 @@ def _trained(lesson: Lesson, rows: Any, targets: Any, *, is_balanced: bool = Fal
     return train_meaning(lesson.matrix[rows], lesson.vectors[rows], targets[rows], is_balanced=is_balanced)
 
 
-def _judgement(lesson: Lesson, scores: Floats, margins: Floats) -> tuple[Floats, float]:
-    """The log-odds' weights, and the threshold at which as large a share is wrongly refused as let in."""
+def _judgement(lesson: Lesson, scores: Floats, margins: Floats) -> tuple[Floats, Floats, float]:
+    """The log-odds' weights, each sentence's chance of being in scope by them, and the threshold.
+
+    That is where as large a share is wrongly refused as let in.
+    """
     from sklearn.linear_model import LogisticRegression
 
     inside = lesson.targets >= 0
@@ -145,18 +141,11 @@ def _judgement(lesson: Lesson, scores: Floats, margins: Floats) -> tuple[Floats,
     refused = np.searchsorted(ours, levels) / max(len(ours), 1)
     let_in = 1 - np.searchsorted(others, levels) / max(len(others), 1)
     threshold = float(levels[int(np.argmin(np.maximum(refused, let_in)))])
-    return np.append(model.coef_[0], model.intercept_[0]), threshold
+    return np.append(model.coef_[0], model.intercept_[0]), chances, threshold
 
 
-def _chances(scores: Floats, margins: Floats, fresh: Floats, judgement: Floats) -> Floats:
-    rows = np.hstack([np.array([decisiveness(row) for row in scores]), margins[:, None], fresh])
-    result: Floats = 1 / (1 + np.exp(-np.clip(rows @ judgement[:-1] + judgement[-1], -50, 50)))
-    return result
-
-
-def _misjudged(lesson: Lesson, scores: Floats, margins: Floats, judgement: Floats, threshold: float) -> Any:
+def _misjudged(lesson: Lesson, scores: Floats, is_let_in: Any) -> Any:
     """Which sentences the second look would answer wrongly, refusals among them."""
-    is_let_in = _chances(scores, margins, lesson.fresh, judgement) >= threshold
     is_right = is_let_in & (scores.argmax(axis=1) == lesson.targets)
     return ~np.where(lesson.targets >= 0, is_right, ~is_let_in)
 

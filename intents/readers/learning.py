@@ -54,7 +54,6 @@ def train(examples: Iterable[Example], encoder: SentenceEncoder | None = None) -
     is_right = chances.argmax(axis=1) == targets
     said = [in_words(text) for text in texts] if is_delexical else texts
     lesson = Lesson(
-        texts=texts,
         matrix=matrix,
         vectors=vectors_of(encoder, said),
         targets=targets,
