@@ -125,4 +125,8 @@ def meant(
     found = {one: known[one] for one in named if one in wanted and one in known}
     if "campaign" in found or "campaign" in slots:
         found.pop("venture", None)
+    is_whole = re.search(r"\bcampaign\b", text, re.IGNORECASE) is not None
+    if changes and "campaign" in found and not is_whole and "channel" in {*named} & {*known} - {*slots}:
+        # Whoever looks at one channel means no more than that by "it".
+        found["channel"] = known["channel"]
     return {**slots, **found}
