@@ -21,6 +21,7 @@ from assistant.journal import Journal
 from assistant.names import LiveNames
 from assistant.outbox import Sender
 from assistant.settings import Rasa, Settings
+from assistant.voicing import Voicing
 from assistant.work import find_workers
 from intents.command import Role
 from intents.encoder import find_encoder
@@ -29,6 +30,7 @@ from intents.readers.embedded import EmbeddedReader
 from intents.reading import Reader
 from storage import migrate, people
 from storage.database import Database
+from voice.transcriber import Vocabulary
 
 if TYPE_CHECKING:
     from intents.readers.rasa import RasaReader
@@ -50,6 +52,7 @@ class Assistant:
     outbox: Sender
     clock: Clock
     embedded: EmbeddedReader
+    voicing: Voicing
     closers: tuple[Callable[[], None], ...] = ()
     """What gives back the connections of readers."""
 
@@ -102,7 +105,8 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
         sender.loop.wake()
 
     bus.on_work = look
-    return Assistant(settings, bus.database, bus, dialogue, runner, sender, clock, embedded, closers)
+    voicing = Voicing(settings, Vocabulary)
+    return Assistant(settings, bus.database, bus, dialogue, runner, sender, clock, embedded, voicing, closers)
 
 
 def load_reader(settings: Settings) -> EmbeddedReader:
