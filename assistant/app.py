@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from assistant.bootstrap import Assistant, build, set_up_log
-from assistant.channels import agents, converse, files, health, http, jobs, page, rasa_actions
+from assistant.channels import agents, converse, files, health, http, jobs, page, rasa_actions, voice
 from assistant.channels.admission import LimitRate
 from assistant.channels.connections import connections
 from assistant.channels.edge import AddHeaders, AwaitBody, CountRequests, LimitBody, security_headers
@@ -62,7 +62,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
         LimitBody,
         most=server.max_body_bytes,
         except_under=files.PREFIX,
-        larger={WEBHOOK: rasa_actions.MOST_BYTES},
+        larger={WEBHOOK: rasa_actions.MOST_BYTES, voice.PATH: assistant.settings.voice.most_bytes},
     )
     app.add_middleware(AwaitBody, seconds=server.body_seconds, parts_under=files.PREFIX)
     app.add_middleware(LimitRate, here=here, free=UNLIMITED)
@@ -71,6 +71,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
 
     app.include_router(http.router)
     app.include_router(converse.router)
+    app.include_router(voice.router)
     app.include_router(jobs.router)
     app.include_router(files.router)
     app.include_router(command_routes(assistant.bus.handlers.values()))

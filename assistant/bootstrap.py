@@ -21,6 +21,7 @@ from assistant.journal import Journal
 from assistant.names import LiveNames
 from assistant.outbox import Sender
 from assistant.settings import Rasa, Settings
+from assistant.spoken import SpokenDialogue
 from assistant.voicing import Voicing
 from assistant.work import find_workers
 from intents.command import Role
@@ -53,6 +54,7 @@ class Assistant:
     clock: Clock
     embedded: EmbeddedReader
     voicing: Voicing
+    spoken: SpokenDialogue
     closers: tuple[Callable[[], None], ...] = ()
     """What gives back the connections of readers."""
 
@@ -106,7 +108,10 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
 
     bus.on_work = look
     voicing = Voicing(settings, Vocabulary)
-    return Assistant(settings, bus.database, bus, dialogue, runner, sender, clock, embedded, voicing, closers)
+    spoken = SpokenDialogue(dialogue, voicing)
+    return Assistant(
+        settings, bus.database, bus, dialogue, runner, sender, clock, embedded, voicing, spoken, closers
+    )
 
 
 def load_reader(settings: Settings) -> EmbeddedReader:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from assistant import approval, notices, returning
+from assistant.doubting import Heard
 from assistant.handling import Context, Handler
 from assistant.hearing import is_taken
 from assistant.journal import Journal
@@ -154,7 +155,8 @@ class Bus:
         action = answer.action
         if action is None or action.does_nothing:
             return self.conclude(turn, reply)
-        way = approval.way(command, action, turn.person.role, turn.understood_by)
+        is_spoken = turn.heard is not None
+        way = approval.way(command, action, turn.person.role, turn.understood_by, is_spoken=is_spoken)
         if way is approval.Way.AT_ONCE and (ask_first or action.asks_first):
             way = approval.Way.READ_BACK
         match way:
@@ -398,6 +400,7 @@ class Bus:
     def _entry(self, turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> Entry:
         """Finish the reply and make its audit entry."""
         reply.conversation_id = turn.conversation_id
+        reply.text = turn.said or turn.text
         reply.command, reply.slots = turn.command, turn.slots
         if turn.reading is not None:
             reply.reader = turn.reading.reader
@@ -412,10 +415,10 @@ class Bus:
             person=turn.person.name,
             role=turn.person.role.value,
             channel=turn.channel,
-            text=turn.text[:MAX_STORED_TEXT],
+            text=reply.text[:MAX_STORED_TEXT],
             command=reply.command,
             slots=reply.slots,
-            reading=None if turn.reading is None else _trace(turn.reading),
+            reading=None if turn.reading is None else _trace(turn.reading, turn.heard),
             status=reply.status.value,
             error_code=None if reply.error is None else reply.error.code,
             approval=approved,
@@ -477,8 +480,9 @@ def _stored(audit_id: int, reply: dict[str, Any]) -> Reply:
     return Reply.model_validate({**reply, "audit_id": audit_id})
 
 
-def _trace(reading: Reading) -> dict[str, Any]:
-    return {
+def _trace(reading: Reading, heard: Heard | None) -> dict[str, Any]:
+    told = {} if heard is None else {"heard": heard.note()}
+    return told | {
         "reader": reading.reader,
         "intent": reading.intent,
         "confidence": round(reading.confidence, 4),
