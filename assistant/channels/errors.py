@@ -140,10 +140,11 @@ def _invalid(error: RequestValidationError, *, names_part: bool) -> JSONResponse
     if any(one["type"] == "json_invalid" for one in errors):
         told = Error(code="invalid_json", message="The body is not JSON.", cure="Send JSON in UTF-8.")
         return problem_response(400, told)
+    json_only = "Send JSON with Content-Type: application/json as /openapi.json describes it."
     told = Error(
         code="invalid_request",
         message="; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in errors[:5]),
-        cure="Send JSON with Content-Type: application/json as /openapi.json describes it.",
+        cure="Send it as /openapi.json describes it." if names_part else json_only,
         slot=_place(errors[0]["loc"]) if names_part else None,
     )
     return problem_response(422, told)
