@@ -213,7 +213,7 @@ class _Client:
         await self.tell(TranscriptStop())
 
     async def _say(self, saying: "_Saying", text: str, *, is_last: bool = False) -> None:
-        """Send as sound what can be said by now; an error is followed by the end of sound clients wait for."""
+        """Send as sound what can be said by now; an error ends with the end of sound, which clients await."""
         try:
             for sentence in saying.take(text, is_last=is_last):
                 speak = partial(self.voicing.speak, sentence, voice=saying.voice)
