@@ -8,6 +8,7 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from assistant.bootstrap import Assistant, build, set_up_log
@@ -18,6 +19,7 @@ from assistant.channels import (
     health,
     http,
     jobs,
+    listening,
     openai_audio,
     page,
     rasa_actions,
@@ -63,7 +65,9 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     metrics = Metrics()
     limits = Limits(server.requests_per_minute, server.unknown_per_minute)
     lane = Lane()
-    here = Service(assistant, sessions, metrics, lane, Turns(assistant, lane), limits)
+    here = Service(
+        assistant, sessions, metrics, lane, Turns(assistant, lane), limits, CapacityLimiter(MOST_HEARING)
+    )
     app.state.service = here
 
     recording = assistant.settings.voice.most_bytes
@@ -88,6 +92,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(http.router)
     app.include_router(converse.router)
     app.include_router(voice.router)
+    app.include_router(listening.router)
     app.include_router(openai_audio.router)
     app.include_router(jobs.router)
     app.include_router(files.router)
@@ -101,6 +106,8 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     return app
 
 
+MOST_HEARING = 2
+"""Streams of sound that are looked at, at the same moment."""
 UNLIMITED = (rasa_actions.HEALTH, health.ALIVE, health.READY, health.METRICS, "/static/")
 """Paths that may be asked for as often as anybody likes."""
 COLLECTED_AFTER = 20_000

@@ -92,6 +92,11 @@ class WyomingServer:
         port: int = self._server.sockets[0].getsockname()[1]
         return port
 
+    @property
+    def connections(self) -> int:
+        """How many clients there are."""
+        return len(self._clients)
+
     async def stop(self) -> None:
         """End, and every connection with it."""
         if self._server is not None:
