@@ -1,7 +1,6 @@
 """Ears and mouth for Wyoming's own client, over TCP."""
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -317,14 +316,29 @@ GARBAGE = [
     b'{"type": "audio-start", "data": {"rate": 1000000000, "width": 2, "channels": 1}}\n',
     b'{"type": "synthesize", "data": {}}\n',
     b'{"type": "synthesize", "data": {"text": 7}}\n',
-    b'{"type": "synthesize", "data": {"text": "a", "voice": "b"}}\n',
+    b'{"type": "synthesize", "data": {"text": "a", "voice": 7}}\n',
     b'{"type": "synthesize", "data": {"text": "a", "voice": {"name": []}}}\n',
-    b'{"type": "transcribe", "data": {"language": {}}}\n',
-    b'{"type": "audio-chunk", "data": {"rate": 8000, "width": 2, "channels": 1}, "payload_length": 9999999999}\n',
+    b'{"type": "transcribe", "data": {"language": 7}}\n',
+    b'{"type": "audio-chunk", "data": {}, "payload_length": 9999999999}\n',
     b'{"type": "describe", "data_length": -1}\n',
     b'{"type": "describe", "data_length": 2}\n[]',
     bytes(range(256)) * 10,
 ]
+
+
+async def answer_to(server: WyomingServer, sent: bytes) -> str | None:
+    """The code of the error that ends the connection; None where it is cut off with words still unread."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+    except ConnectionError:
+        return None
+    finally:
+        writer.close()
+    code: str = json.loads(answer.splitlines()[-1])["code"]
+    return code
 
 
 def test_garbage_ends_its_own_connection_only(assistant: Assistant, caplog: pytest.LogCaptureFixture) -> None:
@@ -332,18 +346,8 @@ def test_garbage_ends_its_own_connection_only(assistant: Assistant, caplog: pyte
         async with client(server) as other:
             audio = await said(other)
             for sent in GARBAGE:
-                reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-                writer.write(sent)
-                with contextlib.suppress(ConnectionError):
-                    async with asyncio.timeout(5):
-                        answer = await reader.read()
-                    last = (
-                        json.loads(answer.splitlines()[-1][answer.splitlines()[-1].find(b"{") :])
-                        if answer
-                        else {}
-                    )
-                    assert last.get("code", "bad_event") == "bad_event", sent[:60]
-                writer.close()
+                cut_off = None if len(sent) > 65_536 else "bad_event"
+                assert await answer_to(server, sent) in ("bad_event", cut_off), sent[:60]
             assert await heard(other, *recording(audio)) == COMMAND
 
     run(assistant, talk)

@@ -333,11 +333,11 @@ async def read_event(reader: asyncio.StreamReader, most_bytes: int) -> Event | N
         line = await reader.readline()
         if not line:
             return None
-        head = json.loads(line)
-        data = head.get("data") or {}
+        head = _object(json.loads(line))
+        data = _object(head.get("data") or {})
         length = _length(head, "data_length", MOST_DATA)
         if length:
-            data |= json.loads(await reader.readexactly(length))
+            data |= _object(json.loads(await reader.readexactly(length)))
         length = _length(head, "payload_length", most_bytes)
         payload = await reader.readexactly(length) if length else None
         return Event(_text(head["type"]), data, payload)
@@ -367,6 +367,12 @@ def info(facts: Facts) -> Info:
         known = f"GTM assistant speaks with {facts.mouth}"
         told.tts = [TtsProgram(f"gtm-{facts.mouth}", maker, True, known, ours, voices, True)]
     return told
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadEvent("an object is expected")
+    return value
 
 
 def _length(head: dict[str, Any], name: str, most: int) -> int:
