@@ -307,6 +307,11 @@ class Voice(_Section):
     piper_voice: Path | None = Field(
         None, description="A voice of Piper: its .onnx file, the .json beside it."
     )
+    wyoming_host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on for Wyoming satellites. The protocol has no passwords: whoever "
+        "reaches it may use the ears and the mouth.",
+    )
     wyoming_port: int | None = Field(
         None, ge=1, le=65535, description="Port for Wyoming satellites; without one, there is no such server."
     )
