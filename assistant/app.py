@@ -8,10 +8,22 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from assistant.bootstrap import Assistant, build, set_up_log
-from assistant.channels import agents, converse, files, health, http, jobs, page, rasa_actions, voice
+from assistant.channels import (
+    agents,
+    converse,
+    files,
+    health,
+    http,
+    jobs,
+    listening,
+    page,
+    rasa_actions,
+    voice,
+)
 from assistant.channels.admission import LimitRate
 from assistant.channels.connections import connections
 from assistant.channels.edge import AddHeaders, AwaitBody, CountRequests, LimitBody, security_headers
@@ -52,7 +64,9 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     metrics = Metrics()
     limits = Limits(server.requests_per_minute, server.unknown_per_minute)
     lane = Lane()
-    here = Service(assistant, sessions, metrics, lane, Turns(assistant, lane), limits)
+    here = Service(
+        assistant, sessions, metrics, lane, Turns(assistant, lane), limits, CapacityLimiter(MOST_HEARING)
+    )
     app.state.service = here
 
     headers = security_headers(is_https=server.is_https)
@@ -72,6 +86,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(http.router)
     app.include_router(converse.router)
     app.include_router(voice.router)
+    app.include_router(listening.router)
     app.include_router(jobs.router)
     app.include_router(files.router)
     app.include_router(command_routes(assistant.bus.handlers.values()))
@@ -84,6 +99,8 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     return app
 
 
+MOST_HEARING = 2
+"""Streams of sound that are looked at, at the same moment."""
 UNLIMITED = (rasa_actions.HEALTH, health.ALIVE, health.READY, health.METRICS, "/static/")
 """Paths that may be asked for as often as anybody likes."""
 COLLECTED_AFTER = 20_000

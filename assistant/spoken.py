@@ -69,7 +69,14 @@ class SpokenDialogue:
 
     def speech(self, reply: Reply, form: Form) -> bytes:
         """A reply said aloud, as a file. Raises `VoiceError`."""
-        return self._voicing.spoken(self.words(reply), form)
+        return self.speech_of(reply, form)[0]
+
+    def speech_of(self, reply: Reply, form: Form) -> tuple[bytes, float]:
+        """A reply said aloud, as a file, and how many seconds it lasts. Raises `VoiceError`."""
+        from voice.encoding import encode
+
+        audio = self._voicing.speak(self.words(reply))
+        return encode(audio, form), audio.seconds
 
 
 def _problem(error: VoiceError) -> Problem:

@@ -63,6 +63,13 @@ class Voicing:
         ears = self.ears()
         return ears.transcribe(trim(audio), self._vocabulary())
 
+    def guess(self, so_far: Audio) -> str:
+        """What is being said in an utterance that goes on; empty where that cannot be told yet."""
+        try:
+            return self.ears().guess(so_far, self._vocabulary())
+        except VoiceError:
+            return ""
+
     def speak(self, text: str, *, voice: str | None = None, speed: float | None = None) -> Audio:
         """``text`` said aloud. Raises `VoiceError`."""
         chosen = voice or self.terms.speaker_voice

@@ -38,6 +38,7 @@ CAMPAIGNS = (
     ("Black Friday", "Northwind"),
     ("Back to School", "Bluebird Foods"),
 )
+PEOPLE = ("chairman", "operator")
 CATEGORIES = ("fitness", "food", "fashion", "travel", "beauty", "tech", "gaming")
 SCENE = Scene(
     Names(
@@ -45,6 +46,7 @@ SCENE = Scene(
             *(Name("venture", number, name) for number, name in enumerate(VENTURES, 1)),
             *(Name("campaign", number, name, of) for number, (name, of) in enumerate(CAMPAIGNS, 1)),
             *(Name("category", number, name) for number, name in enumerate(CATEGORIES, 1)),
+            *(Name("person", number, name) for number, name in enumerate(PEOPLE, 1)),
         ]
     ),
     date(2026, 6, 17),

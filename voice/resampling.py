@@ -52,3 +52,21 @@ def _resampler() -> "AudioResampler":
 def _arrays(frames: list["AudioFrame"]) -> Iterator[NDArray[np.int16]]:
     for frame in frames:
         yield frame.to_ndarray().reshape(-1).astype(np.int16, copy=False)
+
+
+class SampleStream:
+    """Brings a stream of samples, one channel at any rate, to `RATE` piece by piece."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._resampler = Resampler()
+
+    def take(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """What is ready after ``samples``."""
+        if self._rate == RATE or not len(samples):
+            return samples
+        from av.audio.frame import AudioFrame
+
+        frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = self._rate
+        return np.concatenate([np.zeros(0, np.int16), *self._resampler.take(frame)])

@@ -52,3 +52,10 @@ class Transcriber(Protocol):
         what can be said, ``ears_unavailable`` where the engine does not answer.
         """
         ...
+
+    def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
+        """What an utterance that still goes on may be so far: quick rather than right, empty for no idea.
+
+        Raises `VoiceError` ``ears_unavailable``.
+        """
+        ...

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Header, Query
 from pydantic import StringConstraints
 from starlette.requests import HTTPConnection
@@ -25,6 +26,8 @@ class Service:
     lane: Lane
     turns: Turns
     limits: Limits
+    hearing: CapacityLimiter
+    """How many streams of sound are looked at, at the same moment."""
 
 
 async def service(connection: HTTPConnection) -> Service:
