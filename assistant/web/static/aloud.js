@@ -6,6 +6,9 @@ import { hush, play, ready } from "./playback.js";
 import { spokenText } from "./reply.js";
 import { speech } from "./service.js";
 
+/** Characters the service says at once. */
+const MOST = 5000;
+
 /** The switch of the page, and what plays. */
 export class Aloud {
   /** `failed` is called with why something could not be read. */
@@ -48,7 +51,7 @@ export class Aloud {
     if (isStop) return;
     ready();
     try {
-      await play(speech(spokenText(reply)), sign);
+      await play(speech(spokenText(reply).slice(0, MOST)), sign);
     } catch (error) {
       this.failed({ message: error.message, cure: error.cure });
     }

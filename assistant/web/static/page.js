@@ -72,7 +72,7 @@ function hear(text, isSpoken) {
 
 function wordsOf(turn) {
   if (turn.said) return turn.said;
-  return turn.sound ? "A recording" : "Nothing was understood";
+  return turn.sound ? "(a recording)" : "(nothing was heard)";
 }
 
 function outcome(turn, said) {
@@ -150,7 +150,9 @@ async function ask(turn) {
   const recording = new Blob([unpacked(turn.sound.data)], { type: turn.sound.type });
   const heard = await sendTalk(recording, conversation.id, turn.key, turn.isAloud);
   turn.reply = heard.reply;
-  turn.said = heard.transcript?.text ?? "";
+  // A reply to a recording that was answered before comes without the transcript.
+  turn.said = heard.transcript?.text ?? heard.reply.text;
+  recalled = typed().length;
   delete turn.sound;
   return heard.speech;
 }

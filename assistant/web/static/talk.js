@@ -10,8 +10,9 @@ const LOOK = 50;
 // People let go with the last syllable still on their lips.
 const TAIL = 250;
 
-const HELD = "Let go when you are done; Escape cancels.";
-const TAPPED = "Tap again when you are done; Escape cancels.";
+const HINTS = matchMedia("(pointer: coarse)").matches
+  ? { held: "Listening. Let go when you are done; to cancel, slide to Cancel first.", tapped: "Listening. Tap again when you are done." }
+  : { held: "Let go when you are done; Escape cancels.", tapped: "Press again when you are done; Escape cancels." };
 
 /** The button of the page, with what it shows while it listens. */
 export class Talk {
@@ -121,7 +122,7 @@ export class Talk {
     if (!now?.isHeld) return;
     now.isHeld = false;
     now.isTapped = performance.now() - now.since < TAP;
-    if (now.isTapped) this.hint.textContent = TAPPED;
+    if (now.isTapped) this.hint.textContent = HINTS.tapped;
     else if (now.recording) this.finish(now, TAIL);
   }
 
@@ -158,7 +159,7 @@ export class Talk {
 
   listen(now) {
     const pause = new Pause();
-    this.show("Listening", now.isTapped ? TAPPED : HELD);
+    this.show("Listening", now.isTapped ? HINTS.tapped : HINTS.held);
     this.button.setAttribute("aria-pressed", "true");
     const look = () => {
       const { seconds } = now.recording;
