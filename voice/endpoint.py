@@ -64,7 +64,7 @@ class EndpointTranscriber:
     def __init__(
         self, endpoint: SpeechEndpoint, *, detail: Literal["json", "verbose_json", "logprobs"] = "json"
     ) -> None:
-        """``detail``: how to ask for the confidence. Whisper models take verbose_json, newer ones logprobs."""
+        """``detail``: how to ask for the confidence; Whisper models take verbose_json, newer ones logprobs."""
         self._endpoint = endpoint
         self._detail = detail
 
@@ -94,6 +94,11 @@ class EndpointTranscriber:
         if not text:
             raise VoiceError("no_speech", "I heard no speech.", "Check the microphone and say it again.")
         return Transcript(text, self.name, confidence, seconds=speech.seconds)
+
+    def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
+        """Nothing: every look at an utterance would be paid for."""
+        del audio, vocabulary
+        return ""
 
 
 class EndpointSpeaker:
@@ -174,7 +179,7 @@ async def _ask(endpoint: SpeechEndpoint, ask: "Callable[[AsyncOpenAI], Awaitable
         raise _FailedError("broke off", wait) from error
     except (openai.APIError, httpx2.HTTPError) as error:
         raise _FailedError("broke off", wait) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError):
         # A key with characters that no header takes, an address that is none; both are in the error's text.
         raise _FailedError("cannot be asked", "Check its address and its key.") from None
 
