@@ -64,7 +64,7 @@ class EndpointTranscriber:
     def __init__(
         self, endpoint: SpeechEndpoint, *, detail: Literal["json", "verbose_json", "logprobs"] = "json"
     ) -> None:
-        """``detail``: how to ask for the confidence; Whisper models take verbose_json, newer ones logprobs."""
+        """``detail``: how to ask for the confidence; Whisper models tell it in verbose_json."""
         self._endpoint = endpoint
         self._detail = detail
 
