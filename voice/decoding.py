@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,8 @@ _DITHER = 8.0
 """Standard deviation of the noise added, in steps of a sample: silence of nothing but zeros confuses."""
 _SEED = 14
 _LOUDEST = 32767
+_CONFIG = {"lm": None, "loglevel": "FATAL", "ds": 2, "topn": 2, "fwdflat": False}
+"""Every second frame's Gaussians and one pass: half the time, and as many understood."""
 _SILENT = ("SIL", "+NSN+", "+SPN+")
 
 
@@ -49,19 +50,25 @@ class Heard:
     expected: tuple[Piece, ...]
     """The phones of ``grammar``, each with an even share of its word."""
     frames: int
+    grammar_score: float
+    phone_score: float
+    """Acoustic scores of the whole utterance, in natural logarithms."""
 
 
 class Decoder:
-    """One loaded model. Not for several threads at once: hold `lock`."""
+    """One loaded model. Not for several threads at once."""
 
     def __init__(self) -> None:
         import pocketsphinx
 
-        self._engine: Any = pocketsphinx.Decoder(pocketsphinx.Config(lm=None, loglevel="FATAL"))
+        with tempfile.TemporaryDirectory() as folder:
+            first = Path(folder) / "first.dict"
+            first.write_text("a AH\na(2) EY\n", encoding="utf-8")
+            self._engine: Any = pocketsphinx.Decoder(pocketsphinx.Config(dict=str(first), **_CONFIG))
         self._engine.add_allphone_file("phones", pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin"))
         self._log = self._engine.get_logmath()
-        self._sounds: dict[str, tuple[str, ...]] = {}
-        self.lock = Lock()
+        self._dictionary = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
+        self._unsayable: set[str] = set()
 
     def knows(self, word: str) -> bool:
         """Whether the word can be decoded."""
@@ -78,21 +85,35 @@ class Decoder:
     def learn_spoken(self, words: Iterable[str]) -> frozenset[str]:
         """Make sure that words can be decoded, by their spelling where the dictionary lacks them.
 
-        Gives those that cannot be said at all.
+        Gives those that cannot be said at all. Only words that are used are kept: a decoder that knows the
+        whole dictionary takes half a second for what takes it a millisecond so.
         """
-        unsayable = set()
-        for word in words:
-            sounds = pronunciations(word) if not self.knows(word) else ()
-            if sounds:
-                self.learn({word: sounds})
-            elif not self.knows(word):
-                unsayable.add(word)
-        return frozenset(unsayable)
+        asked = set(words)
+        new = {word for word in asked if word not in self._unsayable and not self.knows(word)}
+        listed = self._listed(new) if new else {}
+        for word in new:
+            sounds = pronunciations(word, listed.get(word, ()))
+            self.learn({word: sounds})
+            if not sounds:
+                self._unsayable.add(word)
+        return frozenset(asked & self._unsayable)
+
+    def _listed(self, words: set[str]) -> dict[str, list[str]]:
+        """What the dictionary says of words, in one pass over it."""
+        found: dict[str, list[str]] = {}
+        with self._dictionary.open(encoding="utf-8") as lines:
+            for line in lines:
+                word, _, phones = line.partition(" ")
+                if (bare := _bare(word)) in words:
+                    found.setdefault(bare, []).append(phones.strip())
+        return found
 
     def sounds_of(self, word: str) -> tuple[str, ...]:
         """The pronunciations of a word that is known."""
         found: list[str] = []
-        while (phones := self._engine.lookup_word(word if not found else f"{word}({len(found) + 1})")) is not None:
+        while (
+            phones := self._engine.lookup_word(word if not found else f"{word}({len(found) + 1})")
+        ) is not None:
             found.append(phones)
         return tuple(found)
 
@@ -101,7 +122,9 @@ class Decoder:
         import pocketsphinx
 
         states = 1 + max(max(step.start, step.end) for step in walk.steps)
-        model = pocketsphinx.FsgModel("grammar", self._log, self._engine.config["lw"], max(states, walk.end + 1))
+        model = pocketsphinx.FsgModel(
+            "grammar", self._log, self._engine.config["lw"], max(states, walk.end + 1)
+        )
         numbers = {word: model.word_add(word) for word in {one.word for one in walk.steps if one.word}}
         for step in walk.steps:
             weight = self._log.log(step.weight)
@@ -127,26 +150,25 @@ class Decoder:
     def hear(self, audio: Audio) -> Heard:
         """Decode one utterance three ways."""
         sound = dithered(audio.samples).tobytes()
-        words = self._decode("grammar", sound)
+        words, grammar_score = self._decode("grammar", sound)
         grammar = tuple(Piece(_bare(one.text), one.start, one.end, one.score) for one in words)
         expected = tuple(phone for word in words for phone in self._phones_of(word))
-        trigram = tuple(_bare(one.text) for one in self._decode("trigram", sound))
-        phones = tuple(self._decode("phones", sound))
-        return Heard(grammar, trigram, phones, expected, len(audio.samples) * 100 // RATE)
+        trigram = tuple(_bare(one.text) for one in self._decode("trigram", sound)[0])
+        phones, phone_score = self._decode("phones", sound)
+        frames = len(audio.samples) * 100 // RATE
+        return Heard(grammar, trigram, tuple(phones), expected, frames, grammar_score, phone_score)
 
-    def _decode(self, search: str, sound: bytes) -> list[Piece]:
+    def _decode(self, search: str, sound: bytes) -> tuple[list[Piece], float]:
         engine = self._engine
         engine.activate_search(search)
         engine.start_utt()
         engine.process_raw(sound, no_search=False, full_utt=True)
         engine.end_utt()
         if engine.hyp() is None:
-            return []
-        return [
-            Piece(one.word, one.start_frame, one.end_frame, float(one.ascore))
-            for one in engine.seg()
-            if not one.word.startswith(("<", "[", "(")) and one.word not in _SILENT
-        ]
+            return [], 0.0
+        said = [Piece(one.word, one.start_frame, one.end_frame, float(one.ascore)) for one in engine.seg()]
+        heard = [one for one in said if not one.text.startswith(("<", "[", "(")) and one.text not in _SILENT]
+        return heard, sum(one.score for one in said)
 
     def _phones_of(self, word: Piece) -> list[Piece]:
         phones = (self._engine.lookup_word(word.text) or "").split()

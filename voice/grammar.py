@@ -16,10 +16,16 @@ from voice.jsgf import GrammarError, parse
 from voice.network import Network, of_grammar
 from voice.pronouncing import spoken
 
-MOST_HUBS = 8
+MOST_HUBS = 2
 """Ways to go on after a kind of place that are kept apart."""
 _PLACE = re.compile(r"\{(\w+)\}")
 _OWNER = "'s"
+BEFORE = ("please", "can you", "could you", "can you please", "could you please", "i want you to")
+AFTER = ("please", "thanks", "thank you")
+"""What is said around a sentence and means nothing."""
+_POLITE = 0.02
+_MOST_LISTED = 400
+"""Phrases of a kind of value that are listed one by one rather than as a network."""
 
 Token = str
 """A word, or a place as "{campaign}"."""
@@ -122,8 +128,8 @@ class Plan:
                 node = node.after.setdefault(token, _Node())
             node.ending += 1.0
         numbers: dict[object, int] = {}
-        masses: dict[int, Counter[tuple[Token, int]]] = defaultdict(Counter)
-        endings: Counter[int] = Counter()
+        masses: dict[int, dict[tuple[Token, int], float]] = defaultdict(lambda: defaultdict(float))
+        endings: dict[int, float] = defaultdict(float)
 
         def merge(node: _Node) -> tuple[int, float]:
             after = {token: merge(child) for token, child in node.after.items()}
@@ -152,13 +158,13 @@ class Plan:
 
     def _gather(self, most_hubs: int) -> None:
         """One entrance for all places of a kind after which the same may follow."""
-        places: dict[Token, Counter[int]] = defaultdict(Counter)
+        places: dict[Token, dict[int, float]] = defaultdict(lambda: defaultdict(float))
         for _, to, weight, token in self.arcs:
             if is_place(token):
                 places[token][to] += weight
         exits: dict[tuple[Token, int], int] = {}
         for token, targets in sorted(places.items()):
-            ranked = [target for target, _ in targets.most_common()]
+            ranked = sorted(targets, key=lambda target: -targets[target])
             apart = ranked if len(ranked) <= most_hubs else ranked[: most_hubs - 1]
             exits |= {(token, target): target for target in apart}
             rest = ranked[len(apart) :]
@@ -206,6 +212,12 @@ class Plan:
         steps += [Step(start, to, weight, None) for start, to, weight in self.entrances]
         end = self.states
         steps += [Step(state, end, weight, None) for state, weight in self.ends.items()]
+        steps += [Step(0, 0, _POLITE, phrase_word(phrase)) for phrase in BEFORE]
+        steps += [
+            Step(state, end, weight * _POLITE, phrase_word(phrase))
+            for state, weight in self.ends.items()
+            for phrase in AFTER
+        ]
         free = end + 1
         for kind, entrance, out in self.hubs:
             words = names.get(kind, ())
@@ -238,6 +250,28 @@ def value_network(jsgf: str) -> Network:
     if any(to == network.start for _, to, _ in network.arcs):
         raise GrammarError("a value cannot begin again")
     return network
+
+
+def phrase_word(phrase: str) -> str:
+    """The one word of a network that stands for a phrase."""
+    return phrase.replace(" ", "_")
+
+
+def phrases_of(network: Network) -> tuple[str, ...] | None:
+    """All that a network lets be said; None where that is too much to list."""
+    after: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for start, to, word in network.arcs:
+        after[start].append((word, to))
+    found: list[str] = []
+    left: list[tuple[int, tuple[str, ...]]] = [(network.start, ())]
+    while left:
+        state, words = left.pop()
+        if state in network.ends:
+            found.append(" ".join(words))
+        left += [(to, (*words, word)) for word, to in after[state]]
+        if len(found) + len(left) > _MOST_LISTED:
+            return None
+    return tuple(sorted(found))
 
 
 def joined(words: Iterable[str]) -> str:

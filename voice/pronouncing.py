@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from functools import lru_cache
+from collections.abc import Sequence
 
 from voice.espeak_library import espeak_library
 
@@ -128,27 +128,28 @@ def _counted(number: int) -> list[str]:
     return []
 
 
-@lru_cache(maxsize=20_000)
-def pronunciations(word: str) -> tuple[str, ...]:
+def pronunciations(word: str, listed: Sequence[str] = ()) -> tuple[str, ...]:
     """How one spoken word (see `spoken`) may be pronounced, the likeliest first, in CMUdict phones.
 
-    For words no dictionary has: initials letter by letter, else by espeak-ng, or by plain rules of spelling
-    where it is not installed. Never empty for a word of Latin letters.
+    ``listed`` is what a dictionary says; it is added to, or replaced, for abbreviations. Without it: initials
+    letter by letter, else by espeak-ng, or by plain rules of spelling where it is not installed. Never empty
+    for a word of Latin letters.
     """
     word = word.lower()
-    found = list(_KNOWN.get(word, ()))
     letters = re.sub(r"[^a-z0-9]", "", word)
+    found = list(_KNOWN.get(word, ()))
     if len(letters) == 1 and letters.isalpha():
         found.append(_LETTERS[letters])
-    elif word in _SPELLED and word != "cac":
-        found.append(" ".join(_LETTERS[letter] if letter.isalpha() else _digit(letter) for letter in letters))
+    elif word in _SPELLED and word not in _KNOWN:
+        found.append(" ".join(_LETTERS.get(letter, _DIGITS.get(letter, "")) for letter in letters))
+    if not _KNOWN.get(word):
+        found += listed
     if not found:
         found.append(_by_espeak(word) or _by_spelling(letters))
     return tuple(dict.fromkeys(one for one in found if one))
 
 
-def _digit(letter: str) -> str:
-    return {"2": "T UW", "4": "F AO R"}.get(letter, "")
+_DIGITS = {"2": "T UW", "4": "F AO R"}
 
 
 def _by_espeak(word: str) -> str:
