@@ -26,16 +26,19 @@ class Traits:
     """One divided by the number of expected phones."""
 
 
-WEIGHTS = (-1.0, -1.0, -1.0, -1.0, -1.0, -1.0)
-BIAS = 1.0
-LEAST = 0.0
+WEIGHTS = (-6.0, -8.0, -3.0, -1.0, -1.0, -4.0)
+BIAS = 7.0
+LEAST = 0.3
 """Below this confidence nothing was understood."""
-SURE = 0.0
+SURE = 0.7
 """From this confidence on a command may be carried out without asking."""
 
 
 def traits(heard: Heard, plain: tuple[str, ...], named: tuple[int, ...]) -> Traits:
-    """The traits of an utterance: ``plain`` are the grammar's spoken words, ``named`` its words that are names."""
+    """The traits of an utterance.
+
+    ``plain`` are the grammar's spoken words, ``named`` the places of live names among its words.
+    """
     expected = [phone.text for phone in heard.expected]
     phones = [phone.text for phone in heard.phones]
     names = [_within(heard, heard.grammar[at]) for at in named if at < len(heard.grammar)]

@@ -11,7 +11,8 @@ _RULES = f"""
 <hundreds> = (a | <digit>) hundred [[and] <small>];
 <part> = point (zero | <digit>) [<digit>] | and a half;
 <thousands> = (a | <small> [<part>] | <hundreds>) thousand [<digit> hundred [[and] <small>]] | half a million
-            | (twelve | fifteen | eighteen | twenty five | thirty five) hundred | <small> [<part>] (grand | k);
+            | (twelve | fifteen | eighteen | twenty five | thirty five) hundred
+            | <small> [<part>] (grand | k);
 <millions> = (a | <small> [<part>]) million;
 <large> = <hundreds> | <thousands> | <millions>;
 <whole> = <small> | <large>;

@@ -7,7 +7,10 @@ _MARGIN = RATE // 10
 
 
 def trimmed(audio: Audio) -> Audio:
-    """From the first speech to the last, with a tenth of a second around. Raises `VoiceError` (``no_speech``)."""
+    """From the first speech to the last, and a tenth of a second around.
+
+    Raises `VoiceError` (``no_speech``).
+    """
     import pocketsphinx
 
     finder = pocketsphinx.Endpointer(vad_mode=2)
