@@ -17,8 +17,8 @@ _DITHER = 8.0
 """Standard deviation of the noise added, in steps of a sample: silence of nothing but zeros confuses."""
 _SEED = 14
 _LOUDEST = 32767
-_CONFIG = {"lm": None, "loglevel": "FATAL", "ds": 2, "topn": 2, "fwdflat": False, "wbeam": 1e-15}
-"""Every second frame's Gaussians, one pass and few words begun at a time: an eighth of the time."""
+_CONFIG = {"lm": None, "loglevel": "FATAL", "fwdflat": False, "bestpath": False}
+"""One pass and no lattice: an eighth of the time for the same words."""
 _SILENT = ("SIL", "+NSN+", "+SPN+")
 
 
