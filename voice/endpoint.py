@@ -64,7 +64,7 @@ class EndpointTranscriber:
     def __init__(
         self, endpoint: SpeechEndpoint, *, detail: Literal["json", "verbose_json", "logprobs"] = "json"
     ) -> None:
-        """``detail``: how to ask for the confidence. Whisper models take verbose_json, newer ones logprobs."""
+        """``detail``: how to ask for the confidence. Whisper takes verbose_json, newer models logprobs."""
         self._endpoint = endpoint
         self._detail = detail
 
@@ -153,6 +153,7 @@ async def _ask(endpoint: SpeechEndpoint, ask: "Callable[[AsyncOpenAI], Awaitable
 
     key = NO_KEY if endpoint.api_key is None else endpoint.api_key.get_secret_value()
     wait = "Ask again in a moment, or choose another engine."
+    # None of its errors is kept: they hold what the endpoint said, which may quote the key.
     try:
         async with (
             asyncio.timeout(endpoint.seconds),
@@ -164,18 +165,17 @@ async def _ask(endpoint: SpeechEndpoint, ask: "Callable[[AsyncOpenAI], Awaitable
             ) as client,
         ):
             return await ask(client)
-    except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
-        raise _FailedError(f"took longer than {endpoint.seconds:g} seconds", wait) from error
+    except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException):
+        raise _FailedError(f"took longer than {endpoint.seconds:g} seconds", wait) from None
     except openai.APIStatusError as error:
-        raise _refused(error.status_code) from error
+        raise _refused(error.status_code) from None
     except openai.APIConnectionError as error:
         if isinstance(error.__cause__, httpx2.ConnectError):
-            raise _FailedError("cannot be reached", "Check its address and the network.") from error
-        raise _FailedError("broke off", wait) from error
-    except (openai.APIError, httpx2.HTTPError) as error:
-        raise _FailedError("broke off", wait) from error
-    except (ValueError, TypeError) as error:
-        # A key with characters that no header takes, an address that is none; both are in the error's text.
+            raise _FailedError("cannot be reached", "Check its address and the network.") from None
+        raise _FailedError("broke off", wait) from None
+    except (openai.APIError, httpx2.HTTPError):
+        raise _FailedError("broke off", wait) from None
+    except (ValueError, TypeError):  # A key that no header takes, or an address that is none.
         raise _FailedError("cannot be asked", "Check its address and its key.") from None
 
 
