@@ -15,6 +15,7 @@ from voice.decoding import decode
 from voice.encoding import encode
 from voice.endpointing import trim
 from voice.names import ranked
+from voice.saying import chosen_voice, sayable
 from voice.transcriber import Transcript, Vocabulary
 
 if TYPE_CHECKING:
@@ -107,21 +108,14 @@ class EndpointSpeaker:
 
     def speak(self, text: str, *, voice: str | None = None, speed: float = 1.0) -> Audio:
         """As `Speaker.speak`; also raises `VoiceError` ``too_long_to_say``."""
-        chosen = self.voices[0] if voice is None else voice
-        if chosen not in self.voices:
-            raise VoiceError(
-                "unknown_voice", f"There is no voice {chosen}.", f"Voices: {', '.join(self.voices)}."
-            )
-        if len(text) > MOST_SAID:
-            raise VoiceError(
-                "too_long_to_say", "That is too long to be said aloud.", "Ask for a shorter answer."
-            )
-        if not text.strip():
+        chosen = chosen_voice(voice, self.voices)
+        said = sayable(text, MOST_SAID)
+        if not said:
             return Audio(np.zeros(0, np.int16))
 
         async def ask(client: "AsyncOpenAI") -> bytes:
             async with client.audio.speech.with_streaming_response.create(
-                input=text,
+                input=said,
                 model=self._endpoint.model,
                 voice=chosen,
                 response_format="wav",

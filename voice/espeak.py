@@ -3,13 +3,13 @@
 import ctypes
 import functools
 import threading
-import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from voice.audio import Audio, VoiceError
 from voice.resampling import resampled
+from voice.saying import chosen_voice, sayable, too_long
 
 MOST_CHARACTERS = 10_000
 """Of a text: some ten minutes."""
@@ -47,22 +47,10 @@ class EspeakSpeaker:
 
     def speak(self, text: str, *, voice: str | None = None, speed: float = 1.0) -> Audio:
         """As `Speaker.speak`; also raises `VoiceError` ``too_long_to_say``."""
-        chosen = self.voices[0] if voice is None else voice
-        if chosen not in self.voices:
-            raise VoiceError(
-                "unknown_voice", f"There is no voice {chosen}.", f"Voices: {', '.join(_ACCENTS)}."
-            )
-        if len(text) > MOST_CHARACTERS:
-            raise _too_long()
-        said = _sayable(text)
+        chosen = chosen_voice(voice, self.voices)
+        said = sayable(text, MOST_CHARACTERS)
         words_a_minute = round(WORDS_A_MINUTE * min(max(speed, SLOWEST), FASTEST))
         return _library().speak(said, chosen, words_a_minute) if said else Audio(np.zeros(0, np.int16))
-
-
-def _sayable(text: str) -> str:
-    """Without control characters: some are commands to eSpeak, and one ends the text."""
-    kept = (" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
-    return "".join(kept).strip()
 
 
 def _file(voice: str) -> str:
@@ -99,7 +87,7 @@ class _Library:
         if chosen or (failed and not is_cut):
             raise _unavailable("eSpeak NG failed.")
         if is_cut:
-            raise _too_long()
+            raise too_long()
         return resampled(np.frombuffer(said, np.int16), self._rate)
 
     def _take(
@@ -132,7 +120,3 @@ def _started() -> _Library:
 
 def _unavailable(message: str) -> VoiceError:
     return VoiceError("mouth_unavailable", message, 'Install it: pip install "gtm-assistant[voice]".')
-
-
-def _too_long() -> VoiceError:
-    return VoiceError("too_long_to_say", "That is too long to be said aloud.", "Ask for a shorter answer.")
