@@ -3,15 +3,28 @@
 import gc
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from assistant.bootstrap import Assistant, build, set_up_log
-from assistant.channels import agents, converse, files, health, http, jobs, page, rasa_actions
+from assistant.channels import (
+    agents,
+    converse,
+    files,
+    health,
+    http,
+    jobs,
+    listening,
+    openai_audio,
+    page,
+    rasa_actions,
+    voice,
+)
 from assistant.channels.admission import LimitRate
 from assistant.channels.connections import connections
 from assistant.channels.edge import AddHeaders, AwaitBody, CountRequests, LimitBody, security_headers
@@ -52,9 +65,12 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     metrics = Metrics()
     limits = Limits(server.requests_per_minute, server.unknown_per_minute)
     lane = Lane()
-    here = Service(assistant, sessions, metrics, lane, Turns(assistant, lane), limits)
+    here = Service(
+        assistant, sessions, metrics, lane, Turns(assistant, lane), limits, CapacityLimiter(MOST_HEARING)
+    )
     app.state.service = here
 
+    recording = assistant.settings.voice.most_bytes
     headers = security_headers(is_https=server.is_https)
     add_error_handlers(app, headers)
     # The last one added meets a request first.
@@ -62,7 +78,11 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
         LimitBody,
         most=server.max_body_bytes,
         except_under=files.PREFIX,
-        larger={WEBHOOK: rasa_actions.MOST_BYTES},
+        larger={
+            WEBHOOK: rasa_actions.MOST_BYTES,
+            voice.PATH: recording,
+            openai_audio.TRANSCRIPTIONS: recording + openai_audio.FORM_BYTES,
+        },
     )
     app.add_middleware(AwaitBody, seconds=server.body_seconds, parts_under=files.PREFIX)
     app.add_middleware(LimitRate, here=here, free=UNLIMITED)
@@ -71,6 +91,9 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
 
     app.include_router(http.router)
     app.include_router(converse.router)
+    app.include_router(voice.router)
+    app.include_router(listening.router)
+    app.include_router(openai_audio.router)
     app.include_router(jobs.router)
     app.include_router(files.router)
     app.include_router(command_routes(assistant.bus.handlers.values()))
@@ -83,6 +106,8 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     return app
 
 
+MOST_HEARING = 2
+"""Streams of sound that are looked at, at the same moment."""
 UNLIMITED = (rasa_actions.HEALTH, health.ALIVE, health.READY, health.METRICS, "/static/")
 """Paths that may be asked for as often as anybody likes."""
 COLLECTED_AFTER = 20_000
@@ -111,20 +136,32 @@ def server_options(server: Server) -> dict[str, Any]:
 
 def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:
     @asynccontextmanager
-    async def serving(_app: FastAPI) -> AsyncIterator[None]:
+    async def serving(app: FastAPI) -> AsyncIterator[None]:
         # What is loaded by now stays: looking through it again and again is a tenth of a turn.
         gc.collect()
         gc.freeze()
         gc.set_threshold(COLLECTED_AFTER)
         assistant.start()
+        here: Service = app.state.service
         try:
-            yield
+            async with _satellites(here):
+                yield
         finally:
             await to_thread(assistant.stop)
             if closing:
                 assistant.close()
 
     return serving
+
+
+def _satellites(here: Service) -> AbstractAsyncContextManager[None]:
+    terms = here.assistant.settings.voice
+    if terms.wyoming_port is None:
+        return nullcontext()
+    # Imported here: few have satellites.
+    from assistant.channels.wyoming import satellites
+
+    return satellites(here.assistant.voicing, here.lane, terms.wyoming_host, terms.wyoming_port)
 
 
 def factory() -> FastAPI:

@@ -28,16 +28,21 @@ class Way(StrEnum):
     PROPOSE = "propose"
 
 
-def way(command: Command, action: Action, role: Role, understood_by: str | None = None) -> Way:
+def way(
+    command: Command, action: Action, role: Role, understood_by: str | None = None, *, is_spoken: bool = False
+) -> Way:
     """What spends or goes public needs the chairman's yes; anybody else's request becomes a proposal.
 
-    Whatever rests on the word of a reader that texts can talk into things is read back first, to anybody.
+    Whatever rests on the word of a reader that texts can talk into things is read back first, to anybody;
+    so are names and amounts that were spoken and cost money or go public.
     """
     if not is_taken(understood_by):
         return Way.READ_BACK
     if action.decides is not None:
-        return Way.AT_ONCE
+        return Way.READ_BACK if is_spoken and action.decides.approved else Way.AT_ONCE
     effect = action.effect or command.effect
+    if is_spoken and effect in (Effect.SPEND, Effect.PUBLISH):
+        return Way.READ_BACK
     if effect not in (Effect.SPEND, Effect.PUBLISH):
         return Way.AT_ONCE
     return Way.READ_BACK if role is Role.CHAIRMAN else Way.PROPOSE

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
 from assistant import approval, notices, returning
+from assistant.doubting import Heard
 from assistant.handling import Context, Handler
 from assistant.hearing import is_taken
 from assistant.journal import Journal
@@ -18,6 +19,7 @@ from assistant.names import LiveNames
 from assistant.reply import Action, Answer, Button, Problem, Reply, Status, Telling
 from assistant.settings import Settings
 from assistant.turn import Turn
+from assistant.voicing import Facts
 from intents.command import Catalogue, Command, Effect
 from intents.reading import Reading
 from storage import audit, changes, conversations, jobs, outbox
@@ -57,6 +59,8 @@ class Bus:
         self.journal = journal
         self.on_work: Callable[[], None] = _nobody_waits
         """Called when something was written down that is done outside of turns."""
+        self.voice: Callable[[], Facts | None] = _no_voice
+        """Tells what is heard and spoken with."""
 
     def dispatch(self, command: Command, turn: Turn, *, ask_first: bool = False) -> Reply:
         """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given.
@@ -135,6 +139,7 @@ class Bus:
                     conversation_id=turn.conversation_id,
                     previous=lambda: self._reply_in(turn, "turn_id"),
                     told=lambda: self._reply_in(turn, "told_in"),
+                    voice=self.voice,
                     plan=lambda other: self._answer(other, turn),
                 ),
             )
@@ -154,7 +159,8 @@ class Bus:
         action = answer.action
         if action is None or action.does_nothing:
             return self.conclude(turn, reply)
-        way = approval.way(command, action, turn.person.role, turn.understood_by)
+        is_spoken = turn.heard is not None
+        way = approval.way(command, action, turn.person.role, turn.understood_by, is_spoken=is_spoken)
         if way is approval.Way.AT_ONCE and (ask_first or action.asks_first):
             way = approval.Way.READ_BACK
         match way:
@@ -398,6 +404,7 @@ class Bus:
     def _entry(self, turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> Entry:
         """Finish the reply and make its audit entry."""
         reply.conversation_id = turn.conversation_id
+        reply.text = turn.said or turn.text
         reply.command, reply.slots = turn.command, turn.slots
         if turn.reading is not None:
             reply.reader = turn.reading.reader
@@ -412,10 +419,10 @@ class Bus:
             person=turn.person.name,
             role=turn.person.role.value,
             channel=turn.channel,
-            text=turn.text[:MAX_STORED_TEXT],
+            text=reply.text[:MAX_STORED_TEXT],
             command=reply.command,
             slots=reply.slots,
-            reading=None if turn.reading is None else _trace(turn.reading),
+            reading=None if turn.reading is None else _trace(turn.reading, turn.heard),
             status=reply.status.value,
             error_code=None if reply.error is None else reply.error.code,
             approval=approved,
@@ -448,6 +455,10 @@ def _together(first: Telling, second: Telling) -> Telling:
     )
 
 
+def _no_voice() -> None:
+    """Nothing is heard or spoken in this process."""
+
+
 def _nobody_waits() -> None:
     """No job is run in this process."""
 
@@ -477,8 +488,9 @@ def _stored(audit_id: int, reply: dict[str, Any]) -> Reply:
     return Reply.model_validate({**reply, "audit_id": audit_id})
 
 
-def _trace(reading: Reading) -> dict[str, Any]:
-    return {
+def _trace(reading: Reading, heard: Heard | None) -> dict[str, Any]:
+    told = {} if heard is None else {"heard": heard.note()}
+    return told | {
         "reader": reading.reader,
         "intent": reading.intent,
         "confidence": round(reading.confidence, 4),

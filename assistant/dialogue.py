@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from assistant import asking, elsewhere, pointing, problems, values, wording
+from assistant import asking, doubting, elsewhere, pointing, problems, values, wording
 from assistant.bus import ABOUT_THE_TALK, Bus, database_problem, defect, refusal
 from assistant.correcting import correction, told_not
 from assistant.hearing import HEARD_WELL, UNSURE, is_long_approval, is_plain_yes, part_of, word_of
@@ -71,6 +71,15 @@ class Dialogue:
     def run(self, name: str, slots: dict[str, Any], turn: Turn) -> Reply:
         """Carry out a command named outright, as HTTP routes and tools do, by the same rules."""
         return self._safely(turn, lambda turn: self._named(name, slots, turn))
+
+    def unheard(self, turn: Turn, problem: Problem) -> Reply:
+        """Answer a spoken turn of which no words were heard; what was asked before still waits."""
+
+        def answer(turn: Turn) -> Reply:
+            self._remember(turn)
+            raise problem
+
+        return self._safely(turn, answer)
 
     def _safely(self, turn: Turn, answer: Callable[[Turn], Reply]) -> Reply:
         """Answer in the conversation's order; begin anew when a turn in another process was quicker."""
@@ -183,8 +192,12 @@ class Dialogue:
         turn.at_stage("understanding")
         self._remember(turn)
         scene = self.scene(turn)
-        turn.reading = self._reader(turn).read(pointing.SAME.sub("and ", turn.text), scene)
-        scene, turn.reading = self._fiscal(turn, scene, turn.reading)
+        reading = self._reader(turn).read(pointing.SAME.sub("and ", turn.text), scene)
+        scene, turn.reading = self._fiscal(turn, scene, reading)
+        if turn.heard is not None or turn.memory.doubted is not None:
+            reply = self._at_doubt(turn, turn.reading, scene)
+            if reply is not None:
+                return reply
         turn.understood_by = word_of(turn.text, turn.reading.reader)
         if turn.memory.pending is not None:
             return self._at_question(turn, turn.reading, turn.memory.pending, scene)
@@ -193,6 +206,28 @@ class Dialogue:
             if reply is not None:
                 return reply
         return self._at_large(turn, turn.reading, scene)
+
+    def _at_doubt(self, turn: Turn, reading: Reading, scene: Scene) -> Reply | None:
+        """Ask about words that were heard badly; a yes to that is as good as the words themselves."""
+        before = turn.memory.doubted
+        turn.memory = turn.memory.model_copy(update={"doubted": None})
+        if before is not None and reading.intent == AFFIRM and is_plain_yes(turn.text):
+            turn.stands_for(before.text)
+            turn.reading = self._reader(turn).read(pointing.SAME.sub("and ", turn.text), scene)
+            return None
+        if before is not None and reading.intent in (DENY, "cancel") and not reading.entities:
+            return self.bus.conclude(turn, _said(turn, "Then please say it again."))
+        if turn.heard is None:
+            return None
+        second = None if turn.heard.second is None else self.quick.read(turn.heard.second, scene)
+        if not doubting.is_doubted(turn.heard, reading, second):
+            return None
+        doubted = doubting.Doubted(text=turn.text, asked_at=self.bus.clock())
+        turn.memory = turn.memory.model_copy(update={"doubted": doubted})
+        told = doubting.question(turn.text)
+        return self.bus.conclude(
+            turn, Reply(turn_id=turn.turn_id, text=turn.text, status=Status.QUESTION, reply=told)
+        )
 
     def _at_question(self, turn: Turn, reading: Reading, pending: Pending, scene: Scene) -> Reply:
         """The answer to a question, the end of it, a request in between, or words that are none of these."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel
 
+from assistant.doubting import Doubted
 from assistant.reply import Action, Listed
 from assistant.settings import Dialogue
 
@@ -79,6 +80,8 @@ class Memory(BaseModel):
     suspended: list[Pending] = []
     """Questions that were interrupted by another request, the latest last."""
     waiting: Waiting | None = None
+    doubted: Doubted | None = None
+    """Words that were heard badly; said yes to, they count."""
 
     def at(self, now: datetime, limits: Dialogue) -> "Memory":
         """What is still remembered at a moment."""
@@ -91,6 +94,10 @@ class Memory(BaseModel):
             kept = kept.model_copy(update={"pending": None})
         if self.waiting and now - self.waiting.asked_at > asked:
             kept = kept.model_copy(update={"waiting": None})
+        if self.doubted and now - self.doubted.asked_at > asked:
+            kept = kept.model_copy(update={"doubted": None})
         if self.answered_at and now - self.answered_at > timedelta(minutes=limits.context_minutes):
-            kept = Memory(pending=kept.pending, suspended=kept.suspended, waiting=kept.waiting)
+            kept = Memory(
+                pending=kept.pending, suspended=kept.suspended, waiting=kept.waiting, doubted=kept.doubted
+            )
         return kept

@@ -255,6 +255,73 @@ class Reports(_Section):
     )
 
 
+class Whisper(_Section):
+    """Free speech, understood on this machine by faster-whisper."""
+
+    model: str | None = Field(
+        None,
+        description="A folder with a model in CTranslate2's form, or a size such as base.en that was fetched "
+        "with `gtm voice fetch`; without one, Whisper is not used.",
+    )
+    threads: int = Field(2, ge=1, le=64, description="Threads it computes with.")
+
+
+class SpeechEndpoint(_Section):
+    """A server that hears and speaks by OpenAI's interface of audio."""
+
+    base_url: HttpUrl = Field(HttpUrl("https://api.openai.com/v1"), description="Where it answers.")
+    api_key: SecretStr | None = Field(None, description="Its key; leave it to the environment.")
+    hearing_model: str | None = Field(
+        None, description="The model that hears; without one, it does not hear."
+    )
+    speaking_model: str | None = Field(
+        None, description="The model that speaks; without one, it does not speak."
+    )
+    detail: Literal["json", "verbose_json", "logprobs"] = Field(
+        "verbose_json",
+        description="How it is asked how sure it is: Whisper models tell it in verbose_json, newer ones in "
+        "logprobs, others not at all.",
+    )
+    voice: str = Field("alloy", description="The voice it speaks with.")
+    seconds: float = Field(15, gt=0, le=120, description="How long it may take.")
+
+
+class Voice(_Section):
+    """How the assistant hears and speaks."""
+
+    ears: Literal["auto", "whisper", "endpoint", "embedded", "off"] = Field(
+        "auto",
+        description="What hears: auto takes Whisper where a model is named, then an endpoint, then the "
+        "embedded engine, which understands commands only and needs no download.",
+    )
+    mouth: Literal["auto", "piper", "endpoint", "espeak", "off"] = Field(
+        "auto",
+        description="What speaks: auto takes Piper where a voice is named, then an endpoint, then eSpeak.",
+    )
+    speaker_voice: str | None = Field(None, description="The voice of the mouth; without one, its first.")
+    speed: float = Field(1.0, ge=0.5, le=3, description="How fast it speaks; 1 is usual.")
+    longest_answer: float = Field(
+        20, ge=5, le=600, description="Seconds an answer is spoken for; the rest is on the screen."
+    )
+    most_seconds: float = Field(
+        60, ge=1, le=600, description="The longest utterance listened to, in seconds."
+    )
+    most_bytes: int = Field(10_000_000, ge=1000, description="The largest recording taken, in bytes.")
+    whisper: Whisper = Field(default_factory=Whisper, description="Free speech on this machine.")
+    endpoint: SpeechEndpoint = Field(default_factory=SpeechEndpoint, description="Speech at a server.")
+    piper_voice: Path | None = Field(
+        None, description="A voice of Piper: its .onnx file, the .json beside it."
+    )
+    wyoming_host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on for Wyoming satellites. The protocol has no passwords: whoever "
+        "reaches it may use the ears and the mouth.",
+    )
+    wyoming_port: int | None = Field(
+        None, ge=1, le=65535, description="Port for Wyoming satellites; without one, there is no such server."
+    )
+
+
 class Settings(BaseSettings):
     """The settings, each from the environment, else from ``config.yml``, else its default."""
 
@@ -289,6 +356,7 @@ class Settings(BaseSettings):
     )
     imports: Imports = Field(default_factory=Imports, description="Files that are imported by a command.")
     notify: Notify = Field(default_factory=Notify, description="Who outside is told of what needs a person.")
+    voice: Voice = Field(default_factory=Voice, description="How the assistant hears and speaks.")
     reports: Reports = Field(
         default_factory=Reports, description="What the answers assume when nobody says otherwise."
     )

@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+from assistant.doubting import Heard
 from assistant.hearing import least_sure
 from assistant.memory import Memory
 from intents.reading import Reader, Reading
@@ -25,6 +26,10 @@ class Turn:
     """The caller's idempotency key: the same key gives the same reply and acts once."""
     reader: Reader | None = None
     """Understands this turn in place of the dialogue's own."""
+    heard: Heard | None = None
+    """How the words were heard; None where they were typed."""
+    said: str = ""
+    """What was said, where it is a yes to words heard before, for which the turn stands; else empty."""
     turn_id: str = field(default_factory=lambda: str(uuid4()))
     started: float = field(default_factory=perf_counter)
     reading: Reading | None = None
@@ -58,15 +63,20 @@ class Turn:
         """Build on what a reader heard before: if either is not taken at its word, this is not."""
         self.understood_by = least_sure(self.understood_by, earlier)
 
+    def stands_for(self, text: str) -> None:
+        """Go on as if ``text`` had been said; on record stays what was said."""
+        self.said, self.text = self.text, text
+
     def begun_anew(self) -> "Turn":
         """The same words at the same place, of which nothing is understood yet."""
         return Turn(
             person=self.person,
             channel=self.channel,
-            text=self.text,
+            text=self.said or self.text,
             conversation_id=self.conversation_id,
             key=self.key,
             reader=self.reader,
+            heard=self.heard,
             turn_id=self.turn_id,
             started=self.started,
             on_stage=self.on_stage,

@@ -7,7 +7,7 @@ from engines.metrics import METRICS, Unit
 from engines.terms import Period, to_minor
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
-_SPOKEN = {"USD": "dollars", "EUR": "euros", "GBP": "pounds"}
+SPOKEN_CURRENCIES = {"USD": "dollars", "EUR": "euros", "GBP": "pounds"}
 NOTHING = "–"
 """Stands where a value cannot be computed."""
 
@@ -62,7 +62,7 @@ def spoken(name: str, value: Decimal | None, currency: str) -> str:
         return "not known"
     match METRICS[name].unit:
         case Unit.MONEY:
-            return f"{_rounded(value)} {_SPOKEN.get(currency, currency)}"
+            return f"{_rounded(value)} {SPOKEN_CURRENCIES.get(currency, currency)}"
         case Unit.PERCENT:
             return f"{number(value * 100, 1)} percent"
         case Unit.COUNT:

@@ -1,13 +1,13 @@
 """Sentences nobody tuned on: how many are understood, with 95 % confidence intervals (Wilson's).
 
-``python -m benchmarks.held_out`` reads ``tests/data/held_out_4.jsonl`` with the embedded reader and prints
-JSON; with ``--misses`` every sentence that was misread as well. docs/understanding.md tells how the sentences
+``python -m benchmarks.held_out [FILE]`` reads ``tests/data/held_out_5.jsonl`` with the embedded reader and
+prints JSON; with ``--misses`` every sentence that was misread as well. docs/understanding.md tells how they
 were written. They are for measuring: none may become a training sentence.
 """
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -29,7 +29,9 @@ from intents.readers.entities import LIVE_NAMES
 from intents.reading import Reading, Scene
 from intents.training import load
 
-FILE = Path(__file__).parents[1] / "tests" / "data" / "held_out_4.jsonl"
+FOLDER = Path(__file__).parents[1] / "tests" / "data"
+FILE = FOLDER / "held_out_5.jsonl"
+"""The latest; misses of the one before, ``held_out_4.jsonl``, have prompted sentences since."""
 VENTURES = ("Acme", "Northwind", "Bluebird Foods", "Helio Labs", "Studio 54")
 CAMPAIGNS = (
     ("Spring Launch", "Acme"),
@@ -38,6 +40,7 @@ CAMPAIGNS = (
     ("Black Friday", "Northwind"),
     ("Back to School", "Bluebird Foods"),
 )
+PEOPLE = ("chairman", "operator")
 CATEGORIES = ("fitness", "food", "fashion", "travel", "beauty", "tech", "gaming")
 SCENE = Scene(
     Names(
@@ -45,6 +48,7 @@ SCENE = Scene(
             *(Name("venture", number, name) for number, name in enumerate(VENTURES, 1)),
             *(Name("campaign", number, name, of) for number, (name, of) in enumerate(CAMPAIGNS, 1)),
             *(Name("category", number, name) for number, name in enumerate(CATEGORIES, 1)),
+            *(Name("person", number, name) for number, name in enumerate(PEOPLE, 1)),
         ]
     ),
     date(2026, 6, 17),
@@ -94,16 +98,22 @@ def is_meant(sentence: Sentence, reading: Reading) -> bool:
     if reading.intent != sentence.intent:
         return False
     expected = {(kind, sentence.text[start:end]) for kind, start, end in sentence.entities}
-    closed = {(kind, meant(kind, said)) for kind, said in expected if kind not in OPEN_KINDS}
+    ventures = {said for kind, said in expected if kind == "venture"}
+    closed = {(kind, meant(kind, said, ventures)) for kind, said in expected if kind not in OPEN_KINDS}
     found = {(one.entity, _comparable(one.value)) for one in reading.entities if one.entity not in OPEN_KINDS}
     named = {bare(said) for kind, said in expected if kind in OPEN_KINDS}
     return closed == found and named <= _slot_words(reading)
 
 
-def meant(kind: str, said: str) -> Any:
-    """The value that words of a kind stand for."""
+def meant(kind: str, said: str, ventures: Collection[str] = ()) -> Any:
+    """The value that words of a kind stand for; of two campaigns of a name, that of the venture named too."""
     if kind in LIVE_NAMES:
-        return SCENE.names.find(kind, said).label
+        found = SCENE.names.find(kind, said)
+        owners = {SCENE.names.find("venture", one).label for one in ventures}
+        labels = (found.label, *found.alternatives)
+        fitting = [one for one in labels if (name := SCENE.names.get(kind, one)) and name.parent in owners]
+        # A new venture may bring a category nobody had.
+        return fitting[0] if len(fitting) == 1 else found.label or said
     if kind in lexicon.KINDS:
         return lexicon.canonical(kind, said)
     return _comparable(_PARSED[kind](said))
@@ -177,7 +187,8 @@ def misses(sentences: Sequence[Sentence], readings: Sequence[Reading]) -> list[d
 def main() -> None:
     """Measure and print JSON."""
     reader = load_reader(Settings())
-    sentences = read_sentences(FILE)
+    named = [Path(one) for one in sys.argv[1:] if not one.startswith("-")]
+    sentences = read_sentences(named[0] if named else FILE)
     readings = [reader.read(one.text, SCENE) for one in sentences]
     new = [(one, read) for one, read in zip(sentences, readings, strict=True) if not is_trained_on(one.text)]
     figures = {

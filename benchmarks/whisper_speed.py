@@ -65,7 +65,7 @@ def _measured(model: Path, threads: int) -> dict[str, float]:
     command = _command()
     before, start = resident_mb(os.getpid()), time.perf_counter()
     ears = WhisperTranscriber(model, cpu_threads=threads)
-    ears.load()
+    ears.prepare(Vocabulary())
     load = time.perf_counter() - start
     words = len(ears.transcribe(command, Vocabulary()).text.split())
     clock, processor = [], []

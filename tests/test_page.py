@@ -19,14 +19,19 @@ pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=document.title='caught'><b>bold</b>"
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, closed with the module: its event loop would be in the way of other tests."""
+def chromium() -> str:
+    """The path of the browser."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         missing("Chromium", "install it (apt-get install chromium)")
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, closed with the module: its event loop would be in the way of other tests."""
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found)
+        opened = playwright.chromium.launch(executable_path=chromium())
         yield opened
         opened.close()
 

@@ -16,6 +16,7 @@ from tests.made_up_piper import make_piper
 from voice.audio import VoiceError
 from voice.endpointing import trim
 from voice.espeak import MOST_CHARACTERS, EspeakSpeaker
+from voice.espeak_library import espeak_library
 from voice.piper import PiperSpeaker
 from voice.speaker import Speaker
 
@@ -137,6 +138,25 @@ def test_many_may_speak_at_once(espeak: Speaker) -> None:
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(said, range(40)))
     assert together == pytest.approx(alone, abs=0.1)
+
+
+def test_speaking_and_pronouncing_share_the_one_library(espeak: Speaker) -> None:
+    library = espeak_library()
+    assert library is not None
+    words = ["Northwind", "Acme", "Spring Launch", "Halcyon"]
+    voices = ["en-gb+f3", "en-us", "en-029"]
+    alone = [library.ipa(word) for word in words]
+    lengths = [espeak.speak("show performance", voice=voice).seconds for voice in voices]
+
+    def one(place: int) -> str | float:
+        if place % 2:
+            return library.ipa(words[place // 2 % 4])
+        return espeak.speak("show performance", voice=voices[place // 2 % 3]).seconds
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(one, range(240)))
+    assert together[1::2] == alone * 30
+    assert together[::2] == pytest.approx(lengths * 40, abs=0.05)
 
 
 def test_it_makes_no_noise_on_the_console() -> None:

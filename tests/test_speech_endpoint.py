@@ -107,6 +107,13 @@ def test_silence_is_not_sent_and_an_empty_answer_is_none(server: LoopbackSpeech)
     assert len(server.asked) == 1
 
 
+def test_nothing_is_paid_for_before_an_utterance_is_over(server: LoopbackSpeech) -> None:
+    ears = EndpointTranscriber(endpoint(server.url))
+    ears.prepare(NOBODY)
+    assert ears.guess(speech(), NOBODY) == ""
+    assert not server.asked
+
+
 @pytest.mark.parametrize("form", ["wav", "mp3", "opus"])
 def test_the_mouth_says_what_it_is_told(server: LoopbackSpeech, form: Form) -> None:
     server.always(Answer(encode(speech(), form), kind="audio/wav"))

@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 from tests.made_up_whisper import END, NO_SPEECH, make_whisper
 from tests.sounds import joined, noises, silence, speech
 from voice.audio import VoiceError
+from voice.endpointing import trim
 from voice.transcriber import Vocabulary
 from voice.whisper import MOST_NAME_TOKENS, SIZES, WhisperTranscriber, expected
 
@@ -122,6 +123,13 @@ def test_of_many_names_the_most_important_are_told(folder: Path) -> None:
     assert not expected({}, tokenizer)
 
 
+def test_an_utterance_that_goes_on_is_guessed_at(folder: Path) -> None:
+    ears = WhisperTranscriber(folder)
+    ears.prepare(NOBODY)
+    assert ears.guess(trim(speech()), NOBODY) == SENTENCE
+    assert not ears.guess(silence(1), NOBODY)
+
+
 def test_several_may_be_heard_at_once(folder: Path) -> None:
     ears = WhisperTranscriber(folder, cpu_threads=1)
     with ThreadPoolExecutor(4) as pool:
@@ -175,7 +183,7 @@ def test_a_folder_that_is_damaged(name: str, data: bytes | None, folder: Path, t
     path = tmp_path / "model" / name
     path.write_bytes(path.read_bytes()[:-100_000] if data is None else data)
     ears = WhisperTranscriber(tmp_path / "model")
-    error = unavailable(ears.load, within=5)
+    error = unavailable(lambda: ears.prepare(NOBODY), within=5)
     assert str(tmp_path) in error.message
     unavailable(lambda: ears.transcribe(speech(), NOBODY), within=5)
 
@@ -184,7 +192,7 @@ def test_a_folder_that_was_emptied_since(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "model")
     ears = WhisperTranscriber(tmp_path / "model")
     shutil.rmtree(tmp_path / "model")
-    assert "model.bin" in unavailable(ears.load).message
+    assert "model.bin" in unavailable(lambda: ears.prepare(NOBODY)).message
 
 
 def in_a_process(script: str, **environment: str) -> tuple[str, float]:

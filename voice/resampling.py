@@ -17,3 +17,21 @@ def resampled(samples: NDArray[np.int16], rate: int) -> Audio:
     frame.sample_rate = rate
     resampler = Resampler()
     return Audio(np.frombuffer(b"".join([*resampler.take(frame), *resampler.take(None)]), np.int16))
+
+
+class SampleStream:
+    """Brings a stream of samples, one channel at any rate, to `RATE` piece by piece."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._resampler = Resampler()
+
+    def take(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """What is ready after ``samples``."""
+        if self._rate == RATE or not len(samples):
+            return samples
+        from av.audio.frame import AudioFrame
+
+        frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate = self._rate
+        return np.frombuffer(b"".join(self._resampler.take(frame)), np.int16)

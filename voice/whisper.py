@@ -68,20 +68,38 @@ class WhisperTranscriber:
         self._loading = threading.Lock()
         self._model: WhisperModel | None = None
 
-    def load(self) -> None:
-        """Have it ready. Raises `VoiceError` ``ears_unavailable`` where its files are damaged."""
+    def prepare(self, vocabulary: Vocabulary) -> None:
+        """As `Transcriber.prepare`; damaged files are found here."""
+        del vocabulary
         self._loaded()
 
     def transcribe(self, audio: Audio, vocabulary: Vocabulary) -> Transcript:
         """As `Transcriber.transcribe`; the live names are what it expects to hear."""
         speech = trim(audio)
+        heard = self._heard(speech, vocabulary, beams=5, temperatures=(0.0, 0.2, 0.4))
+        text = " ".join(said for said, _, _ in heard if said)
+        if not text:
+            raise VoiceError("no_speech", "I heard no speech.", "Check the microphone and say it again.")
+        tokens = sum(count for _, _, count in heard)
+        mean = sum(one * count for _, one, count in heard) / max(1, tokens)
+        return Transcript(text, self.name, min(1.0, math.exp(mean)), seconds=speech.seconds)
+
+    def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
+        """As `Transcriber.guess`."""
+        heard = self._heard(audio, vocabulary, beams=1, temperatures=(0.0,))
+        return " ".join(said for said, _, _ in heard if said)
+
+    def _heard(
+        self, speech: Audio, vocabulary: Vocabulary, *, beams: int, temperatures: tuple[float, ...]
+    ) -> list[tuple[str, float, int]]:
+        """Of each segment its text, the mean logarithm of its tokens' probabilities, and their number."""
         model = self._loaded()
         try:
             segments, _ = model.transcribe(
                 speech.samples.astype(np.float32) / 32_768,
                 language="en",
-                beam_size=5,
-                temperature=(0.0, 0.2, 0.4),
+                beam_size=beams,
+                temperature=temperatures,
                 condition_on_previous_text=False,
                 # What fits one window needs no times; with them, it is cut where a pause is.
                 without_timestamps=speech.seconds < WINDOW,
@@ -89,15 +107,9 @@ class WhisperTranscriber:
                 vad_filter=True,
                 hotwords=expected(vocabulary.names, model.hf_tokenizer) or None,
             )
-            heard = [(one.text.strip(), one.avg_logprob, len(one.tokens)) for one in segments]
+            return [(one.text.strip(), one.avg_logprob, len(one.tokens)) for one in segments]
         except (RuntimeError, ValueError) as error:
             raise _broken(self.folder, error) from error
-        text = " ".join(said for said, _, _ in heard if said)
-        if not text:
-            raise VoiceError("no_speech", "I heard no speech.", "Check the microphone and say it again.")
-        tokens = sum(count for _, _, count in heard)
-        mean = sum(one * count for _, one, count in heard) / max(1, tokens)
-        return Transcript(text, self.name, min(1.0, math.exp(mean)), seconds=speech.seconds)
 
     def _loaded(self) -> "WhisperModel":
         with self._loading:

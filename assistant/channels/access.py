@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocket
 
 from assistant.channels.errors import Refused
 from assistant.channels.service import Here, Service
@@ -188,3 +189,32 @@ def _refuse_stranger() -> NoReturn:
         "Send an API token as Authorization: Bearer …, or open a link that `gtm sign-in` prints.",
         {"WWW-Authenticate": 'Bearer realm="gtm"'},
     )
+
+
+class Proof:
+    """What a connection proves its person with, looked at again for every turn."""
+
+    def __init__(self, socket: WebSocket, here: Service) -> None:
+        self._here = here
+        self._token = offered_token(socket)
+        self._cookie = socket.cookies.get(SESSION_COOKIE) if _opened_by_own_page(socket, here) else None
+
+    @property
+    def channel(self) -> str:
+        """How the connection came."""
+        return "websocket" if self._token is not None else "web"
+
+    def person(self) -> Person | None:
+        """Whom it is, as the database knows them now."""
+        if self._token is None:
+            found = signed_in(self._here, self._cookie)
+            return None if found is None else found.person
+        with self._here.assistant.database.read() as connection:
+            return people.bearer(connection, self._token, self._here.assistant.clock())
+
+
+def _opened_by_own_page(socket: WebSocket, here: Service) -> bool:
+    """Browsers send cookies to whoever asks: only our own pages may use a session."""
+    origin = socket.headers.get("origin")
+    own = {socket.headers.get("host", ""), urlsplit(here.assistant.settings.server.public_url or "").netloc}
+    return origin is not None and urlsplit(origin).netloc in own - {""}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import uuid4
 
 import typer
@@ -14,14 +14,15 @@ from rich.console import Console
 
 from assistant.channels.backup import backup, restore
 from assistant.channels.importing import import_file
+from assistant.channels.listen_cli import listen
 from assistant.channels.nlu import lint_sentences, measure_reader
+from assistant.channels.opening import fail, open_assistant, speaker_of
 from assistant.channels.rasa_cli import rasa
 from assistant.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from assistant.bootstrap import Assistant
     from storage.database import Database
-    from storage.people import Person
 
 # Parts are imported where they are used: `gtm say` shall answer within two seconds of a cold start.
 
@@ -42,6 +43,7 @@ cli.add_typer(rasa, name="rasa")
 cli.command("import")(import_file)
 nlu.command("test")(measure_reader)
 nlu.command("lint")(lint_sentences)
+cli.command()(listen)
 cli.command()(backup)
 cli.command()(restore)
 
@@ -52,22 +54,6 @@ As = Annotated[str | None, typer.Option("--as", metavar="USER", help="Speak as t
 
 console = Console()
 errors = Console(stderr=True)
-
-
-def _fail(message: str) -> NoReturn:
-    errors.print(f"gtm: {message}", style="red", soft_wrap=True, markup=False)
-    raise typer.Exit(2)
-
-
-@contextmanager
-def _assistant(settings: Settings | None = None) -> Iterator["Assistant"]:
-    from assistant.bootstrap import build
-
-    assistant = build(settings or load_settings())
-    try:
-        yield assistant
-    finally:
-        assistant.close()
 
 
 @contextmanager
@@ -82,16 +68,6 @@ def open_database(settings: Settings) -> Iterator["Database"]:
         yield database
     finally:
         database.close()
-
-
-def _speaker(assistant: "Assistant", name: str | None) -> "Person":
-    from storage import people
-
-    with assistant.database.read() as connection:
-        found = people.person_named(connection, name) if name else people.chairman(connection)
-    if found is None:
-        _fail(f"there is no active user {name!r}; `gtm user list` shows who there is")
-    return found
 
 
 def _print_json(value: Any) -> None:
@@ -112,9 +88,9 @@ def say(
     from assistant.channels import terminal
     from assistant.turn import Turn
 
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         turn = Turn(
-            person=_speaker(assistant, speaker),
+            person=speaker_of(assistant, speaker),
             channel="terminal",
             text=text,
             conversation_id=conversation or str(uuid4()),
@@ -138,8 +114,8 @@ def chat(speaker: As = None) -> None:
     """Talk: history with the arrow keys, names and phrases with Tab, Ctrl-D to leave."""
     from assistant.channels.chat import converse
 
-    with _assistant() as assistant:
-        converse(assistant, _speaker(assistant, speaker), console)
+    with open_assistant() as assistant:
+        converse(assistant, speaker_of(assistant, speaker), console)
 
 
 @cli.command()
@@ -157,15 +133,15 @@ def understand(
     from assistant.understanding import parse, read_by
 
     if (text is None) == (file is None):
-        _fail("say either a text or --file")
+        fail("say either a text or --file")
     settings = load_settings()
     if reader is not None:
         try:
             settings = read_by(settings, reader)
         except ValueError as error:
-            _fail(str(error))
-    with _assistant(settings) as assistant:
-        person = _speaker(assistant, None)
+            fail(str(error))
+    with open_assistant(settings) as assistant:
+        person = speaker_of(assistant, None)
         for line in [text or ""] if file is None else _lines(file):
             parsed = parse(assistant.dialogue, person, line)
             if as_json or file is not None:
@@ -249,7 +225,7 @@ def fill_database(
                 progress=progress,
             )
         except (NotEmpty, TooFewRecords) as error:
-            _fail(str(error))
+            fail(str(error))
     with errors.status("scoring the data"):
         report = measure(database)
     if as_json:
@@ -274,7 +250,7 @@ def _plain(value: Any) -> Any:
 @cli.command("sign-in")
 def sign_in(speaker: As = None) -> None:
     """Print a link that signs you in to the web page, once."""
-    with _assistant() as assistant:
+    with open_assistant() as assistant:
         console.print(sign_in_link(assistant, speaker), soft_wrap=True, highlight=False)
 
 
@@ -282,7 +258,7 @@ def sign_in_link(assistant: "Assistant", speaker: str | None) -> str:
     """A link that signs somebody in once: the chairman when nobody is named."""
     from storage import people
 
-    person = _speaker(assistant, speaker)
+    person = speaker_of(assistant, speaker)
     lifetime = timedelta(hours=SIGN_IN_HOURS)
     with assistant.database.write() as connection:
         token = people.issue_token(
@@ -308,17 +284,17 @@ def add_user(
 
     settings = load_settings()
     if role not in set(Role):
-        _fail(f"there is no role {role!r}; roles are {', '.join(Role)}")
+        fail(f"there is no role {role!r}; roles are {', '.join(Role)}")
     try:
         zone = known_zone(time_zone or settings.time_zone)
     except ValueError as error:
-        _fail(f"time zone {time_zone!r} {error}")
+        fail(f"time zone {time_zone!r} {error}")
     with open_database(settings) as database:
         try:
             with database.write() as connection:
                 people.add_person(connection, name, Role(role), zone, datetime.now(UTC))
         except IntegrityError:
-            _fail(f"there is a user {name!r} already")
+            fail(f"there is a user {name!r} already")
     console.print(f"Added {name}, {role}.", highlight=False)
 
 
@@ -344,7 +320,7 @@ def make_token(
     with open_database(load_settings()) as database, database.write() as connection:
         found = people.person_named(connection, name)
         if found is None:
-            _fail(f"there is no active user {name!r}; `gtm user list` shows who there is")
+            fail(f"there is no active user {name!r}; `gtm user list` shows who there is")
         lifetime = None if days is None else timedelta(days=days)
         token = people.issue_token(connection, found.id, people.API, label, datetime.now(UTC), lifetime)
     sys.stdout.write(token + "\n")

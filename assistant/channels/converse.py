@@ -4,7 +4,6 @@ import asyncio
 import re
 from collections.abc import Coroutine, Iterator, MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -13,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from assistant.bus import database_problem
 from assistant.channels import limits
-from assistant.channels.access import SESSION_COOKIE, offered_token, signed_in
+from assistant.channels.access import Proof
 from assistant.channels.errors import Refused, problem_response
 from assistant.channels.frames import (
     ASKED,
@@ -36,7 +35,7 @@ from assistant.channels.service import Service
 from assistant.channels.turns import Underway
 from assistant.reply import SCHEMA_VERSION, Error, Reply, Status
 from assistant.turn import Turn
-from storage import audit, jobs, people
+from storage import audit, jobs
 from storage.people import Person
 
 router = APIRouter()
@@ -57,12 +56,19 @@ SIGNED_OUT = 4401
 async def converse(socket: WebSocket) -> None:
     """Talk until either side hangs up."""
     here: Service = socket.app.state.service
-    proof = _Proof(socket, here)
+    proof = Proof(socket, here)
+    person = await admitted(socket, here, proof)
+    if person is not None:
+        await _Line(socket, here, proof, person).talk()
+
+
+async def admitted(socket: WebSocket, here: Service, proof: Proof) -> Person | None:
+    """Accept the connection of whoever is signed in; anybody else is told why not."""
     try:
         person = await here.lane.run(proof.person)
     except SQLAlchemyError as trouble:
         await socket.send_denial_response(problem_response(503, database_problem(trouble).error()))
-        return
+        return None
     if person is None:
         error = Error(
             code="not_signed_in",
@@ -70,45 +76,16 @@ async def converse(socket: WebSocket) -> None:
             cure="Send an API token as Authorization: Bearer …, or use the service's own page.",
         )
         await socket.send_denial_response(problem_response(401, error))
-        return
+        return None
     offered = socket.scope.get("subprotocols", [])
     await socket.accept(PROTOCOL if PROTOCOL in offered else None)
-    await _Line(socket, here, proof, person).talk()
-
-
-class _Proof:
-    """What a connection proves its person with, looked at again for every turn."""
-
-    def __init__(self, socket: WebSocket, here: Service) -> None:
-        self._here = here
-        self._token = offered_token(socket)
-        self._cookie = socket.cookies.get(SESSION_COOKIE) if _is_own_page(socket, here) else None
-
-    @property
-    def channel(self) -> str:
-        """How the connection came."""
-        return "websocket" if self._token is not None else "web"
-
-    def person(self) -> Person | None:
-        """Whom it is, as the database knows them now."""
-        if self._token is None:
-            found = signed_in(self._here, self._cookie)
-            return None if found is None else found.person
-        with self._here.assistant.database.read() as connection:
-            return people.bearer(connection, self._token, self._here.assistant.clock())
-
-
-def _is_own_page(socket: WebSocket, here: Service) -> bool:
-    """Browsers send cookies to whoever asks: only our own pages may use a session."""
-    origin = socket.headers.get("origin")
-    own = {socket.headers.get("host", ""), urlsplit(here.assistant.settings.server.public_url or "").netloc}
-    return origin is not None and urlsplit(origin).netloc in own - {""}
+    return person
 
 
 class _Line:
     """One connection."""
 
-    def __init__(self, socket: WebSocket, here: Service, proof: _Proof, person: Person) -> None:
+    def __init__(self, socket: WebSocket, here: Service, proof: Proof, person: Person) -> None:
         self._socket, self._here, self._proof, self._person = socket, here, proof, person
         self._assistant = here.assistant
         self._sending = asyncio.Lock()
@@ -139,7 +116,7 @@ class _Line:
             asked = ASKED.validate_json(message.get("text") or "")
         except ValidationError as error:
             self._bad += 1
-            await self._refuse("bad_frame", _fault(error), "Send one JSON object a text frame.")
+            await self._refuse("bad_frame", fault(error), "Send one JSON object a text frame.")
             return
         try:
             await self._obey(asked)
@@ -307,7 +284,8 @@ def _pieces(text: str) -> Iterator[str]:
         yield text[at:]
 
 
-def _fault(error: ValidationError) -> str:
+def fault(error: ValidationError) -> str:
+    """What is wrong with a frame, and where."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"] if part not in ("say", "resume", "follow", "cancel"))
     return f"{where}: {first['msg']}" if where else str(first["msg"])

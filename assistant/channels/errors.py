@@ -10,8 +10,10 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from assistant.bus import database_problem
+from assistant.channels.openai_errors import is_openai, openai_error, openai_status
 from assistant.reply import Error
 
 RETRY_SECONDS = "5"
@@ -24,18 +26,40 @@ class ErrorBody(BaseModel):
 
 
 class Refused(HTTPException):
-    """A request refused with a stable code, a sentence and its cure."""
+    """A request refused with a stable code, a sentence and its cure; ``slot`` is the part that is wrong."""
 
     def __init__(
-        self, status: int, code: str, message: str, cure: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        cure: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        slot: str | None = None,
     ) -> None:
         super().__init__(status, message, headers)
-        self.error = Error(code=code, message=message, cure=cure)
+        self.error = Error(code=code, message=message, cure=cure, slot=slot)
+
+
+class _Problem(JSONResponse):
+    """An error in the shape of the interface that was asked, which is known when it is sent."""
+
+    def __init__(self, status: int, error: Error, headers: Mapping[str, str] | None) -> None:
+        super().__init__(ErrorBody(error=error).model_dump(exclude_none=True), status, headers)
+        status = openai_status(status)
+        self._openai = JSONResponse(openai_error(status, error), status, headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if is_openai(scope["path"]):
+            await self._openai(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 def problem_response(status: int, error: Error, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response of an error."""
-    return JSONResponse(ErrorBody(error=error).model_dump(exclude_none=True), status, headers)
+    return _Problem(status, error, headers)
 
 
 _TEXT_HEADER = {"schema": {"type": "string"}, "required": True}
@@ -74,8 +98,8 @@ def add_error_handlers(app: FastAPI, headers_of_defects: Mapping[str, str]) -> N
         return problem_response(error.status_code, told, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def on_invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        return _invalid(error)
+    async def on_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return _invalid(error, names_part=is_openai(request.url.path))
 
     @app.exception_handler(SQLAlchemyError)
     async def on_database(_request: Request, error: SQLAlchemyError) -> JSONResponse:
@@ -111,15 +135,17 @@ def _told(error: HTTPException) -> Error:
     )
 
 
-def _invalid(error: RequestValidationError) -> JSONResponse:
+def _invalid(error: RequestValidationError, *, names_part: bool) -> JSONResponse:
     errors = error.errors()
     if any(one["type"] == "json_invalid" for one in errors):
         told = Error(code="invalid_json", message="The body is not JSON.", cure="Send JSON in UTF-8.")
         return problem_response(400, told)
+    json_only = "Send JSON with Content-Type: application/json as /openapi.json describes it."
     told = Error(
         code="invalid_request",
         message="; ".join(f"{_place(one['loc'])}: {one['msg']}" for one in errors[:5]),
-        cure="Send JSON with Content-Type: application/json as /openapi.json describes it.",
+        cure="Send it as /openapi.json describes it." if names_part else json_only,
+        slot=_place(errors[0]["loc"]) if names_part else None,
     )
     return problem_response(422, told)
 

@@ -1,8 +1,10 @@
 """What the HTTP routes share."""
 
+import threading
 from dataclasses import dataclass
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Header, Query
 from pydantic import StringConstraints
 from starlette.requests import HTTPConnection
@@ -25,6 +27,12 @@ class Service:
     lane: Lane
     turns: Turns
     limits: Limits
+    hearing: CapacityLimiter
+    """How many streams of sound are looked at, at the same moment."""
+
+    def prepare(self) -> None:
+        """Have the ears get ready in the background."""
+        threading.Thread(target=self.assistant.voicing.prepare, daemon=True).start()
 
 
 async def service(connection: HTTPConnection) -> Service:

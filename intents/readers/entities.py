@@ -22,6 +22,8 @@ LIVE_NAMES = (
 _FILE = re.compile(
     r"(?<![\w/\\~.-])[\w/\\~:.+-]*\w\.(?:csv|tsv|xlsx|xls|parquet|json)(?:\.gz)?\b", re.IGNORECASE
 )
+_HANDLE = re.compile(r"(?<![\w.@])(?:@[^\W_][\w.]{0,28}\w|[^\W\d_]+(?:_[^\W_]+)+)(?![\w@])")
+"""A creator's name at a platform: behind its sign, or with an underscore, which no other words have."""
 _BEFORE_PROPOSALS = re.compile(
     r"(?:\b(?:proposals?|number|nr|no\.|request|approve|reject|accept|decline|deny|refuse|dismiss)|#)"
     r"[\s.#]*(?:number\s+)?$",
@@ -58,6 +60,7 @@ def explain(text: str, scene: Scene, *, forgiving: bool = True) -> Explained:
         *lexicon.find(text),
         *(_numbered(replace(match, text=text[match.start : match.end]), text) for match in found),
         *_files(text),
+        *_handles(text),
     ]
     kept = _resolved(candidates)
     entities = tuple(_told_apart(entity, scene.names, kept) for entity in kept)
@@ -81,6 +84,16 @@ def _files(text: str) -> Iterator[EntityMatch]:
         yield EntityMatch(
             "file", match.group(), match.group(), match.start(), match.end(), extractor="values"
         )
+
+
+def _handles(text: str) -> Iterator[EntityMatch]:
+    """Names of creators that are written as such."""
+    for match in _HANDLE.finditer(text):
+        name = match.group().removeprefix("@")
+        if not any(lexicon.canonical(kind, name) for kind in lexicon.EVERYWHERE):
+            yield EntityMatch(
+                "influencer", name, match.group(), match.start(), match.end(), extractor="values"
+            )
 
 
 def _numbered(match: EntityMatch, text: str) -> EntityMatch:

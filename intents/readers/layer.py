@@ -41,7 +41,12 @@ class Layer:
         kept = [entity for entity in found if entity.entity in kinds or _is_name(entity)]
         for kind in lexicon.WHERE_TAKEN:
             if kind in kinds:
-                kept += _free(lexicon.find_of(kind, text), kept)
+                of_kind = lexicon.find_of(kind, text)
+                if kind == "kind":
+                    # "Influencers" are a channel, too; where kinds are told apart they are one.
+                    places = {(one.start, one.end) for one in of_kind}
+                    kept = [one for one in kept if one.entity != "channel" or _span(one) not in places]
+                kept += _free(of_kind, kept)
         if "category" in kinds and all(entity.entity != "category" for entity in kept):
             kept += _free(_ordinary_categories(text, names), kept)
         for kind in OPEN_KINDS:
@@ -78,6 +83,10 @@ def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[E
     elif _OPENED.search(words.text[:start]):
         return []
     return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
+
+
+def _span(entity: EntityMatch) -> tuple[int, int]:
+    return entity.start, entity.end
 
 
 def _place(entity: EntityMatch) -> int:

@@ -111,7 +111,9 @@ def _is_date_here(source: Source, at: int, before: str) -> bool:
     token = source.tokens[at]
     if token.key in _NOT_ALONE:
         after = source.tokens[at + 1].key if at + 1 < len(source.tokens) else ""
-        return before in _BEFORE_DATES or after in ("vs", "versus")
+        # Written as a name inside a sentence: "how does May stack up against April".
+        is_name = at > 0 and token.text.istitle() and len(token.text) > 2 and before.isalpha()
+        return is_name or before in _BEFORE_DATES or after in ("vs", "versus")
     if token.key == SLASH_DATE and token.text.count("/") == 1:
         return before in _BEFORE_DATES
     if token.key == NUMBER:

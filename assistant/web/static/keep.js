@@ -1,6 +1,7 @@
-/** The conversation of this tab, kept over a reload. */
+/** The conversation of this tab, kept over a reload; and what a person wishes, kept for good. */
 
 const KEY = "gtm.conversation";
+const WISH = "gtm.speak";
 const MOST = 50;
 
 /** What is kept of a user's conversation; somebody else's is forgotten. */
@@ -26,7 +27,25 @@ export function keep(conversation) {
   }
 }
 
-/** Forget everything. */
+/** Forget everything of the conversation. */
 export function forget() {
   sessionStorage.removeItem(KEY);
+}
+
+/** Whether a user wants answers spoken: true, false, or null where they never said so. */
+export function wantsSpeech(user) {
+  try {
+    return { on: true, off: false }[localStorage.getItem(`${WISH}.${user}`)] ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** Remember whether a user wants answers spoken. */
+export function wishSpeech(user, is) {
+  try {
+    localStorage.setItem(`${WISH}.${user}`, is ? "on" : "off");
+  } catch {
+    // Then it holds for this page only.
+  }
 }

@@ -1,10 +1,13 @@
 /** The conversation page. */
 
+import { Aloud } from "./aloud.js";
+import { packed, unpacked } from "./base64.js";
 import { button, element } from "./dom.js";
 import { forget, keep, restored } from "./keep.js";
-import { answer, progress, unanswered, utterance } from "./reply.js";
-import { commands, job, say, sendFile, signOut } from "./service.js";
-
+import { hush, ready } from "./playback.js";
+import { answer, progress, reword, unanswered, utterance } from "./reply.js";
+import { commands, job, say, sendFile, signOut, talk as sendTalk, voice } from "./service.js";
+import { Talk } from "./talk.js";
 
 const log = document.getElementById("log");
 const form = document.getElementById("composer");
@@ -13,13 +16,17 @@ const send = document.getElementById("send");
 const attach = document.getElementById("attach");
 const file = document.getElementById("file");
 const welcome = document.getElementById("welcome");
+const trouble = document.getElementById("trouble");
 
 const LOOK = 700;
 
 let conversation = restored(document.body.dataset.user);
 let isBusy = false;
-let recalled = conversation.turns.length;
+let recalled = typed().length;
 let draft = "";
+
+const talk = new Talk({ begun, heard: speakAloud, failed: complain });
+const aloud = new Aloud(document.body.dataset.user, complain);
 
 function start() {
   conversation.turns.forEach(show);
@@ -32,29 +39,44 @@ function start() {
     speak(input.value);
   });
   input.addEventListener("keydown", recall);
+  input.addEventListener("input", quiet);
+  document.addEventListener("keydown", (event) => event.key === "Escape" && quiet());
   attach.addEventListener("click", () => file.click());
   file.addEventListener("change", take);
   document.getElementById("new").addEventListener("click", startAnew);
   document.getElementById("sign-out").addEventListener("click", leave);
+  offerVoice();
+}
+
+async function offerVoice() {
+  // Where it cannot be asked for now, the button tells on being pressed.
+  const facts = await voice().catch(() => null);
+  talk.offer(facts);
+  aloud.offer(facts);
 }
 
 /** Show a turn that is over. */
 function show(turn) {
-  const said = hear(turn.said);
+  const said = hear(wordsOf(turn), turn.isSpoken);
   said.after(outcome(turn, said));
   follow(turn, said.nextElementSibling);
 }
 
 /** Add what was said; what was asked before is no longer to be answered. */
-function hear(text) {
+function hear(text, isSpoken) {
   for (const old of log.querySelectorAll("button.passing")) old.disabled = true;
-  const said = utterance(text);
+  const said = utterance(text, isSpoken);
   log.append(said);
   return said;
 }
 
+function wordsOf(turn) {
+  if (turn.said) return turn.said;
+  return turn.sound ? "(a recording)" : "(nothing was heard)";
+}
+
 function outcome(turn, said) {
-  if (turn.reply) return answer(turn.reply, turn.at, speak);
+  if (turn.reply) return told(turn.reply, turn.at);
   const problem = turn.problem ?? {
     message: "The page was left before the answer came.",
     cure: "Try again: the same request is never carried out twice.",
@@ -66,46 +88,99 @@ function outcome(turn, said) {
   });
 }
 
+function told(reply, at) {
+  return answer(reply, at, speak, (one, sign) => aloud.read(one, sign));
+}
+
 /** Say something, from the input or a button. */
 async function speak(words) {
   const text = words.trim();
   if (!text || isBusy) return;
-  const turn = { said: text, key: newKey(), at: new Date().toISOString() };
+  input.value = draft = "";
+  await begin({ said: text });
+}
+
+/** Say what was recorded; it is kept until it is answered, so that it can be sent again. */
+async function speakAloud(recording) {
+  const sound = { type: recording.type, data: await packed(recording) };
+  if (!isBusy) await begin({ said: "", isSpoken: true, isAloud: aloud.isWanted(), sound });
+}
+
+async function begin(what) {
+  const turn = { ...what, key: newKey(), at: new Date().toISOString() };
   conversation.turns.push(turn);
-  recalled = conversation.turns.length;
+  recalled = typed().length;
   keep(conversation);
   welcome.hidden = true;
-  input.value = draft = "";
-  await run(turn, hear(text));
+  quiet();
+  await run(turn, hear(turn.sound ? "…" : turn.said, turn.isSpoken));
 }
 
 async function run(turn, said) {
-  const waiting = element("p", { class: "message assistant working" }, element("span", { class: "dots" }, "Working"));
+  const waiting = working(turn.sound ? "Hearing" : "Working");
   said.after(waiting);
   busy(true);
   arrive(said);
   delete turn.problem;
+  let speech = null;
   try {
-    turn.reply = await say(turn.said, conversation.id, turn.key);
-    conversation.id = turn.reply.conversation_id;
+    speech = await ask(turn);
+    conversation.id = turn.reply.conversation_id ?? conversation.id;
   } catch (error) {
     turn.problem = { message: error.message, cure: error.cure ?? "Reload the page and try again." };
   }
   turn.at = new Date().toISOString();
   keep(conversation);
+  if (turn.isSpoken) reword(said, wordsOf(turn));
   waiting.replaceWith(outcome(turn, said));
   follow(turn, said.nextElementSibling);
   busy(false);
   arrive(said);
-  // On a touch screen that would open the keyboard over the answer.
-  if (matchMedia("(pointer: fine)").matches) input.focus({ preventScroll: true });
+  if (speech) aloud.playBack(speech, said.nextElementSibling.querySelector(".read"));
+  // On a touch screen that would open the keyboard over the answer; who talks goes on talking.
+  if (!turn.isSpoken && matchMedia("(pointer: fine)").matches) input.focus({ preventScroll: true });
+}
+
+/** Put the reply into the turn; the speech that came with it. */
+async function ask(turn) {
+  if (!turn.sound) {
+    turn.reply = await say(turn.said, conversation.id, turn.key);
+    return null;
+  }
+  const recording = new Blob([unpacked(turn.sound.data)], { type: turn.sound.type });
+  const heard = await sendTalk(recording, conversation.id, turn.key, turn.isAloud);
+  turn.reply = heard.reply;
+  // A reply to a recording that was answered before comes without the transcript.
+  turn.said = heard.transcript?.text ?? heard.reply.text;
+  recalled = typed().length;
+  delete turn.sound;
+  return heard.speech;
+}
+
+function begun() {
+  quiet();
+  ready();
+}
+
+/** Nothing plays on, and no old trouble is shown, once somebody wants to say something. */
+function quiet() {
+  hush();
+  trouble.replaceChildren();
+}
+
+function complain({ message, cure }) {
+  trouble.replaceChildren(element("p", { class: "told" }, message), cure ? element("p", { class: "cure" }, cure) : "");
+}
+
+function working(word) {
+  return element("p", { class: "message assistant working" }, element("span", { class: "dots" }, word));
 }
 
 /** Show how far the job of a turn is, and what it comes to. */
-async function follow(turn, told) {
+async function follow(turn, shownAt) {
   if (!turn.reply?.job_id || turn.reply.status !== "running") return;
   const shown = turn.ended ? null : progress();
-  if (shown) told.after(shown.element);
+  if (shown) shownAt.after(shown.element);
   while (!turn.ended) {
     try {
       const now = await job(turn.reply.job_id);
@@ -115,11 +190,11 @@ async function follow(turn, told) {
       shown.show({ progress: 0, message: `${error.message} ${error.cure ?? ""}` });
     }
     if (!turn.ended) await new Promise((resume) => setTimeout(resume, LOOK));
-    if (!told.isConnected) return;
+    if (!shownAt.isConnected) return;
   }
   keep(conversation);
   shown?.element.remove();
-  told.after(answer(turn.ended.reply, turn.ended.at, speak));
+  shownAt.after(told(turn.ended.reply, turn.ended.at));
 }
 
 /** Send the chosen file in, then ask for its import. */
@@ -129,7 +204,7 @@ async function take() {
   if (!chosen || isBusy) return;
   const said = hear(`File ${chosen.name}`);
   welcome.hidden = true;
-  const waiting = element("p", { class: "message assistant working" }, element("span", { class: "dots" }, "Sending"));
+  const waiting = working("Sending");
   said.after(waiting);
   busy(true);
   arrive(said);
@@ -148,6 +223,7 @@ function busy(is) {
   isBusy = is;
   send.disabled = is;
   attach.disabled = is;
+  talk.pause(is);
 }
 
 function arrive(message) {
@@ -157,12 +233,18 @@ function arrive(message) {
 /** The arrow keys bring back what was said before. */
 function recall(event) {
   if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
+  const before = typed();
   const next = recalled + (event.key === "ArrowUp" ? -1 : 1);
-  if (next < 0 || next > conversation.turns.length) return;
+  if (next < 0 || next > before.length) return;
   event.preventDefault();
-  if (recalled === conversation.turns.length) draft = input.value;
+  if (recalled === before.length) draft = input.value;
   recalled = next;
-  input.value = conversation.turns[next]?.said ?? draft;
+  input.value = before[next] ?? draft;
+}
+
+/** The words of the turns that have some. */
+function typed() {
+  return conversation.turns.map((turn) => turn.said).filter(Boolean);
 }
 
 async function greet() {
@@ -183,6 +265,8 @@ function offered(known) {
 
 function startAnew() {
   if (isBusy) return;
+  quiet();
+  talk.cancel();
   forget();
   conversation = restored(document.body.dataset.user);
   recalled = 0;

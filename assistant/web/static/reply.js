@@ -1,13 +1,13 @@
 /** Shows a reply: its text, chart, table, what could be said next, and where its numbers come from. */
 
 import { figure } from "./chart.js";
-import { button, element } from "./dom.js";
+import { button, drawn, element } from "./dom.js";
 
 const ASKS = new Set(["question", "confirm", "approval"]);
 const MANNERS = { refused: "refused", unknown: "unknown", failed: "failed" };
 
-/** What the assistant answered; `say` is called with the text of a pressed button. */
-export function answer(reply, at, say) {
+/** What the assistant answered; `say` is called with the text of a pressed button, `read` with the button to read it aloud. */
+export function answer(reply, at, say, read) {
   const manner = ASKS.has(reply.status) ? "asks" : (MANNERS[reply.status] ?? "");
   const told = reply.reply;
   return element(
@@ -19,8 +19,13 @@ export function answer(reply, at, say) {
     told.table && table(told.table),
     offers(told, reply.status, say),
     why(told.evidence),
-    stamp(at, reply.status),
+    stamp(at, reply.status, aloud(reply, read)),
   );
+}
+
+/** What there is of a reply for the ear. */
+export function spokenText(reply) {
+  return reply.reply.speech || reply.reply.text;
 }
 
 /** That no answer came, and what helps. */
@@ -47,9 +52,19 @@ export function progress() {
   return { element: element("p", { class: "message assistant progress", role: "status" }, bar, message), show };
 }
 
-/** What the person said. */
-export function utterance(text) {
-  return element("div", { class: "message user" }, element("span", { class: "unseen" }, "You: "), text);
+/** What the person said; `isSpoken` marks it as heard. */
+export function utterance(text, isSpoken = false) {
+  if (!isSpoken) return element("div", { class: "message user" }, element("span", { class: "unseen" }, "You: "), text);
+  return element("div", { class: "message user spoken" }, icon("talk"), element("span", { class: "unseen" }, "You, spoken: "), text);
+}
+
+/** Put other words into what the person said. */
+export function reword(said, text) {
+  said.lastChild.textContent = text;
+}
+
+function icon(name, attributes = {}) {
+  return drawn("svg", { class: "drawn", "aria-hidden": "true", ...attributes }, drawn("use", { href: `#icon-${name}` }));
 }
 
 function words(reply) {
@@ -61,7 +76,19 @@ function words(reply) {
   ];
 }
 
-function stamp(at, status) {
+function aloud(reply, read) {
+  if (!spokenText(reply)) return null;
+  const made = element(
+    "button",
+    { type: "button", class: "quiet icon read", "aria-label": "Read aloud", "aria-pressed": "false", title: "Read aloud" },
+    icon("stop", { class: "drawn if-pressed" }),
+    icon("loud", { class: "drawn unless-pressed" }),
+  );
+  made.addEventListener("click", () => read(reply, made));
+  return made;
+}
+
+function stamp(at, status, more = null) {
   const moment = new Date(at);
   const time = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   return element(
@@ -69,6 +96,7 @@ function stamp(at, status) {
     { class: "stamp" },
     element("time", { datetime: moment.toISOString() }, time),
     element("span", { class: "status" }, status),
+    more,
   );
 }
 

@@ -16,6 +16,24 @@ export function say(text, conversation, key) {
   return request("POST", "/api/v1/say", body, { "Idempotency-Key": key });
 }
 
+/** Say something aloud: a recording, with its type. The answer comes as sound too where `isAloud`. */
+export function talk(sound, conversation, key, isAloud) {
+  const asked = new URLSearchParams();
+  if (conversation) asked.set("conversation_id", conversation);
+  if (isAloud) asked.set("speak", "mp3");
+  return request("POST", `/api/v1/voice?${asked}`, sound, { "Idempotency-Key": key });
+}
+
+/** What the assistant hears and speaks with. */
+export function voice() {
+  return request("GET", "/api/v1/voice");
+}
+
+/** A text read aloud: a sound file, as an ArrayBuffer. */
+export function speech(text) {
+  return request("POST", "/api/v1/speech", { text, form: "mp3" });
+}
+
 /** A job as it stands. */
 export function job(id) {
   return request("GET", `/api/v1/jobs/${encodeURIComponent(id)}`);
@@ -38,21 +56,28 @@ export function signOut() {
 
 async function request(method, path, body, headers = {}) {
   const isFile = body instanceof File;
+  const isRaw = body instanceof Blob;
   const answer = await fetched(path, {
     method,
     headers: {
-      Accept: "application/json",
+      Accept: "application/json, audio/mpeg",
       "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content,
-      ...(body ? { "Content-Type": isFile ? "application/octet-stream" : "application/json" } : {}),
+      ...(body ? { "Content-Type": typeOf(body) } : {}),
       ...headers,
     },
-    body: body && !isFile ? JSON.stringify(body) : (body ?? undefined),
+    body: body && !isRaw ? JSON.stringify(body) : (body ?? undefined),
     signal: isFile ? undefined : AbortSignal.timeout(PATIENCE),
   });
   if (answer.status === 204) return null;
+  if (answer.headers.get("Content-Type")?.startsWith("audio/")) return answer.arrayBuffer();
   const told = await answer.json().catch(() => null);
-  if (answer.ok || told?.turn_id) return told;
+  if (answer.ok || told?.turn_id || told?.reply?.turn_id) return told;
   throw refusal(answer.status, told?.error);
+}
+
+function typeOf(body) {
+  if (body instanceof File) return "application/octet-stream";
+  return body instanceof Blob ? body.type : "application/json";
 }
 
 async function fetched(path, options) {

@@ -1,0 +1,270 @@
+"""A line for speech: sound comes in as it is spoken, partial words, answers and sound go out."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, MutableMapping
+from time import monotonic
+from typing import Any, TypeVar, TypeVarTuple
+from uuid import uuid4
+
+import numpy as np
+from anyio import to_thread
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import BaseModel, ValidationError
+
+from assistant.channels import limits
+from assistant.channels.access import Proof
+from assistant.channels.converse import MOST_BAD, POLICY_VIOLATION, SIGNED_OUT, admitted, fault
+from assistant.channels.service import Service
+from assistant.channels.voice import MEDIA_TYPES, PATH
+from assistant.channels.voice_frames import (
+    ASKED,
+    Answered,
+    BargeIn,
+    Began,
+    Cancel,
+    End,
+    Ended,
+    Partial,
+    Ping,
+    Pong,
+    Ready,
+    Refusal,
+    Sound,
+    SoundEnded,
+    Start,
+    Stop,
+    Understood,
+)
+from assistant.reply import Error
+from assistant.spoken import Exchange
+from assistant.turn import Turn
+from storage.people import Person
+from voice.audio import Audio, VoiceError
+
+router = APIRouter()
+
+PARTIAL_SECONDS = 0.7
+"""How often what is heard so far is told."""
+PIECE_BYTES = 16_384
+"""Of the answer's sound, sent at once."""
+MOST_WAITING = 4
+"""Utterances of one line that wait for their answers."""
+
+T = TypeVar("T")
+A = TypeVarTuple("A")
+
+
+@router.websocket(f"{PATH}/stream")
+async def listen(socket: WebSocket) -> None:
+    """Listen until either side hangs up; an utterance that was not finished by then is forgotten."""
+    here: Service = socket.app.state.service
+    proof = Proof(socket, here)
+    person = await admitted(socket, here, proof)
+    if person is not None:
+        await _Line(socket, here, proof, person).listen()
+
+
+class _Line:
+    """One connection."""
+
+    def __init__(self, socket: WebSocket, here: Service, proof: Proof, person: Person) -> None:
+        self._socket, self._here, self._proof, self._person = socket, here, proof, person
+        self._voicing, self._spoken = here.assistant.voicing, here.assistant.spoken
+        self._sending = asyncio.Lock()
+        self._said: asyncio.Queue[Audio] = asyncio.Queue(MOST_WAITING)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._terms: Start | None = None
+        self._conversation = str(uuid4())
+        self._playing_until = 0.0
+        self._breaks_off = asyncio.Event()
+        self._bad = 0
+
+    async def listen(self) -> None:
+        """Take frames until the connection ends."""
+        facts = await self._aside(self._voicing.facts)
+        await self._send(
+            Ready(
+                person=self._person.name,
+                role=self._person.role.value,
+                ears=facts.ears,
+                hears=facts.hears,
+                told=facts.told,
+            )
+        )
+        self._here.prepare()
+        self._go(self._answer_all())
+        try:
+            while self._bad < MOST_BAD:
+                await self._take(await self._socket.receive())
+            await self._socket.close(POLICY_VIOLATION, "too many frames that make no sense")
+        except WebSocketDisconnect:
+            pass
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def _take(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1000), message.get("reason"))
+        sound = message.get("bytes")
+        if sound is not None:
+            await self._hear(sound)
+            return
+        try:
+            asked = ASKED.validate_json(message.get("text") or "")
+        except ValidationError as error:
+            await self._misunderstood(fault(error), "Send one JSON object a text frame.")
+            return
+        match asked:
+            case Start():
+                self._begin(asked)
+            case End():
+                await self._tell_all(await self._aside(self._stream_end))
+            case Cancel():
+                if self._terms is not None:
+                    self._begin(self._terms)
+            case Stop():
+                self._hush()
+            case Ping():
+                await self._send(Pong())
+
+    def _begin(self, terms: Start) -> None:
+        from voice.endpointing import Endpointer
+        from voice.resampling import SampleStream
+
+        self._terms = terms
+        self._conversation = terms.conversation_id or self._conversation
+        self._resampled = SampleStream(terms.rate)
+        self._endpointer = Endpointer(silence=terms.silence, most_seconds=self._voicing.terms.most_seconds)
+        self._partial_at = 0.0
+
+    async def _hear(self, sound: bytes) -> None:
+        if self._terms is None:
+            await self._misunderstood("Sound came before its form was told.", 'Send {"type": "start"} first.')
+            return
+        if len(sound) % 2:
+            await self._misunderstood("The frame ends within a sample.", "Send whole samples of 16 bits.")
+            return
+        await self._tell_all(await self._aside(self._fed, np.frombuffer(sound, "<i2").astype(np.int16)))
+        if self._terms.partials and self._endpointer.is_speaking and monotonic() >= self._partial_at:
+            self._partial_at = float("inf")
+            self._go(self._tell_partial(self._endpointer.so_far))
+
+    def _fed(self, samples: Any) -> list[Any]:
+        return list(self._endpointer.feed(self._resampled.take(samples)))
+
+    def _stream_end(self) -> list[Any]:
+        return [] if self._terms is None else list(self._endpointer.finish())
+
+    async def _tell_all(self, events: list[Any]) -> None:
+        from voice.endpointing import SpeechEnded
+
+        for event in events:
+            if isinstance(event, SpeechEnded):
+                await self._send(Ended(seconds=round(event.utterance.seconds, 2), is_cut=event.is_cut))
+                await self._queue(event.utterance)
+                continue
+            if monotonic() < self._playing_until:
+                self._hush()
+                await self._send(BargeIn())
+            self._partial_at = monotonic() + PARTIAL_SECONDS
+            await self._send(Began())
+
+    async def _queue(self, utterance: Audio) -> None:
+        try:
+            self._said.put_nowait(utterance)
+        except asyncio.QueueFull:
+            cure = "Wait for the answers, then say it again."
+            await self._refuse("too_many_turns", "Too much is being said at once.", cure)
+
+    async def _tell_partial(self, so_far: Audio) -> None:
+        try:
+            text = await self._aside(self._voicing.guess, so_far)
+            if text and self._endpointer.is_speaking:
+                await self._send(Partial(text=text))
+        finally:
+            self._partial_at = monotonic() + PARTIAL_SECONDS
+
+    async def _answer_all(self) -> None:
+        while True:
+            await self._answer(await self._said.get())
+
+    async def _answer(self, utterance: Audio) -> None:
+        """Answer one utterance; once heard, it is carried out even if the line breaks."""
+        person = await self._here.lane.run(self._proof.person)
+        if person is None:
+            await self._refuse("not_signed_in", "You are no longer signed in.", "Sign in again.")
+            await self._socket.close(SIGNED_OUT, "signed out")
+            return
+        rate = self._here.limits.asked(limits.person(person.id))
+        if rate is not None and not rate.admitted:
+            message = f"You asked more than {rate.most:,} times within a minute."
+            await self._refuse("too_many_requests", message, f"Wait {rate.seconds} s and ask again.")
+            return
+        turn = Turn(person=person, channel=self._proof.channel, text="", conversation_id=self._conversation)
+        try:
+            exchange: Exchange = await self._here.lane.run(self._spoken.turn, utterance, turn)
+        except VoiceError as error:
+            await self._refuse(error.code, error.message, error.cure)
+            return
+        self._here.metrics.turn(turn.channel, exchange.reply)
+        if exchange.transcript is not None:
+            heard = exchange.transcript
+            await self._send(
+                Understood(
+                    text=heard.text,
+                    engine=heard.engine,
+                    confidence=round(heard.confidence, 4),
+                    seconds=round(utterance.seconds, 2),
+                )
+            )
+        await self._send(Answered(reply=exchange.reply))
+        if self._terms is not None and self._terms.speak is not None:
+            await self._say(exchange, self._terms)
+
+    async def _say(self, exchange: Exchange, terms: Start) -> None:
+        form = terms.speak or "mp3"
+        self._breaks_off.clear()
+        try:
+            sound, seconds = await self._aside(self._spoken.speech_of, exchange.reply, form)
+        except VoiceError as error:
+            await self._refuse(error.code, error.message, error.cure)
+            return
+        self._playing_until = monotonic() + seconds
+        await self._send(Sound(media_type=MEDIA_TYPES[form], bytes=len(sound), seconds=round(seconds, 2)))
+        for at in range(0, len(sound), PIECE_BYTES):
+            if self._breaks_off.is_set():
+                break
+            async with self._sending:
+                await self._socket.send_bytes(sound[at : at + PIECE_BYTES])
+        await self._send(SoundEnded(stopped=self._breaks_off.is_set()))
+
+    def _hush(self) -> None:
+        self._playing_until = 0.0
+        self._breaks_off.set()
+
+    async def _aside(self, function: "Callable[[*A], T]", *arguments: *A) -> T:
+        """Work on sound, which is no turn and does not wait for one."""
+        return await to_thread.run_sync(function, *arguments, limiter=self._here.hearing)
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            # A line that broke while something was told is no defect.
+            task.exception()
+
+    async def _misunderstood(self, message: str, cure: str) -> None:
+        self._bad += 1
+        await self._refuse("bad_frame", message, cure)
+
+    async def _refuse(self, code: str, message: str, cure: str) -> None:
+        await self._send(Refusal(error=Error(code=code, message=message, cure=cure)))
+
+    async def _send(self, frame: BaseModel) -> None:
+        async with self._sending:
+            await self._socket.send_text(frame.model_dump_json())

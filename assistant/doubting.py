@@ -1,0 +1,67 @@
+"""Whether a spoken turn was heard well enough to act on it, or is asked about first."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel
+
+from assistant.reply import Button, Problem, Status, Telling
+from intents.reading import Reading
+
+ASKED_BELOW = 0.5
+"""Probability of the words below which they are read back before anything is made of them."""
+REFUSED_BELOW = 0.15
+"""And below which they are not worth reading back."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """How the words of a spoken turn were heard."""
+
+    engine: str
+    confidence: float
+    """Probability that they are what was said."""
+    second: str | None = None
+    """What a second opinion heard."""
+
+    def note(self) -> str:
+        """For the record of the turn."""
+        told = f"heard by {self.engine}, {self.confidence:.2f}"
+        return told if self.second is None else f"{told}; or “{self.second}”"
+
+
+class Doubted(BaseModel):
+    """Words that were heard badly and wait for a yes."""
+
+    text: str
+    asked_at: AwareDatetime
+
+
+def is_doubted(heard: Heard, reading: Reading, second: Reading | None) -> bool:
+    """Whether to ask "did you say …?": the words are unsure, or the second opinion means something else.
+
+    Raises `Problem` where they are not worth a question.
+    """
+    if heard.confidence < REFUSED_BELOW:
+        raise Problem(
+            "not_understood",
+            "I did not catch that.",
+            "Say it again, closer to the microphone.",
+            status=Status.UNKNOWN,
+        )
+    if second is not None and _meaning(second) != _meaning(reading):
+        return True
+    return heard.confidence < ASKED_BELOW
+
+
+def _meaning(reading: Reading) -> tuple[str | None, frozenset[tuple[str, Any]], frozenset[str]]:
+    entities = frozenset((one.entity, str(one.value)) for one in reading.entities)
+    return reading.intent, entities, frozenset(reading.unknown)
+
+
+def question(text: str) -> Telling:
+    """Reads words back."""
+    asked = f"Did you say “{text}”?"
+    return Telling(
+        text=asked, speech=asked, buttons=[Button(label="Yes", say="yes"), Button(label="No", say="no")]
+    )

@@ -1,0 +1,83 @@
+"""A spoken turn: a recording becomes words, the words a turn like any other, the answer words for the ear."""
+
+from dataclasses import dataclass
+
+from assistant.aloud import aloud
+from assistant.dialogue import Dialogue
+from assistant.doubting import Heard
+from assistant.reply import Problem, Reply, Status
+from assistant.turn import Turn
+from assistant.voicing import Voicing
+from voice.audio import Audio, VoiceError
+from voice.speaker import Form
+from voice.transcriber import Transcript
+
+NOTHING_HEARD = ("no_speech", "not_understood")
+"""What a person can mend by saying it again; other errors are of the recording or of the engine."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A spoken turn and its answer."""
+
+    transcript: Transcript | None
+    """What was heard; None for nothing, and where the turn was answered before."""
+    reply: Reply
+
+
+class SpokenDialogue:
+    """The dialogue by ear and mouth."""
+
+    def __init__(self, dialogue: Dialogue, voicing: Voicing) -> None:
+        self._dialogue = dialogue
+        self._voicing = voicing
+
+    def turn(self, sound: bytes | Audio, turn: Turn) -> Exchange:
+        """Answer what is said in a recording; ``turn`` says who speaks where, its text is filled in here.
+
+        Raises `VoiceError` for a recording that cannot be read or an engine that does not answer; then
+        nothing was done and nothing is on record.
+        """
+        earlier = self._dialogue.bus.earlier(turn)
+        if earlier is not None:
+            return Exchange(None, earlier)
+        try:
+            if isinstance(sound, Audio):
+                transcript = self._voicing.hear_audio(sound)
+            else:
+                transcript = self._voicing.hear(sound)
+        except VoiceError as error:
+            if error.code not in NOTHING_HEARD:
+                raise
+            return Exchange(None, self._dialogue.unheard(turn, _problem(error)))
+        return Exchange(transcript, self.answer(transcript, turn))
+
+    def answer(self, transcript: Transcript, turn: Turn) -> Reply:
+        """Answer what was heard."""
+        turn.text = transcript.text
+        turn.heard = Heard(transcript.engine, transcript.confidence, transcript.second)
+        return self._dialogue.turn(turn)
+
+    def unheard(self, error: VoiceError, turn: Turn) -> Reply:
+        """Say that nothing was heard, and why."""
+        return self._dialogue.unheard(turn, _problem(error))
+
+    def words(self, reply: Reply, *, in_full: bool = False) -> str:
+        """What is said aloud for a reply."""
+        longest = self._voicing.terms.longest_answer
+        return aloud(reply, longest * 10 if in_full else longest)
+
+    def speech(self, reply: Reply, form: Form) -> bytes:
+        """A reply said aloud, as a file. Raises `VoiceError`."""
+        return self.speech_of(reply, form)[0]
+
+    def speech_of(self, reply: Reply, form: Form) -> tuple[bytes, float]:
+        """A reply said aloud, as a file, and how many seconds it lasts. Raises `VoiceError`."""
+        from voice.encoding import encode
+
+        audio = self._voicing.speak(self.words(reply))
+        return encode(audio, form), audio.seconds
+
+
+def _problem(error: VoiceError) -> Problem:
+    return Problem(error.code, error.message, error.cure, status=Status.UNKNOWN)

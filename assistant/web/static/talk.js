@@ -1,0 +1,214 @@
+/** The button to talk: hold it, or tap it and talk; by pointer or by key. */
+
+import { Deaf, Pause, record } from "./microphone.js";
+
+const MOST = 60;
+const SHORTEST = 0.4;
+// Milliseconds.
+const TAP = 350;
+const LOOK = 50;
+// People let go with the last syllable still on their lips.
+const TAIL = 250;
+
+const HINTS = matchMedia("(pointer: coarse)").matches
+  ? { held: "Listening. Let go when you are done; to cancel, slide to Cancel first.", tapped: "Listening. Tap again when you are done." }
+  : { held: "Let go when you are done; Escape cancels.", tapped: "Press again when you are done; Escape cancels." };
+
+/** The button of the page, with what it shows while it listens. */
+export class Talk {
+  /** `begun` is called when somebody wants to talk, `heard` with a recording (Blob), `failed` with a `Deaf`. */
+  constructor({ begun, heard, failed }) {
+    Object.assign(this, { begun, heard, failed });
+    /** The longest recording, in seconds. */
+    this.most = MOST;
+    this.button = document.getElementById("talk");
+    this.strip = document.getElementById("listening");
+    this.stage = document.getElementById("listening-stage");
+    this.clock = document.getElementById("listening-time");
+    this.hint = document.getElementById("listening-hint");
+    this.ears = document.getElementById("ears");
+    this.now = null;
+    this.key = null;
+    this.isPaused = false;
+    this.followPointer();
+    this.followKeys();
+    document.getElementById("listening-cancel").addEventListener("click", () => this.cancel());
+    // Whoever looks elsewhere lets go elsewhere, and the page is not told.
+    window.addEventListener("blur", () => this.lose());
+  }
+
+  /** Show what the service hears; null where it did not tell. */
+  offer(facts) {
+    this.button.hidden = false;
+    this.most = facts?.most_seconds ?? MOST;
+    if (facts && !facts.ears) {
+      this.button.disabled = true;
+      this.button.title = facts.notes.join(" ") || "The assistant has no ears here.";
+    }
+    this.ears.hidden = !facts?.ears;
+    this.ears.textContent = facts?.ears ? `Hears: ${facts.told}` : "";
+    this.ears.title = facts?.notes.join(" ") ?? "";
+  }
+
+  /** Take no talk for now (true), or take it again; what is being said is dropped. */
+  pause(is) {
+    this.isPaused = is;
+    this.button.setAttribute("aria-disabled", String(is));
+    if (is) this.cancel();
+  }
+
+  /** Drop what is being said. */
+  cancel() {
+    const { now } = this;
+    if (!now) return;
+    now.recording?.cancel();
+    this.end(now);
+  }
+
+  followPointer() {
+    const { button } = this;
+    button.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      button.setPointerCapture(event.pointerId);
+      this.press();
+    });
+    button.addEventListener("pointerup", (event) => {
+      const under = document.elementFromPoint(event.clientX, event.clientY);
+      if (under?.closest("#listening-cancel")) this.cancel();
+      else this.letGo();
+    });
+    button.addEventListener("pointercancel", () => this.letGo());
+    button.addEventListener("contextmenu", (event) => event.preventDefault());
+    button.addEventListener("click", (event) => {
+      // No pointer: a screen reader or another aid presses the button.
+      if (event.detail !== 0) return;
+      this.press();
+      this.letGo();
+    });
+  }
+
+  followKeys() {
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.cancel();
+      if (!this.isTalkKey(event)) return;
+      event.preventDefault();
+      if (event.repeat || this.key) return;
+      this.key = event.code;
+      this.press();
+    });
+    document.addEventListener("keyup", (event) => {
+      if (event.target === this.button && event.code === "Space") event.preventDefault();
+      if (!this.key || (event.code !== this.key && event.key !== "Control")) return;
+      event.preventDefault();
+      this.key = null;
+      this.letGo();
+    });
+  }
+
+  isTalkKey(event) {
+    if (event.altKey || event.metaKey || event.shiftKey) return false;
+    if (event.ctrlKey) return event.code === "Space";
+    return event.target === this.button && (event.key === " " || event.key === "Enter");
+  }
+
+  press() {
+    const { now } = this;
+    if (now?.isTapped && now.recording) this.finish(now, TAIL);
+    else if (!now && !this.isPaused && !this.button.disabled && !this.button.hidden) this.begin();
+  }
+
+  letGo() {
+    const { now } = this;
+    if (!now?.isHeld) return;
+    now.isHeld = false;
+    now.isTapped = performance.now() - now.since < TAP;
+    if (now.isTapped) this.hint.textContent = HINTS.tapped;
+    else if (now.recording) this.finish(now, TAIL);
+  }
+
+  lose() {
+    this.key = null;
+    this.letGo();
+  }
+
+  async begin() {
+    const now = { since: performance.now(), isHeld: true, isTapped: false, isOver: false, recording: null };
+    this.now = now;
+    this.begun();
+    this.show("One moment", "");
+    let recording;
+    try {
+      recording = await record();
+    } catch (error) {
+      this.end(now);
+      this.failed(error);
+      return;
+    }
+    if (now.isOver) {
+      recording.cancel();
+    } else if (now.isHeld || now.isTapped) {
+      now.recording = recording;
+      this.listen(now);
+    } else {
+      // Let go before it was open: the browser asked for leave, or a slow device was woken.
+      recording.cancel();
+      this.end(now);
+      this.failed(new Deaf("The microphone is ready now.", "Hold the button while you speak."));
+    }
+  }
+
+  listen(now) {
+    const pause = new Pause();
+    this.show("Listening", now.isTapped ? HINTS.tapped : HINTS.held);
+    this.button.setAttribute("aria-pressed", "true");
+    const look = () => {
+      const { seconds } = now.recording;
+      const loudness = now.recording.loudness();
+      this.draw(seconds, loudness);
+      const isSilent = pause.isOver(loudness, seconds);
+      if (now.recording.isOver || seconds >= this.most || (now.isTapped && isSilent)) this.finish(now, 0);
+    };
+    look();
+    now.timer = setInterval(look, LOOK);
+  }
+
+  async finish(now, tail) {
+    if (now.isFinishing) return;
+    now.isFinishing = true;
+    const { seconds } = now.recording;
+    await new Promise((resume) => setTimeout(resume, tail));
+    if (now.isOver) return;
+    const sound = await now.recording.stop();
+    if (now.isOver) return;
+    this.end(now);
+    if (seconds >= SHORTEST && sound.size) this.heard(sound);
+    else this.failed(new Deaf("That was too short.", "Hold the button while you speak, or tap it, speak, and tap again."));
+  }
+
+  end(now) {
+    now.isOver = true;
+    clearInterval(now.timer);
+    this.now = null;
+    this.strip.hidden = true;
+    this.hint.hidden = true;
+    this.button.setAttribute("aria-pressed", "false");
+    document.body.classList.remove("is-listening");
+  }
+
+  show(stage, hint) {
+    this.stage.textContent = stage;
+    this.hint.textContent = hint;
+    this.clock.textContent = "";
+    this.strip.hidden = false;
+    this.hint.hidden = !hint;
+    document.body.classList.add("is-listening");
+  }
+
+  draw(seconds, loudness) {
+    const whole = Math.floor(seconds);
+    this.clock.textContent = `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+    // From a quiet room to a voice close by.
+    const level = Math.min(1, Math.max(0, (loudness + 60) / 50));
+    document.body.style.setProperty("--level", level.toFixed(2));
+  }
+}
