@@ -540,3 +540,15 @@ def test_wav_is_what_the_standard_library_reads() -> None:
     with wave.open(io.BytesIO(WAV)) as file:
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE, 1, 2)
         assert file.getnframes() == len(speech().samples)
+
+
+def test_the_parts_of_a_voice_load_nothing_heavy_until_they_are_used() -> None:
+    script = """
+import importlib, pkgutil, sys, voice
+for module in pkgutil.iter_modules(voice.__path__):
+    importlib.import_module(f"voice.{module.name}")
+heavy = ("av", "onnxruntime", "faster_whisper", "ctranslate2", "openai", "piper", "huggingface_hub")
+print([name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

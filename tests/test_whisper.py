@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 from tests.made_up_whisper import END, NO_SPEECH, make_whisper
 from tests.sounds import joined, noises, silence, speech
 from voice.audio import VoiceError
+from voice.endpointing import trim
 from voice.transcriber import Vocabulary
 from voice.whisper import MOST_NAME_TOKENS, SIZES, WhisperTranscriber, expected
 
@@ -120,6 +121,13 @@ def test_of_many_names_the_most_important_are_told(folder: Path) -> None:
     assert told[4:] == [f"Campaign {number}" for number in range(2, len(told) - 2)]
     assert len(tokenizer.encode(" " + ", ".join(told), add_special_tokens=False).ids) <= MOST_NAME_TOKENS
     assert not expected({}, tokenizer)
+
+
+def test_an_utterance_that_goes_on_is_guessed_at(folder: Path) -> None:
+    ears = WhisperTranscriber(folder)
+    ears.prepare(NOBODY)
+    assert ears.guess(trim(speech()), NOBODY) == SENTENCE
+    assert not ears.guess(silence(1), NOBODY)
 
 
 def test_several_may_be_heard_at_once(folder: Path) -> None:

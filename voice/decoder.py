@@ -45,7 +45,7 @@ RATES = range(4_000, 384_001)
 MOST_CHANNELS = 8
 MOST_BYTES = 64 * 2**20
 """Of what comes through a pipe: two minutes at 48 kHz take 46 MB at the most."""
-MOST_WORK = 10
+MOST_WORK = 6
 """Seconds a recording may take to be read; two minutes of sound take a quarter of one."""
 MOST_MEMORY = 512 * 2**20
 """Bytes of address space of the process. Ten kilobytes of MPEG-4 can claim tables of gigabytes."""
@@ -86,6 +86,7 @@ def _stream(container: "InputContainer") -> "AudioStream":
     context = stream.codec_context
     if context is None or context.name not in CODECS:
         raise DecodingError(UNREADABLE)
+    context.thread_count = 1  # Each thread takes address space, which is limited.
     # Where the header does not say, the frames will.
     _check(context.sample_rate or RATE, context.channels or 1)
     return stream

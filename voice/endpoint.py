@@ -15,6 +15,7 @@ from voice.decoding import decode
 from voice.encoding import encode
 from voice.endpointing import trim
 from voice.names import ranked
+from voice.saying import chosen_voice, sayable
 from voice.transcriber import Transcript, Vocabulary
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class EndpointTranscriber:
     def __init__(
         self, endpoint: SpeechEndpoint, *, detail: Literal["json", "verbose_json", "logprobs"] = "json"
     ) -> None:
-        """``detail``: how to ask for the confidence; Whisper models tell it in verbose_json."""
+        """``detail``: how to ask for the confidence. Whisper takes verbose_json, newer models logprobs."""
         self._endpoint = endpoint
         self._detail = detail
 
@@ -116,21 +117,14 @@ class EndpointSpeaker:
 
     def speak(self, text: str, *, voice: str | None = None, speed: float = 1.0) -> Audio:
         """As `Speaker.speak`; also raises `VoiceError` ``too_long_to_say``."""
-        chosen = self.voices[0] if voice is None else voice
-        if chosen not in self.voices:
-            raise VoiceError(
-                "unknown_voice", f"There is no voice {chosen}.", f"Voices: {', '.join(self.voices)}."
-            )
-        if len(text) > MOST_SAID:
-            raise VoiceError(
-                "too_long_to_say", "That is too long to be said aloud.", "Ask for a shorter answer."
-            )
-        if not text.strip():
+        chosen = chosen_voice(voice, self.voices)
+        said = sayable(text, MOST_SAID)
+        if not said:
             return Audio(np.zeros(0, np.int16))
 
         async def ask(client: "AsyncOpenAI") -> bytes:
             async with client.audio.speech.with_streaming_response.create(
-                input=text,
+                input=said,
                 model=self._endpoint.model,
                 voice=chosen,
                 response_format="wav",
@@ -162,6 +156,7 @@ async def _ask(endpoint: SpeechEndpoint, ask: "Callable[[AsyncOpenAI], Awaitable
 
     key = NO_KEY if endpoint.api_key is None else endpoint.api_key.get_secret_value()
     wait = "Ask again in a moment, or choose another engine."
+    # None of its errors is kept: they hold what the endpoint said, which may quote the key.
     try:
         async with (
             asyncio.timeout(endpoint.seconds),
@@ -173,18 +168,17 @@ async def _ask(endpoint: SpeechEndpoint, ask: "Callable[[AsyncOpenAI], Awaitable
             ) as client,
         ):
             return await ask(client)
-    except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException) as error:
-        raise _FailedError(f"took longer than {endpoint.seconds:g} seconds", wait) from error
+    except (TimeoutError, openai.APITimeoutError, httpx2.TimeoutException):
+        raise _FailedError(f"took longer than {endpoint.seconds:g} seconds", wait) from None
     except openai.APIStatusError as error:
-        raise _refused(error.status_code) from error
+        raise _refused(error.status_code) from None
     except openai.APIConnectionError as error:
         if isinstance(error.__cause__, httpx2.ConnectError):
-            raise _FailedError("cannot be reached", "Check its address and the network.") from error
-        raise _FailedError("broke off", wait) from error
-    except (openai.APIError, httpx2.HTTPError) as error:
-        raise _FailedError("broke off", wait) from error
-    except (ValueError, TypeError):
-        # A key with characters that no header takes, an address that is none; both are in the error's text.
+            raise _FailedError("cannot be reached", "Check its address and the network.") from None
+        raise _FailedError("broke off", wait) from None
+    except (openai.APIError, httpx2.HTTPError):
+        raise _FailedError("broke off", wait) from None
+    except (ValueError, TypeError):  # A key that no header takes, or an address that is none.
         raise _FailedError("cannot be asked", "Check its address and its key.") from None
 
 

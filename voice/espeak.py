@@ -1,15 +1,13 @@
 """eSpeak NG from its wheel: speech at once and everywhere, in a voice that is plainly a machine's."""
 
 import ctypes
-import functools
-import threading
-import unicodedata
-from pathlib import Path
 
 import numpy as np
 
 from voice.audio import Audio, VoiceError
+from voice.espeak_library import EspeakLibrary, espeak_library
 from voice.resampling import resampled
+from voice.saying import chosen_voice, sayable, too_long
 
 MOST_CHARACTERS = 10_000
 """Of a text: some ten minutes."""
@@ -22,7 +20,6 @@ _ACCENTS = ("en-us", "en-gb", "en-gb-scotland", "en-gb-x-rp", "en-029", "en-us-n
 _VARIANTS = ("f1", "f2", "f3", "f4", "f5", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8")
 
 # From speak_lib.h.
-_SYNCHRONOUS, _DO_NOT_EXIT = 2, 0x8000
 _RATE = 1
 _UTF8, _END_PAUSE = 1, 0x1000
 _BY_CHARACTER = 1
@@ -47,22 +44,38 @@ class EspeakSpeaker:
 
     def speak(self, text: str, *, voice: str | None = None, speed: float = 1.0) -> Audio:
         """As `Speaker.speak`; also raises `VoiceError` ``too_long_to_say``."""
-        chosen = self.voices[0] if voice is None else voice
-        if chosen not in self.voices:
-            raise VoiceError(
-                "unknown_voice", f"There is no voice {chosen}.", f"Voices: {', '.join(_ACCENTS)}."
-            )
-        if len(text) > MOST_CHARACTERS:
-            raise _too_long()
-        said = _sayable(text)
+        chosen = chosen_voice(voice, self.voices)
+        said = sayable(text, MOST_CHARACTERS)
         words_a_minute = round(WORDS_A_MINUTE * min(max(speed, SLOWEST), FASTEST))
-        return _library().speak(said, chosen, words_a_minute) if said else Audio(np.zeros(0, np.int16))
+        return _spoken(_library(), said, chosen, words_a_minute) if said else Audio(np.zeros(0, np.int16))
 
 
-def _sayable(text: str) -> str:
-    """Without control characters: some are commands to eSpeak, and one ends the text."""
-    kept = (" " if unicodedata.category(letter) in ("Cc", "Cs") else letter for letter in text)
-    return "".join(kept).strip()
+def _spoken(library: EspeakLibrary, text: str, voice: str, words_a_minute: int) -> Audio:
+    parts: list[bytes] = []
+    left = MOST_SECONDS * library.rate
+
+    def take(samples: "ctypes._Pointer[ctypes.c_short] | None", count: int, _events: int | None) -> int:
+        """Called with each piece; what is not 0 ends the speech."""
+        nonlocal left
+        if samples and count > 0:
+            parts.append(ctypes.string_at(samples, count * 2))
+            left -= count
+        return int(left < 0)
+
+    callback = _Callback(take)
+    written = text.encode("utf-8", "replace") + b"\0"
+    with library.lock:
+        is_there = library.use_voice(_file(voice))
+        library.handle.espeak_SetParameter(_RATE, words_a_minute, 0)
+        library.handle.espeak_SetSynthCallback(callback)
+        failed = library.handle.espeak_Synth(
+            written, ctypes.c_size_t(len(written)), 0, _BY_CHARACTER, 0, _UTF8 | _END_PAUSE, None, None
+        )
+    if left < 0:
+        raise too_long()
+    if failed or not is_there:
+        raise _unavailable("eSpeak NG failed.")
+    return resampled(np.frombuffer(b"".join(parts), np.int16), library.rate)
 
 
 def _file(voice: str) -> str:
@@ -71,68 +84,12 @@ def _file(voice: str) -> str:
     return ("en" if accent == "en-gb" else accent) + plus + variant
 
 
-class _Library:
-    """The C library. It is one for the process and has one state, so it serves one text at a time."""
-
-    def __init__(self, path: str, data: str) -> None:
-        self._lock = threading.Lock()
-        self._parts: list[bytes] = []
-        self._left = 0
-        self._inner = ctypes.CDLL(path)
-        self._callback = _Callback(self._take)
-        """Kept, or it is freed while the library still calls it."""
-        self._rate = self._inner.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DO_NOT_EXIT)
-        if self._rate <= 0:
-            raise OSError("it does not start")
-        self._inner.espeak_SetSynthCallback(self._callback)
-
-    def speak(self, text: str, voice: str, words_a_minute: int) -> Audio:
-        written = text.encode("utf-8", "replace") + b"\0"
-        with self._lock:
-            self._parts, self._left = [], MOST_SECONDS * self._rate
-            chosen = self._inner.espeak_SetVoiceByName(_file(voice).encode())
-            self._inner.espeak_SetParameter(_RATE, words_a_minute, 0)
-            failed = self._inner.espeak_Synth(
-                written, ctypes.c_size_t(len(written)), 0, _BY_CHARACTER, 0, _UTF8 | _END_PAUSE, None, None
-            )
-            said, is_cut, self._parts = b"".join(self._parts), self._left < 0, []
-        if chosen or (failed and not is_cut):
-            raise _unavailable("eSpeak NG failed.")
-        if is_cut:
-            raise _too_long()
-        return resampled(np.frombuffer(said, np.int16), self._rate)
-
-    def _take(
-        self, samples: "ctypes._Pointer[ctypes.c_short] | None", count: int, _events: int | None
-    ) -> int:
-        """Called by the library with each piece; what is not 0 stops it."""
-        if samples and count > 0:
-            self._parts.append(ctypes.string_at(samples, count * 2))
-            self._left -= count
-        return int(self._left < 0)
-
-
-_starting = threading.Lock()
-
-
-def _library() -> _Library:
-    with _starting:
-        return _started()
-
-
-@functools.cache
-def _started() -> _Library:
-    try:
-        import espeakng_loader
-
-        return _Library(espeakng_loader.get_library_path(), str(Path(espeakng_loader.get_data_path()).parent))
-    except (ImportError, OSError, RuntimeError, AttributeError) as error:
-        raise _unavailable(f"eSpeak NG is not there ({error}).") from error
+def _library() -> EspeakLibrary:
+    found = espeak_library()
+    if found is None:
+        raise _unavailable("eSpeak NG is not installed.")
+    return found
 
 
 def _unavailable(message: str) -> VoiceError:
     return VoiceError("mouth_unavailable", message, 'Install it: pip install "gtm-assistant[voice]".')
-
-
-def _too_long() -> VoiceError:
-    return VoiceError("too_long_to_say", "That is too long to be said aloud.", "Ask for a shorter answer.")
