@@ -116,9 +116,13 @@ def opening(browsers: Opener, server: Server, complaints: list[str]) -> Iterator
     """Pages of the chairman by what is said into the microphone; nothing may be against the policy."""
     contexts: list[BrowserContext] = []
 
-    def page(text: str, *, permissions: tuple[str, ...] = ("microphone",)) -> Page:
+    def page(text: str, *, permissions: tuple[str, ...] = ("microphone",), has_touch: bool = False) -> Page:
         context = browsers(text).new_context(
-            base_url=server.url, viewport={"width": 1100, "height": 850}, permissions=list(permissions)
+            base_url=server.url,
+            viewport={"width": 375, "height": 700} if has_touch else {"width": 1100, "height": 850},
+            permissions=list(permissions),
+            has_touch=has_touch,
+            is_mobile=has_touch,
         )
         contexts.append(context)
         context.set_default_timeout(10_000)
@@ -281,6 +285,30 @@ def test_a_tap_listens_until_the_speech_is_over(opening: Opening) -> None:
     assert microphones(page) == ["ended"]
 
 
+def test_a_finger_holds_the_button(opening: Opening) -> None:
+    page = opening(YES, has_touch=True)
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind: str, on: Locator | None = None) -> None:
+        box = on.bounding_box() if on else None
+        points = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}] if box else []
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    sent = posted(page)
+    touch("touchStart", button(page))
+    expect(page.get_by_text("slide to Cancel")).to_be_visible()
+    touch("touchMove", page.get_by_role("button", name="Cancel"))
+    touch("touchEnd")
+    expect(strip(page)).to_be_hidden()
+    touch("touchStart", button(page))
+    expect(strip(page)).to_contain_text("Listening")
+    page.wait_for_timeout(SHORT * 1000)
+    touch("touchEnd")
+    expect(heard(page)).to_contain_text(YES)
+    answer(page)
+    assert len(sent) == 1
+
+
 def test_yes_may_be_spoken(opening: Opening) -> None:
     page = opening(YES)
     page.get_by_label("Message").fill("move 500 from display to email for Acme")
@@ -292,7 +320,9 @@ def test_yes_may_be_spoken(opening: Opening) -> None:
     expect(page.get_by_role("button", name="Yes")).to_be_disabled()
 
 
-def test_silence_is_no_speech(opening: Opening) -> None:
+def test_silence_is_no_speech(opening: Opening, server: Server) -> None:
+    voicing = server.assistant.voicing
+    voicing.terms = voicing.terms.model_copy(update={"most_seconds": 2.5})
     page = opening("")
     # As a screen reader presses it: once to begin, once to end.
     button(page).dispatch_event("click")
@@ -302,6 +332,12 @@ def test_silence_is_no_speech(opening: Opening) -> None:
     expect(answer(page)).to_contain_text("I heard no speech")
     expect(answer(page)).to_have_attribute("data-status", "unknown")
     expect(heard(page)).to_contain_text("nothing was heard")
+    # Held for too long, it stops by itself, and what was recorded is not too long.
+    press(page)
+    expect(strip(page)).to_be_hidden()
+    expect(page.locator(".message.user.spoken")).to_have_count(2)
+    expect(answer(page)).to_contain_text("I heard no speech")
+    page.mouse.up()
 
 
 def test_what_is_cancelled_is_not_sent(opening: Opening) -> None:
