@@ -72,7 +72,8 @@ function hear(text, isSpoken) {
 
 function wordsOf(turn) {
   if (turn.said) return turn.said;
-  return turn.sound ? "(a recording)" : "(nothing was heard)";
+  if (turn.sound) return "(a recording)";
+  return turn.reply?.error?.code === "no_speech" ? "(no speech)" : "(not understood)";
 }
 
 function outcome(turn, said) {
@@ -147,8 +148,8 @@ async function ask(turn) {
     turn.reply = await say(turn.said, conversation.id, turn.key);
     return null;
   }
-  const recording = new Blob([unpacked(turn.sound.data)], { type: turn.sound.type });
-  const heard = await sendTalk(recording, conversation.id, turn.key, turn.isAloud);
+  const { type, data } = turn.sound;
+  const heard = await sendTalk(unpacked(data), type, conversation.id, turn.key, turn.isAloud);
   turn.reply = heard.reply;
   // A reply to a recording that was answered before comes without the transcript.
   turn.said = heard.transcript?.text ?? heard.reply.text;
