@@ -40,16 +40,28 @@ class Transcript:
 class Transcriber(Protocol):
     """Speech to text. Safe to be called from several threads."""
 
-    name: str
-    """whisper, endpoint or embedded."""
-    hears: Literal["commands", "anything"]
-    """Whether it understands closed commands only, or free speech."""
+    @property
+    def name(self) -> str:
+        """``whisper``, ``endpoint`` or ``embedded``."""
+        ...
+
+    @property
+    def hears(self) -> Literal["commands", "anything"]:
+        """Whether it understands closed commands only, or free speech."""
+        ...
 
     def transcribe(self, audio: Audio, vocabulary: Vocabulary) -> Transcript:
         """Hear ``audio``, one utterance.
 
         Raises `VoiceError`: ``no_speech`` where nobody speaks, ``not_understood`` for speech that is none of
         what can be said, ``ears_unavailable`` where the engine does not answer.
+        """
+        ...
+
+    def prepare(self, vocabulary: Vocabulary) -> None:
+        """Get ready to hear, so that the first utterance is not kept waiting.
+
+        Raises `VoiceError` ``ears_unavailable``.
         """
         ...
 

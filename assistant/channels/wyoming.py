@@ -5,11 +5,9 @@ use both.
 """
 
 import asyncio
-import io
 import json
 import logging
 import re
-import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,6 +15,8 @@ from importlib.metadata import version
 from multiprocessing import parent_process
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from wyoming.asr import Transcribe, Transcript, TranscriptChunk, TranscriptStart, TranscriptStop
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
@@ -35,6 +35,7 @@ from wyoming.tts import (
 from assistant.channels.lane import Lane
 from assistant.voicing import Facts, Voicing
 from voice.audio import RATE, Audio, VoiceError
+from voice.resampling import resampled
 
 log = logging.getLogger(__name__)
 
@@ -207,14 +208,14 @@ class _Client:
         recording, self._recording = self._recording, None
         language, self._language = self._language, ""
         try:
-            heard = await self._lane.run(self.voicing.hear, _utterance(recording, language))
+            text = await self._lane.run(_heard, self.voicing, recording, language)
         except VoiceError as error:
             await self.tell(_error(error))
             await self.tell(Transcript("", language=LANGUAGES[0]))
             return
         await self.tell(TranscriptStart(language=LANGUAGES[0]))
-        await self.tell(TranscriptChunk(heard.text))
-        await self.tell(Transcript(heard.text, language=LANGUAGES[0]))
+        await self.tell(TranscriptChunk(text))
+        await self.tell(Transcript(text, language=LANGUAGES[0]))
         await self.tell(TranscriptStop())
 
     async def _say(self, saying: "_Saying", text: str, *, is_last: bool = False) -> None:
@@ -259,7 +260,7 @@ class _Recording:
         if not self._is_too_long:
             self._sound += sound
 
-    def file(self) -> bytes:
+    def audio(self) -> Audio:
         """All of it. Raises `VoiceError`."""
         if self._is_too_long:
             raise VoiceError(
@@ -268,23 +269,29 @@ class _Recording:
                 "Say it in shorter parts.",
             )
         rate, width, channels = self._form
-        written = io.BytesIO()
-        with wave.open(written, "wb") as file:
-            file.setframerate(rate)
-            file.setsampwidth(width)
-            file.setnchannels(channels)
-            # Half a sample at the end would shift nothing, and is none.
-            file.writeframes(self._sound[: len(self._sound) // (width * channels) * (width * channels)])
-        return written.getvalue()
+        whole = len(self._sound) // (width * channels)
+        if not whole:
+            raise VoiceError("audio_empty", "There is no sound in this recording.", "Record it again.")
+        samples = _samples(bytes(self._sound[: whole * width * channels]), width).reshape(whole, channels)
+        return resampled(samples.mean(axis=1).astype(np.int16), rate)
 
 
-def _utterance(recording: _Recording | None, language: str) -> bytes:
-    """The recording as a file. Raises `VoiceError` for what need not be listened to."""
+def _samples(sound: bytes, width: int) -> NDArray[np.int16]:
+    """Samples of ``width`` bytes, the low one first, without what is finer than 16 bits."""
+    if width == 1:
+        # As in WAV, these have no sign.
+        return (np.frombuffer(sound, np.uint8).astype(np.int16) - 128) * 256
+    pairs: NDArray[np.uint8] = np.frombuffer(sound, np.uint8).reshape(-1, width)[:, -2:]
+    return np.ascontiguousarray(pairs).view("<i2").reshape(-1)
+
+
+def _heard(voicing: Voicing, recording: _Recording | None, language: str) -> str:
+    """What is said. Raises `VoiceError`."""
     if recording is None:
         raise VoiceError("audio_empty", "There was no sound.", "Send audio-start and audio-chunk first.")
     if language and re.split("[-_]", language.casefold())[0] not in LANGUAGES:
         raise VoiceError("unknown_language", "Only English is heard.", "Choose English.")
-    return recording.file()
+    return voicing.hear_audio(recording.audio()).text
 
 
 class _Saying:
