@@ -135,7 +135,7 @@ def test_a_reload_brings_the_conversation_back(page: Page) -> None:
     say(page, "show gtm performance for Acme")
     before = page.locator("#log").inner_text()
     page.reload()
-    expect(page.locator("#log svg")).to_be_visible()
+    expect(page.locator("#log .chart svg")).to_be_visible()
     assert page.locator("#log").inner_text() == before
     say(page, "and last month?")
     expect(page.locator(last(".told"))).to_contain_text("Acme, last month")
@@ -303,6 +303,8 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     expect(page.get_by_label("Message")).to_have_value("")
     page.keyboard.press("Shift+Tab")
+    expect(page.get_by_role("button", name="Read aloud")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
     expect(page.locator("details.why summary")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("details.why .claim").first).to_be_visible()
@@ -389,7 +391,7 @@ def test_a_phone_needs_no_scrolling_sideways(page: Page, width: int) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.locator("details.why summary").first.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator("#log svg").first.bounding_box() is not None
+    assert page.locator("#log .chart svg").first.bounding_box() is not None
 
 
 CONTRAST = """() => {

@@ -116,9 +116,13 @@ def opening(browsers: Opener, server: Server, complaints: list[str]) -> Iterator
     """Pages of the chairman by what is said into the microphone; nothing may be against the policy."""
     contexts: list[BrowserContext] = []
 
-    def page(text: str, *, permissions: tuple[str, ...] = ("microphone",)) -> Page:
+    def page(text: str, *, permissions: tuple[str, ...] = ("microphone",), has_touch: bool = False) -> Page:
         context = browsers(text).new_context(
-            base_url=server.url, viewport={"width": 1100, "height": 850}, permissions=list(permissions)
+            base_url=server.url,
+            viewport={"width": 375, "height": 700} if has_touch else {"width": 1100, "height": 850},
+            permissions=list(permissions),
+            has_touch=has_touch,
+            is_mobile=has_touch,
         )
         contexts.append(context)
         context.set_default_timeout(10_000)
@@ -238,16 +242,16 @@ def test_holding_the_button_asks_and_the_answer_is_heard(opening: Opening, serve
         assert len(connection.execute(select(audit.c.id)).all()) == 1
 
 
+def is_answered(page: Page, times: int) -> None:
+    """Wait until so much was said aloud and answered, whatever was understood."""
+    expect(page.locator(".message.user.spoken")).to_have_count(times)
+    expect(page.locator(".message.assistant:not(.working)")).to_have_count(times)
+    expect(strip(page)).to_be_hidden()
+    assert microphones(page) == ["ended"] * times
+
+
 def test_keys_are_held_like_the_button(opening: Opening) -> None:
     page = opening(YES)
-
-    def is_heard(times: int) -> None:
-        expect(page.locator(".message.assistant:not(.working)")).to_have_count(times)
-        expect(page.locator(".message.user.spoken")).to_have_count(times)
-        expect(heard(page)).to_contain_text(YES)
-        expect(strip(page)).to_be_hidden()
-        assert microphones(page) == ["ended"] * times
-
     button(page).focus()
     for times, key in enumerate(("Space", "Enter"), 1):
         page.keyboard.down(key)
@@ -255,7 +259,7 @@ def test_keys_are_held_like_the_button(opening: Opening) -> None:
         page.keyboard.down(key)
         page.wait_for_timeout(SHORT * 1000)
         page.keyboard.up(key)
-        is_heard(times)
+        is_answered(page, times)
         expect(button(page)).to_be_focused()
     # From anywhere, and what was begun to be typed stays.
     page.get_by_label("Message").press_sequentially("show the")
@@ -265,7 +269,7 @@ def test_keys_are_held_like_the_button(opening: Opening) -> None:
     page.wait_for_timeout(SHORT * 1000)
     page.keyboard.up("Control")
     page.keyboard.up("Space")
-    is_heard(3)
+    is_answered(page, 3)
     expect(page.get_by_label("Message")).to_have_value("show the")
 
 
@@ -276,24 +280,41 @@ def test_a_tap_listens_until_the_speech_is_over(opening: Opening) -> None:
     expect(page.get_by_text("Press again when you are done")).to_be_visible()
     page.wait_for_timeout(SPOKEN * 1000 - 1000)
     expect(strip(page)).to_be_visible()
-    expect(answer(page)).to_contain_text("influencers fit fitness")
+    is_answered(page, 1)
     assert len(sent) == 1
-    assert microphones(page) == ["ended"]
 
 
-def test_yes_may_be_spoken(opening: Opening) -> None:
-    page = opening(YES)
+def test_a_finger_holds_the_button(opening: Opening) -> None:
+    page = opening(YES, has_touch=True)
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind: str, on: Locator | None = None) -> None:
+        box = on.bounding_box() if on else None
+        points = [{"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}] if box else []
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    sent = posted(page)
+    touch("touchStart", button(page))
+    expect(page.get_by_text("slide to Cancel")).to_be_visible()
+    touch("touchMove", page.get_by_role("button", name="Cancel"))
+    touch("touchEnd")
+    expect(strip(page)).to_be_hidden()
+    touch("touchStart", button(page))
+    expect(strip(page)).to_contain_text("Listening")
+    page.wait_for_timeout(SHORT * 1000)
+    touch("touchEnd")
+    expect(page.locator(".message.assistant:not(.working)")).to_have_count(1)
+    assert len(sent) == 1
+    assert microphones(page) == ["ended"] * 2
+
+
+def test_silence_is_no_speech(opening: Opening, server: Server) -> None:
+    voicing = server.assistant.voicing
+    voicing.terms = voicing.terms.model_copy(update={"most_seconds": 2.5})
+    page = opening("")
     page.get_by_label("Message").fill("move 500 from display to email for Acme")
     page.keyboard.press("Enter")
     expect(answer(page)).to_have_attribute("data-status", "confirm")
-    hold(page, SHORT)
-    expect(heard(page)).to_contain_text(YES)
-    expect(answer(page)).to_have_attribute("data-status", "done")
-    expect(page.get_by_role("button", name="Yes")).to_be_disabled()
-
-
-def test_silence_is_no_speech(opening: Opening) -> None:
-    page = opening("")
     # As a screen reader presses it: once to begin, once to end.
     button(page).dispatch_event("click")
     expect(strip(page)).to_contain_text("Listening")
@@ -301,7 +322,17 @@ def test_silence_is_no_speech(opening: Opening) -> None:
     button(page).dispatch_event("click")
     expect(answer(page)).to_contain_text("I heard no speech")
     expect(answer(page)).to_have_attribute("data-status", "unknown")
-    expect(heard(page)).to_contain_text("nothing was heard")
+    expect(heard(page)).to_contain_text("(no speech)")
+    # Held for too long, it stops by itself, and what was recorded is not too long.
+    press(page)
+    expect(strip(page)).to_be_hidden()
+    expect(page.locator(".message.user.spoken")).to_have_count(2)
+    expect(answer(page)).to_contain_text("I heard no speech")
+    page.mouse.up()
+    # What was asked before still waits.
+    page.get_by_role("button", name="Yes").click()
+    expect(answer(page)).to_have_attribute("data-status", "done")
+    expect(page.get_by_role("button", name="Yes")).to_be_disabled()
 
 
 def test_what_is_cancelled_is_not_sent(opening: Opening) -> None:
@@ -358,10 +389,11 @@ def test_a_lost_recording_is_sent_again_and_nothing_happens_twice(
     expect(problem).to_contain_text("The service cannot be reached.")
     page.reload()
     problem.get_by_role("button", name="Try again").click()
-    expect(heard(page)).to_contain_text(YES)
     expect(problem).to_have_count(0)
+    expect(answer(page)).to_have_attribute("data-status", re.compile("."))
     complaints.clear()
     assert len(sent) == 3
+    assert len(sent[0][2] or b"") > 1000
     assert len(set(sent)) == 1
     with server.assistant.database.read() as connection:
         assert len(connection.execute(select(audit.c.id)).all()) == 1

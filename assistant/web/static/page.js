@@ -57,22 +57,29 @@ async function offerVoice() {
 
 /** Show a turn that is over. */
 function show(turn) {
-  const said = hear(wordsOf(turn), turn.isSpoken);
+  const said = hear(turn);
+  reword(said, wordsOf(turn));
   said.after(outcome(turn, said));
   follow(turn, said.nextElementSibling);
 }
 
-/** Add what was said; what was asked before is no longer to be answered. */
-function hear(text, isSpoken) {
-  for (const old of log.querySelectorAll("button.passing")) old.disabled = true;
-  const said = utterance(text, isSpoken);
+/** Add what was said, as far as it is known. */
+function hear(turn) {
+  if (turn.said) settle();
+  const said = utterance(turn.said || "…", turn.isSpoken);
   log.append(said);
   return said;
 }
 
+/** What was asked before is no longer to be answered. */
+function settle() {
+  for (const old of log.querySelectorAll("button.passing")) old.disabled = true;
+}
+
 function wordsOf(turn) {
   if (turn.said) return turn.said;
-  return turn.sound ? "(a recording)" : "(nothing was heard)";
+  if (turn.sound) return "(a recording)";
+  return turn.reply?.error?.code === "no_speech" ? "(no speech)" : "(not understood)";
 }
 
 function outcome(turn, said) {
@@ -113,7 +120,7 @@ async function begin(what) {
   keep(conversation);
   welcome.hidden = true;
   quiet();
-  await run(turn, hear(turn.sound ? "…" : turn.said, turn.isSpoken));
+  await run(turn, hear(turn));
 }
 
 async function run(turn, said) {
@@ -132,6 +139,8 @@ async function run(turn, said) {
   turn.at = new Date().toISOString();
   keep(conversation);
   if (turn.isSpoken) reword(said, wordsOf(turn));
+  // Where no words were heard, what was asked still waits.
+  if (turn.isSpoken && turn.said) settle();
   waiting.replaceWith(outcome(turn, said));
   follow(turn, said.nextElementSibling);
   busy(false);
@@ -147,8 +156,8 @@ async function ask(turn) {
     turn.reply = await say(turn.said, conversation.id, turn.key);
     return null;
   }
-  const recording = new Blob([unpacked(turn.sound.data)], { type: turn.sound.type });
-  const heard = await sendTalk(recording, conversation.id, turn.key, turn.isAloud);
+  const { type, data } = turn.sound;
+  const heard = await sendTalk(unpacked(data), type, conversation.id, turn.key, turn.isAloud);
   turn.reply = heard.reply;
   // A reply to a recording that was answered before comes without the transcript.
   turn.said = heard.transcript?.text ?? heard.reply.text;
@@ -202,7 +211,7 @@ async function take() {
   const [chosen] = file.files;
   file.value = "";
   if (!chosen || isBusy) return;
-  const said = hear(`File ${chosen.name}`);
+  const said = hear({ said: `File ${chosen.name}` });
   welcome.hidden = true;
   const waiting = working("Sending");
   said.after(waiting);

@@ -16,12 +16,12 @@ export function say(text, conversation, key) {
   return request("POST", "/api/v1/say", body, { "Idempotency-Key": key });
 }
 
-/** Say something aloud: a recording, with its type. The answer comes as sound too where `isAloud`. */
-export function talk(sound, conversation, key, isAloud) {
+/** Say something aloud: a recording (bytes) of a media type. The answer comes as sound too where `isAloud`. */
+export function talk(recording, type, conversation, key, isAloud) {
   const asked = new URLSearchParams();
   if (conversation) asked.set("conversation_id", conversation);
   if (isAloud) asked.set("speak", "mp3");
-  return request("POST", `/api/v1/voice?${asked}`, sound, { "Idempotency-Key": key });
+  return request("POST", `/api/v1/voice?${asked}`, recording, { "Idempotency-Key": key, "Content-Type": type });
 }
 
 /** What the assistant hears and speaks with. */
@@ -56,13 +56,13 @@ export function signOut() {
 
 async function request(method, path, body, headers = {}) {
   const isFile = body instanceof File;
-  const isRaw = body instanceof Blob;
+  const isRaw = isFile || ArrayBuffer.isView(body);
   const answer = await fetched(path, {
     method,
     headers: {
       Accept: "application/json, audio/mpeg",
       "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content,
-      ...(body ? { "Content-Type": typeOf(body) } : {}),
+      ...(body ? { "Content-Type": isFile ? "application/octet-stream" : "application/json" } : {}),
       ...headers,
     },
     body: body && !isRaw ? JSON.stringify(body) : (body ?? undefined),
@@ -73,11 +73,6 @@ async function request(method, path, body, headers = {}) {
   const told = await answer.json().catch(() => null);
   if (answer.ok || told?.turn_id || told?.reply?.turn_id) return told;
   throw refusal(answer.status, told?.error);
-}
-
-function typeOf(body) {
-  if (body instanceof File) return "application/octet-stream";
-  return body instanceof Blob ? body.type : "application/json";
 }
 
 async function fetched(path, options) {

@@ -2,7 +2,10 @@
 
 import { Deaf, Pause, record } from "./microphone.js";
 
+// Seconds.
 const MOST = 60;
+// A recording is a little longer than it was listened to.
+const SPARE = 0.5;
 const SHORTEST = 0.4;
 // Milliseconds.
 const TAP = 350;
@@ -20,7 +23,7 @@ export class Talk {
   constructor({ begun, heard, failed }) {
     Object.assign(this, { begun, heard, failed });
     /** The longest recording, in seconds. */
-    this.most = MOST;
+    this.most = MOST - SPARE;
     this.button = document.getElementById("talk");
     this.strip = document.getElementById("listening");
     this.stage = document.getElementById("listening-stage");
@@ -40,7 +43,7 @@ export class Talk {
   /** Show what the service hears; null where it did not tell. */
   offer(facts) {
     this.button.hidden = false;
-    this.most = facts?.most_seconds ?? MOST;
+    this.most = (facts?.most_seconds ?? MOST) - SPARE;
     if (facts && !facts.ears) {
       this.button.disabled = true;
       this.button.title = facts.notes.join(" ") || "The assistant has no ears here.";
@@ -190,16 +193,18 @@ export class Talk {
     clearInterval(now.timer);
     this.now = null;
     this.strip.hidden = true;
+    this.stage.textContent = "";
     this.hint.hidden = true;
     this.button.setAttribute("aria-pressed", "false");
     document.body.classList.remove("is-listening");
   }
 
   show(stage, hint) {
+    // Shown first: what changes in a hidden place is not read out.
+    this.strip.hidden = false;
     this.stage.textContent = stage;
     this.hint.textContent = hint;
     this.clock.textContent = "";
-    this.strip.hidden = false;
     this.hint.hidden = !hint;
     document.body.classList.add("is-listening");
   }
