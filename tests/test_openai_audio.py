@@ -22,7 +22,7 @@ from voice.audio import Audio
 from voice.decoding import decode
 from voice.encoding import encode
 
-COMMAND = "what needs my decision"
+COMMAND = "what are the top performing channels"
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 
 
