@@ -108,6 +108,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
 
     bus.on_work = look
     voicing = Voicing(settings, Vocabulary)
+    bus.voice = voicing.facts
     spoken = SpokenDialogue(dialogue, voicing)
     return Assistant(
         settings, bus.database, bus, dialogue, runner, sender, clock, embedded, voicing, spoken, closers

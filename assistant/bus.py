@@ -19,6 +19,7 @@ from assistant.names import LiveNames
 from assistant.reply import Action, Answer, Button, Problem, Reply, Status, Telling
 from assistant.settings import Settings
 from assistant.turn import Turn
+from assistant.voicing import Facts
 from intents.command import Catalogue, Command, Effect
 from intents.reading import Reading
 from storage import audit, changes, conversations, jobs, outbox
@@ -58,6 +59,8 @@ class Bus:
         self.journal = journal
         self.on_work: Callable[[], None] = _nobody_waits
         """Called when something was written down that is done outside of turns."""
+        self.voice: Callable[[], Facts | None] = _no_voice
+        """Tells what is heard and spoken with."""
 
     def dispatch(self, command: Command, turn: Turn, *, ask_first: bool = False) -> Reply:
         """Carry out a command for a turn; what goes wrong is in the reply, which is on record when given.
@@ -136,6 +139,7 @@ class Bus:
                     conversation_id=turn.conversation_id,
                     previous=lambda: self._reply_in(turn, "turn_id"),
                     told=lambda: self._reply_in(turn, "told_in"),
+                    voice=self.voice,
                     plan=lambda other: self._answer(other, turn),
                 ),
             )
@@ -449,6 +453,10 @@ def _together(first: Telling, second: Telling) -> Telling:
             "evidence": [*first.evidence, *second.evidence],
         }
     )
+
+
+def _no_voice() -> None:
+    """Nothing is heard or spoken in this process."""
 
 
 def _nobody_waits() -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from assistant.memory import Memory
 from assistant.reply import Answer, Problem, Reply
 from assistant.settings import Settings
+from assistant.voicing import Facts
 from intents.command import Catalogue, Command
 from intents.names import Names
 from storage.campaigns import Campaign, campaign
@@ -41,6 +42,8 @@ class Context:
     """The conversation's last answer."""
     told: Callable[[], Reply | None]
     """Its last reply of any kind: a question, too."""
+    voice: Callable[[], Facts | None]
+    """What the assistant hears and speaks with; None where it has no voice."""
     plan: "Callable[[Command], Answer[Any]]"
     """What another command would answer and do, by the same rules; nothing is carried out."""
 

@@ -277,6 +277,11 @@ class SpeechEndpoint(_Section):
     speaking_model: str | None = Field(
         None, description="The model that speaks; without one, it does not speak."
     )
+    detail: Literal["json", "verbose_json", "logprobs"] = Field(
+        "verbose_json",
+        description="How it is asked how sure it is: Whisper models tell it in verbose_json, newer ones in "
+        "logprobs, others not at all.",
+    )
     voice: str = Field("alloy", description="The voice it speaks with.")
     seconds: float = Field(15, gt=0, le=120, description="How long it may take.")
 

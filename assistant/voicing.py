@@ -5,12 +5,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from assistant.settings import Settings
 from voice.audio import Audio, VoiceError
 from voice.speaker import Form, Speaker
 from voice.transcriber import Transcriber, Transcript, Vocabulary
+
+if TYPE_CHECKING:
+    from voice.endpoint import SpeechEndpoint
 
 T = TypeVar("T")
 
@@ -58,10 +61,7 @@ class Voicing:
 
     def hear_audio(self, audio: Audio) -> Transcript:
         """What is said in ``audio``. Raises `VoiceError`, ``no_speech`` where nobody speaks."""
-        from voice.endpointing import trim
-
-        ears = self.ears()
-        return ears.transcribe(trim(audio), self._vocabulary())
+        return self.ears().transcribe(audio, self._vocabulary())
 
     def guess(self, so_far: Audio) -> str:
         """What is being said in an utterance that goes on; empty where that cannot be told yet."""
@@ -142,20 +142,15 @@ class Voicing:
 
         return WhisperTranscriber(
             self.terms.whisper.model or "base.en",
-            self._folder / "whisper",
-            threads=self.terms.whisper.threads,
+            folder=self._folder / "whisper",
+            cpu_threads=self.terms.whisper.threads,
         )
 
     def _endpoint_ears(self) -> Transcriber:
         from voice.endpoint import EndpointTranscriber
 
-        terms = self.terms.endpoint
-        return EndpointTranscriber(
-            base_url=str(terms.base_url),
-            model=terms.hearing_model or "whisper-1",
-            api_key=None if terms.api_key is None else terms.api_key.get_secret_value(),
-            seconds=terms.seconds,
-        )
+        model = self.terms.endpoint.hearing_model or "whisper-1"
+        return EndpointTranscriber(self._endpoint(model), detail=self.terms.endpoint.detail)
 
     def _embedded(self) -> Transcriber:
         from voice.embedded import EmbeddedTranscriber
@@ -174,13 +169,15 @@ class Voicing:
     def _endpoint_mouth(self) -> Speaker:
         from voice.endpoint import EndpointSpeaker
 
+        model = self.terms.endpoint.speaking_model or "tts-1"
+        return EndpointSpeaker(self._endpoint(model), (self.terms.endpoint.voice,))
+
+    def _endpoint(self, model: str) -> "SpeechEndpoint":
+        from voice.endpoint import SpeechEndpoint
+
         terms = self.terms.endpoint
-        return EndpointSpeaker(
-            base_url=str(terms.base_url),
-            model=terms.speaking_model or "tts-1",
-            voice=terms.voice,
-            api_key=None if terms.api_key is None else terms.api_key.get_secret_value(),
-            seconds=terms.seconds,
+        return SpeechEndpoint(
+            base_url=str(terms.base_url), model=model, api_key=terms.api_key, seconds=terms.seconds
         )
 
     def _espeak(self) -> Speaker:

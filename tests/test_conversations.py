@@ -24,6 +24,7 @@ from intents.command import Role
 from storage import people
 from storage.people import Person
 from tests.conftest import NOW, assistant_on
+from voice.transcriber import Transcript
 
 FOLDER = Path(__file__).parent / "conversations"
 
@@ -39,10 +40,19 @@ class Rows(Strict):
     gives: str | int
 
 
+class Ear(Strict):
+    """How a spoken turn was heard."""
+
+    sure: float = 0.95
+    second: str | None = None
+
+
 class Said(Strict):
     """One turn and what is expected of it; what is left out is not looked at."""
 
     say: str
+    heard: Ear | None = None
+    """Spoken, not typed; what is said is what was heard."""
     role: Role | None = None
     """Somebody else, in a conversation of their own."""
     channel: str | None = None
@@ -56,6 +66,8 @@ class Said(Strict):
     absent: list[str] = []
     says: list[str] = []
     """Parts of the reply's text."""
+    aloud: list[str] = []
+    """Parts of what is said aloud."""
     silent: list[str] = []
     """What its text does not contain."""
     choices: list[str] = []
@@ -127,11 +139,18 @@ class Stage:
             if role not in folk:
                 folk[role] = self.person(role)
             talk = talks.setdefault((role, channel), uuid4().hex)
-            reply = self.assistant.dialogue.turn(Turn(folk[role], channel, said.say, conversation_id=talk))
+            reply = self.answered(said, Turn(folk[role], channel, said.say, conversation_id=talk))
             wrong = self.differences(said, reply)
             assert not wrong, (
                 f"{told.name}, turn {number} {said.say!r}: {'; '.join(wrong)}\n{reply.reply.text}"
             )
+
+    def answered(self, said: Said, turn: Turn) -> Reply:
+        """The reply to a typed or spoken turn."""
+        if said.heard is None:
+            return self.assistant.dialogue.turn(turn)
+        heard = Transcript(said.say, "embedded", said.heard.sure, said.heard.second)
+        return self.assistant.spoken.answer(heard, turn)
 
     def differences(self, said: Said, reply: Reply) -> list[str]:
         """What is not as expected, and whether the turn was written down."""
@@ -148,6 +167,8 @@ class Stage:
         ]
         wrong += [f"{name} is {slots[name]!r}" for name in said.absent if name in slots]
         wrong += [f"does not say {part!r}" for part in said.says if part not in reply.reply.text]
+        spoken = self.assistant.spoken.words(reply)
+        wrong += [f"does not say aloud {part!r} but {spoken!r}" for part in said.aloud if part not in spoken]
         wrong += [f"says {part!r}" for part in said.silent if part in reply.reply.text]
         wrong += [f"does not offer {one!r}" for one in said.choices if one not in reply.reply.choices]
         wrong += [f"offers {one!r}" for one in said.not_choices if one in reply.reply.choices]

@@ -11,10 +11,15 @@ Form = Literal["wav", "mp3", "opus"]
 class Speaker(Protocol):
     """Text to speech. Safe to be called from several threads."""
 
-    name: str
-    """espeak, piper or endpoint."""
-    voices: tuple[str, ...]
-    """The names of its voices, the default first."""
+    @property
+    def name(self) -> str:
+        """``espeak``, ``piper`` or ``endpoint``."""
+        ...
+
+    @property
+    def voices(self) -> tuple[str, ...]:
+        """The names of its voices, the default first."""
+        ...
 
     def speak(self, text: str, *, voice: str | None = None, speed: float = 1.0) -> Audio:
         """Say ``text``, which is in words: no markup.

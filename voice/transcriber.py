@@ -40,10 +40,15 @@ class Transcript:
 class Transcriber(Protocol):
     """Speech to text. Safe to be called from several threads."""
 
-    name: str
-    """whisper, endpoint or embedded."""
-    hears: Literal["commands", "anything"]
-    """Whether it understands closed commands only, or free speech."""
+    @property
+    def name(self) -> str:
+        """``whisper``, ``endpoint`` or ``embedded``."""
+        ...
+
+    @property
+    def hears(self) -> Literal["commands", "anything"]:
+        """Whether it understands closed commands only, or free speech."""
+        ...
 
     def transcribe(self, audio: Audio, vocabulary: Vocabulary) -> Transcript:
         """Hear ``audio``, one utterance.

@@ -44,6 +44,19 @@ class ReaderCost(BaseModel):
     monthly_limit: Decimal
 
 
+class VoiceStatus(BaseModel):
+    """What the assistant hears and speaks with."""
+
+    ears: str | None
+    """The engine that hears: whisper, endpoint or embedded."""
+    hears: str
+    """What it understands, in words."""
+    mouth: str | None
+    """The engine that speaks: espeak, piper or endpoint."""
+    notes: list[str]
+    """Why an engine of the settings is not in use."""
+
+
 class ServiceStatus(BaseModel):
     """Whether the assistant works, and how fresh what it knows is."""
 
@@ -61,6 +74,7 @@ class ServiceStatus(BaseModel):
     """Notices to others by state: requested, confirmed, failed."""
     reader_costs: list[ReaderCost] = []
     """Of readers that are paid for, where there are any."""
+    voice: VoiceStatus | None = None
 
 
 class ShowStatus(Command):
@@ -94,6 +108,7 @@ def show_status(asked: ShowStatus, context: Context) -> Answer[ServiceStatus]:
         ],
         notices=outbox.counts(context.connection),
         reader_costs=_reader_costs(context),
+        voice=_voice(context),
     )
     fresh = f"Data reach to {wording.day(until)}." if until else "There are no performance data yet."
     text = f"Operational: {result.ventures} ventures, {result.campaigns} campaigns. {fresh}"
@@ -105,7 +120,23 @@ def show_status(asked: ShowStatus, context: Context) -> Answer[ServiceStatus]:
     for one in result.reader_costs:
         took, most = (wording.money(amount, "USD") for amount in (one.cost, one.monthly_limit))
         text += f"\nThe language model {one.model} took {took} of {most} this month."
-    return Answer(result=result, telling=Telling(text=text, speech=text))
+    speech = text
+    if result.voice is not None:
+        text += f"\n{_told_of(result.voice)}"
+    return Answer(result=result, telling=Telling(text=text, speech=speech))
+
+
+def _voice(context: Context) -> VoiceStatus | None:
+    facts = context.voice()
+    if facts is None:
+        return None
+    return VoiceStatus(ears=facts.ears, hears=facts.told, mouth=facts.mouth, notes=list(facts.notes))
+
+
+def _told_of(voice: VoiceStatus) -> str:
+    ears = f"Ears: {voice.ears}, {voice.hears}." if voice.ears else "Nothing is heard."
+    mouth = f"Mouth: {voice.mouth}." if voice.mouth else "Nothing is spoken."
+    return "\n".join([f"{ears} {mouth}", *voice.notes])
 
 
 def _reader_costs(context: Context) -> list[ReaderCost]:
