@@ -23,7 +23,7 @@ from voice.decoding import decode
 from voice.encoding import encode
 
 COMMAND = "find influencers with fifty thousand followers"
-VOICE = "en-us+f2"
+VOICE = "en-us+m3"
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 
 

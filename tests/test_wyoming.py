@@ -42,7 +42,7 @@ from tests.test_http import audited
 from voice.audio import RATE, Audio
 
 COMMAND = "find influencers with fifty thousand followers"
-VOICE = SynthesizeVoice(name="en-us+f2")
+VOICE = SynthesizeVoice(name="en-us+m3")
 Form = tuple[int, int, int]
 
 
