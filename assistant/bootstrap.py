@@ -26,6 +26,7 @@ from assistant.voicing import Voicing
 from assistant.work import find_workers
 from intents.command import Role
 from intents.encoder import find_encoder
+from intents.names import Names
 from intents.readers.cascade import Cascade
 from intents.readers.embedded import EmbeddedReader
 from intents.reading import Reader
@@ -107,7 +108,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
         sender.loop.wake()
 
     bus.on_work = look
-    voicing = Voicing(settings, Vocabulary)
+    voicing = Voicing(settings, _Sayable(bus))
     bus.voice = voicing.facts
     spoken = SpokenDialogue(dialogue, voicing)
     return Assistant(
@@ -127,6 +128,26 @@ def load_reader(settings: Settings) -> EmbeddedReader:
         if encoder is None:
             log.warning("the sentence encoder is not installed: understanding goes by words alone")
     return EmbeddedReader.load(models, encoder=encoder)
+
+
+class _Sayable:
+    """What can be said now; the same until a name changes."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._made: tuple[Names, Vocabulary] | None = None
+
+    def __call__(self) -> Vocabulary:
+        # Imported here: who only types does not load what is sayable.
+        from assistant.vocabulary import vocabulary
+
+        names = self._bus.names.recent()
+        if names is None:
+            with self._bus.database.read() as connection:
+                names = self._bus.names.current(connection)
+        if self._made is None or self._made[0] is not names:
+            self._made = names, vocabulary(names)
+        return self._made[1]
 
 
 ALWAYS = 1.1

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal, TypeVar
@@ -61,7 +62,15 @@ class Voicing:
 
     def hear_audio(self, audio: Audio) -> Transcript:
         """What is said in ``audio``. Raises `VoiceError`, ``no_speech`` where nobody speaks."""
-        return self.ears().transcribe(audio, self._vocabulary())
+        from voice.endpointing import trim
+
+        ears = self.ears()
+        return ears.transcribe(trim(audio), self._vocabulary())
+
+    def prepare(self) -> None:
+        """Get ready to hear; nothing is raised."""
+        with suppress(VoiceError):
+            self.ears().prepare(self._vocabulary())
 
     def guess(self, so_far: Audio) -> str:
         """What is being said in an utterance that goes on; empty where that cannot be told yet."""

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from assistant.aloud import aloud, digits, said
-from assistant.main import cli
+from assistant.channels.cli import cli
 from assistant.reply import Reply, Status, Telling
 from intents.command import Role
 from storage.audit import audit

@@ -175,7 +175,7 @@ def test_a_folder_that_is_damaged(name: str, data: bytes | None, folder: Path, t
     path = tmp_path / "model" / name
     path.write_bytes(path.read_bytes()[:-100_000] if data is None else data)
     ears = WhisperTranscriber(tmp_path / "model")
-    error = unavailable(ears.load, within=5)
+    error = unavailable(lambda: ears.prepare(NOBODY), within=5)
     assert str(tmp_path) in error.message
     unavailable(lambda: ears.transcribe(speech(), NOBODY), within=5)
 
@@ -184,7 +184,7 @@ def test_a_folder_that_was_emptied_since(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "model")
     ears = WhisperTranscriber(tmp_path / "model")
     shutil.rmtree(tmp_path / "model")
-    assert "model.bin" in unavailable(ears.load).message
+    assert "model.bin" in unavailable(lambda: ears.prepare(NOBODY)).message
 
 
 def in_a_process(script: str, **environment: str) -> tuple[str, float]:

@@ -95,6 +95,10 @@ class EndpointTranscriber:
             raise VoiceError("no_speech", "I heard no speech.", "Check the microphone and say it again.")
         return Transcript(text, self.name, confidence, seconds=speech.seconds)
 
+    def prepare(self, vocabulary: Vocabulary) -> None:
+        """Nothing: the endpoint gets itself ready."""
+        del vocabulary
+
     def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
         """Nothing: every look at an utterance would be paid for."""
         del audio, vocabulary

@@ -58,6 +58,13 @@ class Transcriber(Protocol):
         """
         ...
 
+    def prepare(self, vocabulary: Vocabulary) -> None:
+        """Get ready to hear, so that the first utterance is not kept waiting.
+
+        Raises `VoiceError` ``ears_unavailable``.
+        """
+        ...
+
     def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
         """What an utterance that still goes on may be so far: quick rather than right, empty for no idea.
 

@@ -68,8 +68,9 @@ class WhisperTranscriber:
         self._loading = threading.Lock()
         self._model: WhisperModel | None = None
 
-    def load(self) -> None:
-        """Have it ready. Raises `VoiceError` ``ears_unavailable`` where its files are damaged."""
+    def prepare(self, vocabulary: Vocabulary) -> None:
+        """As `Transcriber.prepare`; damaged files are found here."""
+        del vocabulary
         self._loaded()
 
     def transcribe(self, audio: Audio, vocabulary: Vocabulary) -> Transcript:

@@ -91,6 +91,7 @@ class _Line:
                 told=facts.told,
             )
         )
+        self._here.prepare()
         self._go(self._answer_all())
         try:
             while self._bad < MOST_BAD:

@@ -1,5 +1,6 @@
 """What the HTTP routes share."""
 
+import threading
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -28,6 +29,10 @@ class Service:
     limits: Limits
     hearing: CapacityLimiter
     """How many streams of sound are looked at, at the same moment."""
+
+    def prepare(self) -> None:
+        """Have the ears get ready in the background."""
+        threading.Thread(target=self.assistant.voicing.prepare, daemon=True).start()
 
 
 async def service(connection: HTTPConnection) -> Service:

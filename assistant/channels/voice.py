@@ -109,7 +109,10 @@ def ears(voicing: Voicing) -> Ears:
 async def show_ears(here: Here, asker: Asked) -> Ears:
     """Which engines hear and speak, and what they can do."""
     del asker
-    return await here.lane.run(ears, here.assistant.voicing)
+    found = await here.lane.run(ears, here.assistant.voicing)
+    # Whoever asks is about to speak.
+    here.prepare()
+    return found
 
 
 @router.post(

@@ -1,0 +1,295 @@
+"""Embedded ears: closed commands by pocketsphinx, which needs no download.
+
+A grammar of what can be said always finds something in any speech. So two other ways of listening judge what
+it found: a trigram over the same sentences, which may put words together that no sentence has, and bare
+phones, which know no words. What they make of it together gives the confidence.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, product
+from random import Random
+from threading import Lock
+from typing import TYPE_CHECKING, Literal
+
+from voice import judging
+from voice.audio import Audio, VoiceError
+from voice.grammar import (
+    AFTER,
+    BEFORE,
+    Plan,
+    Walk,
+    is_place,
+    joined,
+    phrase_word,
+    phrases_of,
+    tokens_of,
+    value_network,
+)
+from voice.jsgf import Grammar, GrammarError, parse
+from voice.network import Network
+from voice.pronouncing import spoken
+from voice.transcriber import Transcript, Vocabulary
+from voice.trigram import Counts, arpa
+from voice.trimming import trimmed
+
+if TYPE_CHECKING:
+    from voice.sphinx import Decoder, Heard
+
+_SEED = 11
+_DRAWS = 3
+"""How often a sentence with places is counted for the trigram, with other values each time."""
+_DRAWS_A_NAME = 4
+_SOUNDS_A_NAME = 4
+_MOST_NAMES = 5_000
+"""Names of a kind that are listened for; the most important come first."""
+_LONGEST_TAIL = 3
+
+
+class EmbeddedTranscriber:
+    """Hears what a `Vocabulary` holds, and nothing else. Threads wait for each other.
+
+    ``confidence`` is the probability that ``text`` is what was said, word for word, of any speech that gets
+    past the ears; see `voice.judging`. ``second`` is the trigram's text.
+    """
+
+    name = "embedded"
+    hears: Literal["commands", "anything"] = "commands"
+
+    def __init__(self) -> None:
+        """Load the model, in a few tenths of a second. Raises `VoiceError` (``ears_unavailable``)."""
+        try:
+            from voice.sphinx import Decoder
+        except ImportError as error:
+            raise VoiceError("ears_unavailable", "pocketsphinx is not installed.", "Install it.") from error
+        self._decoder: Decoder = Decoder()
+        self._lock = Lock()
+        self._ready: Vocabulary | None = None
+        self._sentences: _Sentences | None = None
+        self._names: _Spoken | None = None
+        self._walk: Walk | None = None
+
+    def prepare(self, vocabulary: Vocabulary) -> None:
+        """Get ready for a vocabulary; `transcribe` does so too, where another one was used before."""
+        with self._lock:
+            self._prepare(vocabulary)
+
+    def transcribe(self, audio: Audio, vocabulary: Vocabulary) -> Transcript:
+        """Hear one command. Raises `VoiceError`: ``no_speech``, ``not_understood``."""
+        speech = trimmed(audio)
+        heard, words = self.listen(speech, vocabulary)
+        confidence = judging.confidence(judging.traits(heard, words.plain, words.named))
+        if not words.said or confidence < judging.LEAST:
+            raise VoiceError(
+                "not_understood",
+                "I heard speech, but none of the commands I can hear.",
+                "Say it in other words, or set up Whisper for free speech.",
+            )
+        return Transcript(
+            text=words.text,
+            engine=self.name,
+            confidence=confidence,
+            second=words.second,
+            seconds=speech.seconds,
+        )
+
+    def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
+        """As `Transcriber.guess`: the trigram's words."""
+        with self._lock:
+            self._prepare(vocabulary)
+            return "" if self._names is None else joined(self._names.spelled(self._decoder.glance(audio)))
+
+    def listen(self, speech: Audio, vocabulary: Vocabulary) -> "tuple[Heard, Words]":
+        """What was heard in trimmed speech, unjudged."""
+        with self._lock:
+            self._prepare(vocabulary)
+            heard = self._decoder.hear(speech)
+            if self._walk is None or self._names is None:
+                raise VoiceError("not_understood", "There is nothing that can be said.", "")
+            return heard, self._words(heard, self._walk, self._names)
+
+    def _words(self, heard: "Heard", walk: Walk, names: "_Spoken") -> "Words":
+        said = [piece.text for piece in heard.grammar]
+        for _ in range(_LONGEST_TAIL):
+            if not said or walk.follows(said):
+                break
+            said.pop()
+        else:
+            said = said if walk.follows(said) else []
+        plain = tuple(part for word in said for part in names.parts.get(word, (word,)))
+        named = tuple(at for at, word in enumerate(said) if word in names.live)
+        text = joined(walk.labels.get(word, word) for word in said)
+        return Words(tuple(said), plain, named, text, joined(names.spelled(heard.trigram)))
+
+    def _prepare(self, vocabulary: Vocabulary) -> None:
+        if vocabulary is self._ready:
+            return
+        known = self._ready
+        if (
+            self._sentences is None
+            or known is None
+            or known.patterns != vocabulary.patterns
+            or known.values != vocabulary.values
+            or set(known.names) != set(vocabulary.names)
+        ):
+            self._sentences = _Sentences(vocabulary, self._decoder)
+        names = _Spoken(vocabulary, self._sentences, self._decoder)
+        self._walk = self._sentences.plan.walk(names.words, self._sentences.networks, names.labels)
+        self._decoder.take_walk(self._walk)
+        self._decoder.take_trigram(arpa(self._sentences.counted(names)))
+        self._names = names
+        self._ready = vocabulary
+
+
+class Words:
+    """What was heard, in words."""
+
+    def __init__(
+        self, said: tuple[str, ...], plain: tuple[str, ...], named: tuple[int, ...], text: str, second: str
+    ) -> None:
+        self.said = said
+        """The network's words."""
+        self.plain = plain
+        """The spoken words."""
+        self.named = named
+        """Which of ``said`` are live names."""
+        self.text = text
+        self.second = second
+
+
+class _Sentences:
+    """What stays the same while names come and go."""
+
+    def __init__(self, vocabulary: Vocabulary, decoder: "Decoder") -> None:
+        self.grammars: dict[str, Grammar] = {}
+        self.networks: dict[str, Network] = {}
+        self.listed: dict[str, tuple[str, ...]] = {}
+        words = {word for phrase in (*BEFORE, *AFTER) for word in phrase.split()}
+        for kind, jsgf in vocabulary.values.items():
+            try:
+                network = value_network(jsgf)
+            except GrammarError as error:
+                raise VoiceError("ears_unavailable", f"The grammar of {kind}: {error}", "") from error
+            words |= {word for _, _, word in network.arcs}
+            phrases = phrases_of(network)
+            if phrases is None:
+                self.networks[kind] = network
+                self.grammars[kind] = parse(jsgf)
+            else:
+                self.listed[kind] = phrases
+        kinds = {*vocabulary.values, *(kind for kind, names in vocabulary.names.items() if names)}
+        words |= {token for one in vocabulary.patterns for token in spoken_tokens(one)}
+        unsayable = decoder.learn_spoken(words)
+        self.plan = Plan(
+            (one for one in vocabulary.patterns if not unsayable.intersection(spoken_tokens(one))), kinds
+        )
+        if not self.plan.sentences:
+            raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
+        self._random = Random(_SEED)  # noqa: S311 - reproducible, not secret
+        self._fixed = Counts()
+        self.phrases = {phrase for phrases in self.listed.values() for phrase in phrases} | {*BEFORE, *AFTER}
+        named = set(vocabulary.names)
+        self._named: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        for sentence in self.plan.sentences:
+            places = {token[1:-1] for token in sentence if is_place(token)}
+            if places & named:
+                for kind in sorted(places & named):
+                    self._named[kind].append(sentence)
+            else:
+                for _ in range(_DRAWS if places else 1):
+                    self._fixed.add([tuple(self._filled(sentence, {}))])
+        self._fixed.add((*phrase.split(), "show") for phrase in BEFORE)
+        self._fixed.add(tuple(phrase.split()) for phrase in AFTER)
+
+    def _filled(
+        self, sentence: Iterable[str], names: Mapping[str, Sequence[tuple[str, ...]]]
+    ) -> Iterator[str]:
+        for token in sentence:
+            kind = token[1:-1]
+            if not is_place(token):
+                yield token
+            elif names.get(kind) and (kind not in self.listed or self._random.random() < 0.5):
+                yield from self._random.choice(names[kind])
+            elif kind in self.listed:
+                yield from self._random.choice(self.listed[kind]).split()
+            elif kind in self.grammars:
+                yield from self.grammars[kind].draw(self._random)
+
+    def counted(self, names: "_Spoken") -> Counts:
+        """The trigram's counts with the names in their places."""
+        self._random.seed(_SEED)
+        counts = self._fixed.copy()
+        for kind, sentences in sorted(self._named.items()):
+            spoken_names = names.spoken.get(kind, ())
+            for sentence in sentences:
+                counts.add([tuple(self._filled(sentence, names.spoken)) for _ in range(_DRAWS)])
+            for name in spoken_names:
+                for sentence in self._random.choices(sentences, k=_DRAWS_A_NAME):
+                    counts.add([tuple(self._filled(sentence, {**names.spoken, kind: (name,)}))])
+        return counts
+
+
+class _Spoken:
+    """The live names, and the listed values, as words of the network."""
+
+    def __init__(self, vocabulary: Vocabulary, sentences: _Sentences, decoder: "Decoder") -> None:
+        self.words: dict[str, list[str]] = {}
+        """By kind, the network's words."""
+        self.labels: dict[str, str] = {}
+        self.parts: dict[str, tuple[str, ...]] = {}
+        """The spoken words of a network's word."""
+        self.spoken: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        self.live: set[str] = set()
+        self._spellings: dict[tuple[str, ...], str] = {}
+        for phrase in sentences.phrases:
+            self._add(phrase, tuple(phrase.split()), decoder)
+        for kind, phrases in sentences.listed.items():
+            self.words[kind] = [phrase_word(phrase) for phrase in phrases]
+        said = {
+            kind: [(name, spoken(name)) for name in names[:_MOST_NAMES]]
+            for kind, names in vocabulary.names.items()
+        }
+        unsayable = decoder.learn_spoken(
+            {part for names in said.values() for _, one in names for part in one}
+        )
+        for kind, names in said.items():
+            words = self.words.setdefault(kind, [])
+            for name, parts in names:
+                if not parts or unsayable.intersection(parts):
+                    continue
+                words.append(self._add(name, parts, decoder))
+                self.spoken[kind].append(parts)
+                self.live.add(words[-1])
+            self.words[kind] = list(dict.fromkeys(words))
+
+    def _add(self, text: str, parts: tuple[str, ...], decoder: "Decoder") -> str:
+        word = phrase_word(" ".join(parts))
+        if word not in self.labels:
+            self.labels[word] = text
+            self.parts[word] = parts
+            if not decoder.knows(word):
+                sounds = product(*(decoder.sounds_of(part) for part in parts))
+                decoder.learn({word: [" ".join(one) for one in islice(sounds, _SOUNDS_A_NAME)]})
+            if text.lower() != " ".join(parts):
+                self._spellings[parts] = text
+        return word
+
+    def spelled(self, words: Sequence[str]) -> Iterator[str]:
+        """The words with names in them spelled as they are written where that differs: "Studio 54"."""
+        longest = max(map(len, self._spellings), default=0)
+        at = 0
+        while at < len(words):
+            for size in range(min(longest, len(words) - at), 0, -1):
+                text = self._spellings.get(tuple(words[at : at + size]))
+                if text is not None:
+                    yield text
+                    at += size
+                    break
+            else:
+                yield words[at]
+                at += 1
+
+
+def spoken_tokens(pattern: str) -> tuple[str, ...]:
+    """The words of a pattern without its places."""
+    return tuple(token for token in tokens_of(pattern) if not is_place(token))

@@ -1,0 +1,73 @@
+"""How sure embedded ears may be of what they heard."""
+
+from dataclasses import astuple, dataclass
+from math import exp
+
+from rapidfuzz.distance import Levenshtein
+
+from voice.sphinx import Heard, Piece
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What tells a command from speech that only resembles one."""
+
+    disagreement: float
+    """Edit distance of grammar and trigram, in words, as a share of the longer one."""
+    phone_distance: float
+    """Edit distance of the expected and the heard phones, as a share of the longer."""
+    worst_name: float
+    """The same within the live name that fits least; 0 without names."""
+    worst_word: float
+    """The same within the longest stretch that fits least."""
+    score_gap: float
+    """How much better bare phones explain the sound, per hundredth of a second, in natural logarithms."""
+    shortness: float
+    """One divided by the number of expected phones."""
+
+
+WEIGHTS = (-6.0, -8.0, -3.0, -1.0, -1.0, -4.0)
+BIAS = 7.0
+LEAST = 0.3
+"""Below this confidence nothing was understood."""
+SURE = 0.7
+"""From this confidence on a command may be carried out without asking."""
+
+
+def traits(heard: Heard, plain: tuple[str, ...], named: tuple[int, ...]) -> Traits:
+    """The traits of an utterance.
+
+    ``plain`` are the grammar's spoken words, ``named`` the places of live names among its words.
+    """
+    expected = [phone.text for phone in heard.expected]
+    phones = [phone.text for phone in heard.phones]
+    names = [_within(heard, heard.grammar[at]) for at in named if at < len(heard.grammar)]
+    return Traits(
+        disagreement=_share(list(plain), list(heard.trigram)),
+        phone_distance=_share(expected, phones),
+        worst_name=max(names, default=0.0),
+        worst_word=max((_within(heard, one) for one in heard.grammar if one.frames >= 25), default=0.0),
+        score_gap=(heard.phone_score - heard.grammar_score) / max(heard.frames, 1),
+        shortness=1 / max(len(expected), 1),
+    )
+
+
+def confidence(found: Traits) -> float:
+    """The probability that the words are those that were said."""
+    sum_ = BIAS + sum(weight * value for weight, value in zip(WEIGHTS, astuple(found), strict=True))
+    return 1 / (1 + exp(-max(min(sum_, 50.0), -50.0)))
+
+
+def _share(one: list[str], other: list[str]) -> float:
+    return Levenshtein.distance(one, other) / max(len(one), len(other), 1)
+
+
+def _within(heard: Heard, word: Piece) -> float:
+    """The share of a word's phones that were not heard where it stands."""
+    expected = [phone.text for phone in heard.expected if word.start <= phone.start <= word.end]
+    phones = [
+        phone.text
+        for phone in heard.phones
+        if min(phone.end, word.end) - max(phone.start, word.start) + 1 > phone.frames / 2
+    ]
+    return _share(expected, phones)

@@ -1,0 +1,62 @@
+"""Grammars of values as people say them: amounts, counts, shares, ranges, periods, numbers of things."""
+
+from collections.abc import Iterable
+
+_DIGITS = "one | two | three | four | five | six | seven | eight | nine"
+_TEENS = "ten | eleven | twelve | thirteen | fourteen | fifteen | sixteen | seventeen | eighteen | nineteen"
+_TENS = "twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety"
+_RULES = f"""
+<digit> = {_DIGITS};
+<small> = <digit> | {_TEENS} | ({_TENS}) [<digit>];
+<hundreds> = (a | <digit>) hundred [[and] <small>];
+<part> = point (zero | <digit>) [<digit>] | and a half;
+<thousands> = (a | <small> [<part>] | <hundreds>) thousand [<digit> hundred [[and] <small>]] | half a million
+            | (twelve | fifteen | eighteen | twenty five | thirty five) hundred
+            | <small> [<part>] (grand | k);
+<millions> = (a | <small> [<part>]) million;
+<large> = <hundreds> | <thousands> | <millions>;
+<whole> = <small> | <large>;
+<coin> = dollars | euros | pounds;
+<money> = <large> [<coin>] | <small> <coin>;
+<share> = <small> [<part>] percent | a hundred percent;
+"""
+_MONTHS = (
+    "january | february | march | april | may | june | july | august | september | october | november"
+    " | december"
+)
+
+
+def _grammar(root: str) -> str:
+    return f"public <value> = {root};{_RULES}"
+
+
+COUNT = _grammar("<whole>")
+"""Whole numbers to the millions."""
+SMALL = _grammar("<small>")
+"""From one to ninety-nine."""
+MONEY = _grammar("<money>")
+"""Amounts, with a currency where the number is small."""
+PERCENT = _grammar("<share> | half | a half | a quarter")
+RANGE = _grammar(
+    "(over | under | above | below | at least | at most | more than | less than | up to)"
+    " (<whole> | <money> | <share>)"
+    " | between <whole> and <whole> [<coin>]"
+)
+"""More or less than something, or between two numbers."""
+PERIOD = f"""
+public <value> = today | yesterday | <which> (week | month | quarter | year)
+               | [over | for | in] the (last | past) <some> (days | weeks | months)
+               | [in | since | for] (<month> | <quarter> | <year>) | <month> <year>
+               | (week | month | quarter | year) to date;
+<which> = this | last | next;
+<some> = two | three | four | six | seven | ten | twelve | fourteen | thirty | sixty | ninety;
+<month> = {_MONTHS};
+<quarter> = q (one | two | three | four) | the (first | second | third | fourth) quarter;
+<year> = twenty (twenty three | twenty four | twenty five | twenty six | twenty seven);
+"""
+
+
+def any_of(phrases: Iterable[str]) -> str:
+    """The grammar of a list of phrases, each in spoken words."""
+    said = dict.fromkeys(" ".join(phrase.split()) for phrase in phrases)
+    return " | ".join(phrase for phrase in said if phrase)

@@ -1,0 +1,195 @@
+"""pocketsphinx as we use it: a grammar, a trigram and bare phones over the same sound."""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voice.audio import RATE, Audio
+from voice.grammar import Walk
+from voice.pronouncing import pronunciations
+
+_DITHER = 8.0
+"""Standard deviation of the noise added, in steps of a sample: silence of nothing but zeros confuses."""
+_SEED = 14
+_LOUDEST = 32767
+_CONFIG = {"lm": None, "loglevel": "FATAL", "ds": 2, "topn": 2, "fwdflat": False, "wbeam": 1e-15}
+"""Every second frame's Gaussians, one pass and few words begun at a time: an eighth of the time."""
+_SILENT = ("SIL", "+NSN+", "+SPN+")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A word or phone and the hundredths of a second it lasted, both ends included."""
+
+    text: str
+    start: int
+    end: int
+    score: float = 0.0
+    """Acoustic, in natural logarithms."""
+
+    @property
+    def frames(self) -> int:
+        """Its length in hundredths of a second."""
+        return self.end - self.start + 1
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What three ways of listening made of one utterance."""
+
+    grammar: tuple[Piece, ...]
+    """Words of the grammar, without alternatives' numbers; empty when nothing fitted."""
+    trigram: tuple[str, ...]
+    phones: tuple[Piece, ...]
+    """Without silences."""
+    expected: tuple[Piece, ...]
+    """The phones of ``grammar``, each with an even share of its word."""
+    frames: int
+    grammar_score: float
+    phone_score: float
+    """Acoustic scores of the whole utterance, in natural logarithms."""
+
+
+class Decoder:
+    """One loaded model. Not for several threads at once."""
+
+    def __init__(self) -> None:
+        import pocketsphinx
+
+        with tempfile.TemporaryDirectory() as folder:
+            first = Path(folder) / "first.dict"
+            first.write_text("a AH\na(2) EY\n", encoding="utf-8")
+            self._engine: Any = pocketsphinx.Decoder(pocketsphinx.Config(dict=str(first), **_CONFIG))
+        self._engine.add_allphone_file("phones", pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin"))
+        self._log = self._engine.get_logmath()
+        self._dictionary = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
+        self._unsayable: set[str] = set()
+
+    def knows(self, word: str) -> bool:
+        """Whether the word can be decoded."""
+        return self._engine.lookup_word(word) is not None
+
+    def learn(self, words: Mapping[str, Sequence[str]]) -> None:
+        """Take words with their pronunciations; those known already stay as they are."""
+        for word, sounds in words.items():
+            for number, phones in enumerate(sounds, 1):
+                key = word if number == 1 else f"{word}({number})"
+                if not self.knows(key):
+                    self._engine.add_word(key, phones, update=False)
+
+    def learn_spoken(self, words: Iterable[str]) -> frozenset[str]:
+        """Make sure that words can be decoded, by their spelling where the dictionary lacks them.
+
+        Gives those that cannot be said at all. Only words that are used are kept: a decoder that knows the
+        whole dictionary takes half a second for what takes it a millisecond so.
+        """
+        asked = set(words)
+        new = {word for word in asked if word not in self._unsayable and not self.knows(word)}
+        listed = self._listed(new) if new else {}
+        for word in new:
+            sounds = pronunciations(word, listed.get(word, ()))
+            self.learn({word: sounds})
+            if not sounds:
+                self._unsayable.add(word)
+        return frozenset(asked & self._unsayable)
+
+    def _listed(self, words: set[str]) -> dict[str, list[str]]:
+        """What the dictionary says of words, in one pass over it."""
+        found: dict[str, list[str]] = {}
+        with self._dictionary.open(encoding="utf-8") as lines:
+            for line in lines:
+                word, _, phones = line.partition(" ")
+                if (bare := _bare(word)) in words:
+                    found.setdefault(bare, []).append(phones.strip())
+        return found
+
+    def sounds_of(self, word: str) -> tuple[str, ...]:
+        """The pronunciations of a word that is known."""
+        found: list[str] = []
+        while (
+            phones := self._engine.lookup_word(word if not found else f"{word}({len(found) + 1})")
+        ) is not None:
+            found.append(phones)
+        return tuple(found)
+
+    def take_walk(self, walk: Walk) -> None:
+        """Listen for a network from now on. Its words must be known."""
+        import pocketsphinx
+
+        states = 1 + max(max(step.start, step.end) for step in walk.steps)
+        model = pocketsphinx.FsgModel(
+            "grammar", self._log, self._engine.config["lw"], max(states, walk.end + 1)
+        )
+        numbers = {word: model.word_add(word) for word in {one.word for one in walk.steps if one.word}}
+        for step in walk.steps:
+            weight = self._log.log(step.weight)
+            if step.word is None:
+                model.null_trans_add(step.start, step.end, weight)
+            else:
+                model.trans_add(step.start, step.end, weight, numbers[step.word])
+        model.set_start_state(0)
+        model.set_final_state(walk.end)
+        self._engine.add_fsg("grammar", model)
+
+    def take_jsgf(self, text: str) -> None:
+        """Listen for a grammar in JSGF from now on. Its words must be known."""
+        self._engine.add_jsgf_string("grammar", text)
+
+    def take_trigram(self, model: str) -> None:
+        """Use an ARPA model for the second opinion. Its words must be known."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.arpa"
+            path.write_text(model, encoding="utf-8")
+            self._engine.add_lm_file("trigram", str(path))
+
+    def hear(self, audio: Audio) -> Heard:
+        """Decode one utterance three ways."""
+        sound = dithered(audio.samples).tobytes()
+        words, grammar_score = self._decode("grammar", sound)
+        grammar = tuple(Piece(_bare(one.text), one.start, one.end, one.score) for one in words)
+        expected = tuple(phone for word in words for phone in self._phones_of(word))
+        trigram = tuple(_bare(one.text) for one in self._decode("trigram", sound)[0])
+        phones, phone_score = self._decode("phones", sound)
+        frames = len(audio.samples) * 100 // RATE
+        return Heard(grammar, trigram, tuple(phones), expected, frames, grammar_score, phone_score)
+
+    def glance(self, audio: Audio) -> tuple[str, ...]:
+        """What the trigram hears, in words: enough to show what is being said."""
+        sound = dithered(audio.samples).tobytes()
+        return tuple(_bare(one.text) for one in self._decode("trigram", sound)[0])
+
+    def _decode(self, search: str, sound: bytes) -> tuple[list[Piece], float]:
+        engine = self._engine
+        engine.activate_search(search)
+        engine.start_utt()
+        engine.process_raw(sound, no_search=False, full_utt=True)
+        engine.end_utt()
+        if engine.hyp() is None:
+            return [], 0.0
+        said = [Piece(one.word, one.start_frame, one.end_frame, float(one.ascore)) for one in engine.seg()]
+        heard = [one for one in said if not one.text.startswith(("<", "[", "(")) and one.text not in _SILENT]
+        return heard, sum(one.score for one in said)
+
+    def _phones_of(self, word: Piece) -> list[Piece]:
+        phones = (self._engine.lookup_word(word.text) or "").split()
+        size = word.frames / max(len(phones), 1)
+        return [
+            Piece(phone, word.start + int(at * size), word.start + int((at + 1) * size) - 1)
+            for at, phone in enumerate(phones)
+        ]
+
+
+def dithered(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    """The same sound with a little noise, always the same noise."""
+    noise = np.random.default_rng(_SEED).normal(0.0, _DITHER, len(samples))
+    return np.clip(np.rint(samples + noise), -_LOUDEST - 1, _LOUDEST).astype(np.int16)
+
+
+def _bare(word: str) -> str:
+    """Without the number of an alternative pronunciation."""
+    return word[: word.index("(")] if word.endswith(")") and "(" in word else word
