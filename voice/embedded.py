@@ -34,7 +34,7 @@ from voice.trigram import Counts, arpa
 from voice.trimming import trimmed
 
 if TYPE_CHECKING:
-    from voice.decoding import Decoder, Heard
+    from voice.sphinx import Decoder, Heard
 
 _SEED = 11
 _DRAWS = 3
@@ -59,7 +59,7 @@ class EmbeddedTranscriber:
     def __init__(self) -> None:
         """Load the model, in a few tenths of a second. Raises `VoiceError` (``ears_unavailable``)."""
         try:
-            from voice.decoding import Decoder
+            from voice.sphinx import Decoder
         except ImportError as error:
             raise VoiceError("ears_unavailable", "pocketsphinx is not installed.", "Install it.") from error
         self._decoder: Decoder = Decoder()

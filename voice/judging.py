@@ -5,7 +5,7 @@ from math import exp
 
 from rapidfuzz.distance import Levenshtein
 
-from voice.decoding import Heard, Piece
+from voice.sphinx import Heard, Piece
 
 
 @dataclass(frozen=True)
