@@ -62,10 +62,7 @@ class Voicing:
 
     def hear_audio(self, audio: Audio) -> Transcript:
         """What is said in ``audio``. Raises `VoiceError`, ``no_speech`` where nobody speaks."""
-        from voice.endpointing import trim
-
-        ears = self.ears()
-        return ears.transcribe(trim(audio), self._vocabulary())
+        return self.ears().transcribe(audio, self._vocabulary())
 
     def prepare(self) -> None:
         """Get ready to hear; nothing is raised."""

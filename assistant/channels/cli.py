@@ -19,6 +19,7 @@ from assistant.channels.listen_cli import listen
 from assistant.channels.nlu import lint_sentences, measure_reader
 from assistant.channels.opening import fail, open_assistant, speaker_of
 from assistant.channels.rasa_cli import rasa
+from assistant.channels.voice_cli import measure_ears
 from assistant.channels.wyoming_cli import wyoming
 from assistant.settings import Settings, load_settings
 
@@ -46,6 +47,7 @@ cli.add_typer(rasa, name="rasa")
 cli.add_typer(voice, name="voice")
 voice.command()(fetch)
 voice.command()(wyoming)
+voice.command("test")(measure_ears)
 cli.command("import")(import_file)
 nlu.command("test")(measure_reader)
 nlu.command("lint")(lint_sentences)
