@@ -17,13 +17,12 @@ from assistant.bootstrap import Assistant
 from assistant.channels.openai_audio import MOST_INPUT, PCM_RATE
 from intents.command import Role
 from tests.conftest import Server
+from tests.in_a_room import COMMAND, VOICE, in_a_room
 from tests.test_http import audited
 from voice.audio import Audio
 from voice.decoding import decode
 from voice.encoding import encode
 
-COMMAND = "find influencers with fifty thousand followers"
-VOICE = "en-us+m3"
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 
 
@@ -47,6 +46,11 @@ def heard(client: openai.OpenAI, sound: bytes, name: str = "said.wav", **how: An
     return client.audio.transcriptions.create(file=(name, sound), model="whisper-1", **how)
 
 
+def recorded(client: openai.OpenAI, form: Any = "wav") -> bytes:
+    """The command, said here and recorded in a room."""
+    return encode(in_a_room(decode(said(client))), form)
+
+
 def silence(seconds: float) -> bytes:
     return encode(Audio(np.zeros(int(16_000 * seconds), np.int16)), "wav")
 
@@ -63,18 +67,18 @@ def refused(error: pytest.ExceptionInfo[Any], code: str, param: str | None, kind
 
 @pytest.mark.parametrize("form", ["wav", "mp3", "opus"])
 def test_what_was_said_is_heard(client: openai.OpenAI, form: str) -> None:
-    sound = said(client, form=form)
+    sound = recorded(client, form)
     assert heard(client, sound, f"said.{form}").text.casefold() == COMMAND
 
 
 def test_hearing_carries_nothing_out(client: openai.OpenAI, server: Server) -> None:
     before = audited(server.assistant)
-    heard(client, said(client))
+    heard(client, recorded(client))
     assert audited(server.assistant) == before
 
 
 def test_a_transcript_comes_in_every_format(client: openai.OpenAI) -> None:
-    sound = said(client)
+    sound = recorded(client)
     seconds = decode(sound).seconds
     assert heard(client, sound, response_format="text").strip().casefold() == COMMAND
     verbose = heard(client, sound, response_format="verbose_json", timestamp_granularities=["segment"])
@@ -97,8 +101,8 @@ def test_silence_is_no_words(client: openai.OpenAI) -> None:
 
 
 def test_what_other_engines_are_told_is_taken(client: openai.OpenAI) -> None:
-    sound = said(client, instructions="Whisper it.", stream_format="audio")
-    text = heard(client, sound, language="en-US", prompt="Acme", temperature=0.5).text
+    assert said(client, instructions="Whisper it.", stream_format="audio")
+    text = heard(client, recorded(client), language="en-US", prompt="Acme", temperature=0.5).text
     assert text.casefold() == COMMAND
 
 
@@ -127,7 +131,8 @@ def test_speech_comes_in_every_format(
     assert start is None or sound.startswith(start)
     if form == "pcm":
         sound = as_wave(sound, PCM_RATE)
-    assert heard(client, sound).text.casefold() == COMMAND
+    room = encode(in_a_room(decode(sound)), "wav")
+    assert heard(client, room).text.casefold() == COMMAND
 
 
 def as_wave(samples: bytes, rate: int) -> bytes:
@@ -150,7 +155,7 @@ def pitch(audio: Audio) -> float:
     """Hertz of a voice: how often its sound repeats itself."""
     spectrum = np.fft.rfft(audio.samples.astype(float), 2 * len(audio.samples))
     likeness = np.fft.irfft(np.abs(spectrum) ** 2)
-    shortest, longest = 16_000 // 350, 16_000 // 60
+    shortest, longest = 16_000 // 220, 16_000 // 70
     return float(16_000 / (shortest + np.argmax(likeness[shortest:longest])))
 
 

@@ -37,12 +37,13 @@ from assistant.app import create_app
 from assistant.bootstrap import Assistant
 from assistant.channels.lane import Lane
 from assistant.channels.wyoming import MOST_TEXT, WyomingServer
+from tests import in_a_room
+from tests.in_a_room import COMMAND
 from tests.postgres import free_port
 from tests.test_http import audited
 from voice.audio import RATE, Audio
 
-COMMAND = "find influencers with fifty thousand followers"
-VOICE = SynthesizeVoice(name="en-us+m3")
+VOICE = SynthesizeVoice(name=in_a_room.VOICE)
 Form = tuple[int, int, int]
 
 
@@ -93,7 +94,7 @@ def sound(events: list[Event]) -> Audio:
 def recording(audio: Audio, form: Form = (RATE, 2, 1), at_once: int = 1024) -> list[Eventable]:
     """Somebody speaks into a microphone of this form."""
     rate, width, channels = form
-    samples = audio.samples
+    samples = in_a_room.in_a_room(audio).samples if audio.samples.any() else audio.samples
     if rate != RATE:
         at = np.arange(0, len(samples), RATE / rate)
         samples = np.interp(at, np.arange(len(samples)), samples).astype(np.int16)
