@@ -122,6 +122,8 @@ def server_options(server: Server) -> dict[str, Any]:
         "host": server.host,
         "port": server.port,
         "http": connections(server.body_seconds, security_headers(is_https=server.is_https)),
+        # A worker that loads its reader on a busy machine is no dead one.
+        "timeout_worker_healthcheck": 30,
         "timeout_keep_alive": server.keep_alive_seconds,
         "proxy_headers": bool(server.proxies),
         "forwarded_allow_ips": server.proxies,

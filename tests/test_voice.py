@@ -134,12 +134,12 @@ def test_long_and_large_recordings_are_refused(http: httpx2.Client, server: Serv
 def test_strangers_are_neither_heard_nor_spoken_to(server: Server) -> None:
     with httpx2.Client(base_url=server.url) as stranger:
         assert stranger.post("/api/v1/voice", content=b"x").status_code == 401
-        assert stranger.get("/api/v1/voice").status_code == 401
+        assert stranger.get("/api/v1/ears").status_code == 401
         assert stranger.post("/api/v1/speech", json={"text": "hi"}).status_code == 401
 
 
 def test_it_tells_which_ears_are_in_use(http: httpx2.Client) -> None:
-    found = http.get("/api/v1/voice").json()
+    found = http.get("/api/v1/ears").json()
     assert (found["ears"], found["hears"], found["mouth"]) == ("embedded", "commands", "espeak")
     assert found["told"] == "closed commands only; for free speech set up Whisper"
     status = http.post("/api/v1/say", json={"text": "status"}).json()

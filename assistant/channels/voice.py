@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from assistant.channels.access import Asked
 from assistant.channels.answers import status_of_turn
-from assistant.channels.errors import Refused, documented
+from assistant.channels.errors import RETRY_SECONDS, Refused, documented
 from assistant.channels.service import Conversation, Here, IdempotencyKey
 from assistant.channels.strict import StrictRoute
 from assistant.reply import Reply
@@ -105,7 +105,7 @@ def ears(voicing: Voicing) -> Ears:
     )
 
 
-@router.get(PATH, responses=documented(), operation_id="show_ears")
+@router.get("/api/v1/ears", responses=documented(), operation_id="show_ears")
 async def show_ears(here: Here, asker: Asked) -> Ears:
     """Which engines hear and speak, and what they can do."""
     del asker
@@ -124,7 +124,9 @@ async def show_ears(here: Here, asker: Asked) -> Ears:
         "requestBody": {
             "required": True,
             "description": "A recording: WebM, Ogg, MP3, M4A, WAV or FLAC.",
-            "content": {"audio/*": {"schema": {"type": "string", "format": "binary", "minLength": 1}}},
+            "content": {
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+            },
         }
     },
 )
@@ -142,6 +144,8 @@ async def hear(
     goes public is read back first, and badly heard words are asked about.
     """
     sound = await _body(request)
+    if not sound:
+        raise Refused(422, "audio_empty", "The recording is empty.", "Send its content as the body.")
     turn = Turn(
         person=asker.person,
         channel=asker.channel,
@@ -199,4 +203,5 @@ def refused(error: VoiceError) -> Refused:
     status = {"audio_too_long": 413, "too_long_to_say": 413}.get(error.code)
     if status is None:
         status = 503 if error.code.endswith("_unavailable") else 422
-    return Refused(status, error.code, error.message, error.cure)
+    headers = {"Retry-After": RETRY_SECONDS} if status == 503 else None
+    return Refused(status, error.code, error.message, error.cure, headers)

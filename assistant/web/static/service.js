@@ -26,7 +26,7 @@ export function talk(recording, type, conversation, key, isAloud) {
 
 /** What the assistant hears and speaks with. */
 export function voice() {
-  return request("GET", "/api/v1/voice");
+  return request("GET", "/api/v1/ears");
 }
 
 /** A text read aloud: a sound file, as an ArrayBuffer. */
