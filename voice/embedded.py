@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from voice import judging
 from voice.audio import Audio, VoiceError
+from voice.endpointing import trim
 from voice.grammar import (
     AFTER,
     BEFORE,
@@ -31,7 +32,6 @@ from voice.network import Network
 from voice.pronouncing import spoken
 from voice.transcriber import Transcript, Vocabulary
 from voice.trigram import Counts, arpa
-from voice.trimming import trimmed
 
 if TYPE_CHECKING:
     from voice.sphinx import Decoder, Heard
@@ -76,22 +76,28 @@ class EmbeddedTranscriber:
 
     def transcribe(self, audio: Audio, vocabulary: Vocabulary) -> Transcript:
         """Hear one command. Raises `VoiceError`: ``no_speech``, ``not_understood``."""
-        speech = trimmed(audio)
-        heard, words = self.listen(speech, vocabulary)
-        confidence = judging.confidence(judging.traits(heard, words.plain, words.named))
-        if not words.said or confidence < judging.LEAST:
+        transcript, _ = self.consider(audio, vocabulary)
+        if not transcript.text or transcript.confidence < judging.LEAST:
             raise VoiceError(
                 "not_understood",
                 "I heard speech, but none of the commands I can hear.",
                 "Say it in other words, or set up Whisper for free speech.",
             )
-        return Transcript(
+        return transcript
+
+    def consider(self, audio: Audio, vocabulary: Vocabulary) -> "tuple[Transcript, judging.Traits]":
+        """What was heard, however unlikely, and what its confidence comes from. Raises ``no_speech``."""
+        speech = trim(audio)
+        heard, words = self._listen(speech, vocabulary)
+        found = judging.traits(heard, words.plain, words.named)
+        transcript = Transcript(
             text=words.text,
             engine=self.name,
-            confidence=confidence,
+            confidence=judging.confidence(found) if words.said else 0.0,
             second=words.second,
             seconds=speech.seconds,
         )
+        return transcript, found
 
     def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
         """As `Transcriber.guess`: the trigram's words."""
@@ -99,8 +105,7 @@ class EmbeddedTranscriber:
             self._prepare(vocabulary)
             return "" if self._names is None else joined(self._names.spelled(self._decoder.glance(audio)))
 
-    def listen(self, speech: Audio, vocabulary: Vocabulary) -> "tuple[Heard, Words]":
-        """What was heard in trimmed speech, unjudged."""
+    def _listen(self, speech: Audio, vocabulary: Vocabulary) -> "tuple[Heard, Words]":
         with self._lock:
             self._prepare(vocabulary)
             heard = self._decoder.hear(speech)

@@ -241,6 +241,19 @@ def _insert(network: Network, entrance: int, out: int, free: int, steps: list[St
     return free + network.states
 
 
+def of_network(network: Network) -> Walk:
+    """A network as it is, each way on from a state as likely as the others."""
+    # The start gets a number of its own: 0.
+    number = {network.start: 0}
+    for start, to, _ in network.arcs:
+        number.setdefault(start, len(number))
+        number.setdefault(to, len(number))
+    leaving = Counter(start for start, _, _ in network.arcs)
+    steps = [Step(number[start], number[to], 1 / leaving[start], word) for start, to, word in network.arcs]
+    steps += [Step(number[state], len(number), 1.0, None) for state in network.ends]
+    return Walk(steps, len(number), {})
+
+
 @lru_cache(maxsize=64)
 def value_network(jsgf: str) -> Network:
     """The network of one kind's values. Raises `GrammarError`."""

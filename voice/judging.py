@@ -26,6 +26,8 @@ class Traits:
     """One divided by the number of expected phones."""
 
 
+MOST_DISAGREEMENT, MOST_PHONE_DISTANCE = 0.5, 0.7
+"""Beyond these nothing was understood."""
 WEIGHTS = (-6.0, -8.0, -3.0, -1.0, -1.0, -4.0)
 BIAS = 7.0
 LEAST = 0.3
@@ -50,6 +52,12 @@ def traits(heard: Heard, plain: tuple[str, ...], named: tuple[int, ...]) -> Trai
         score_gap=(heard.phone_score - heard.grammar_score) / max(heard.frames, 1),
         shortness=1 / max(len(expected), 1),
     )
+
+
+def is_far_off(heard: Heard, plain: tuple[str, ...]) -> bool:
+    """Whether any grammar's words are unlike the speech: the plain rule, for grammars nothing is tuned on."""
+    found = traits(heard, plain, ())
+    return found.disagreement > MOST_DISAGREEMENT or found.phone_distance > MOST_PHONE_DISTANCE
 
 
 def confidence(found: Traits) -> float:

@@ -44,6 +44,7 @@ _KNOWN = {
     "saas": ("S AE S", "S AA S"),
     "seo": ("EH S IY OW",),
     "ltd": ("L IH M AH T IH D",),
+    "almond": ("AA M AH N D", "AA L M AH N D", "AE L M AH N D"),
     "tiktok": ("T IH K T AA K",),
     "linkedin": ("L IH NG K T IH N",),
     "adwords": ("AE D W ER D Z",),

@@ -13,11 +13,13 @@ import typer
 from rich.console import Console
 
 from assistant.channels.backup import backup, restore
+from assistant.channels.fetch_cli import fetch
 from assistant.channels.importing import import_file
 from assistant.channels.listen_cli import listen
 from assistant.channels.nlu import lint_sentences, measure_reader
 from assistant.channels.opening import fail, open_assistant, speaker_of
 from assistant.channels.rasa_cli import rasa
+from assistant.channels.wyoming_cli import wyoming
 from assistant.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -37,9 +39,13 @@ nlu = typer.Typer(
     help="Train and measure the embedded reader, and check its sentences.", no_args_is_help=True
 )
 user = typer.Typer(help="People and their tokens.", no_args_is_help=True)
+voice = typer.Typer(help="Ears and mouth.", no_args_is_help=True)
 cli.add_typer(nlu, name="nlu")
 cli.add_typer(user, name="user")
 cli.add_typer(rasa, name="rasa")
+cli.add_typer(voice, name="voice")
+voice.command()(fetch)
+voice.command()(wyoming)
 cli.command("import")(import_file)
 nlu.command("test")(measure_reader)
 nlu.command("lint")(lint_sentences)
