@@ -115,6 +115,51 @@ def test_what_the_embedded_reader_is_unsure_of_is_asked_and_its_slots_are_checke
     assert told["notes"][0].startswith("embedded: ")
 
 
+@pytest.mark.parametrize(
+    ("words", "command", "arguments", "slots"),
+    [
+        (
+            "show gtm performance for Acme",
+            "show_performance",
+            {"venture": "acme"},
+            {"venture": "Acme"},
+        ),
+        (
+            "find influencers for fitness with fifty thousand followers",
+            "find_influencers",
+            {"category": "fitness", "followers": "fifty thousand"},
+            {"category": "fitness"},
+        ),
+        (
+            "optimize budget allocation for Spring Launch",
+            "optimize_budget",
+            {"campaign": "spring launch"},
+            {"campaign": "Spring Launch"},
+        ),
+        ("what are the top performing channels this month", "top_channels", {"period": "this month"}, {}),
+    ],
+)
+def test_the_four_voice_commands_are_understood_through_it(
+    asking: Callable[..., Assistant],
+    model: LoopbackModel,
+    words: str,
+    command: str,
+    arguments: dict[str, str],
+    slots: dict[str, str],
+) -> None:
+    talk = Speaker(asking(ask="always"))
+    model.always(calling(command, **arguments))
+    reply = talk.say(words)
+    assert (reply.reader, reply.command) == ("language_model", command)
+    assert reply.status in (Status.DONE, Status.CONFIRM)
+    assert slots.items() <= reply.slots.items()
+    if command == "find_influencers":
+        followers = reply.slots["followers"]
+        assert [Decimal(followers[end]) for end in ("min", "max")] == [25_000, 100_000]
+    if command == "top_channels":
+        assert reply.slots["period"]["start"] == NOW.date().replace(day=1).isoformat()
+
+
 def test_what_it_is_asked_is_the_words_the_names_in_them_and_the_catalogue(
     talk: Speaker, model: LoopbackModel
 ) -> None:
