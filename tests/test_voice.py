@@ -321,6 +321,7 @@ def test_a_recording_is_listened_to_in_the_terminal(
         ("**Acme** [report](https://example.org/x)", "Acme report"),
         ("LTV:CAC of 3.2×", "LTV to CAC of 3.2 times"),
         ("-$500.00", "minus 500 dollars"),
+        ("spend / new_customers in America/New_York", "spend divided by new customers in America/New York"),
     ],
 )
 def test_numbers_are_rounded_and_said_in_words(written: str, heard: str) -> None:
