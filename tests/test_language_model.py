@@ -43,7 +43,7 @@ from tests import loopback_model as loopback
 from tests.conftest import NOW, Speaker, assistant_on, run
 from tests.loopback_model import KEY, LoopbackModel, Raw, Says, calling
 
-UNUSUAL = "so tell me, the damage per fresh customer over at Northwind"
+UNUSUAL = "what do we fork out per newcomer at Northwind"
 """What the embedded reader is unsure of."""
 ODD = "make the whole thing nicer if you would"
 """What says nothing in particular."""
@@ -642,7 +642,7 @@ def test_no_text_makes_an_obedient_model_act(stage: Stage, model: LoopbackModel,
         # What the embedded reader surely hears is the person's own word.
         before = state(stage.assistant)
         obeyed += reply.reader == "language_model"
-    assert obeyed >= (30 if stage.assistant.settings.understanding.language_model.ask == "always" else 10)
+    assert obeyed >= (30 if stage.assistant.settings.understanding.language_model.ask == "always" else 5)
 
 
 def test_no_text_is_a_yes_to_what_waits(stage: Stage, model: LoopbackModel) -> None:
