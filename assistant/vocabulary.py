@@ -37,6 +37,7 @@ _WANTED: dict[str, tuple[tuple[tuple[str, ...], ...], ...]] = {
             ("the gtm performance", "gtm performance", "the performance", "performance"),
             ("for {venture}", "of {venture}", "for {venture} {period}"),
         ),
+        (("show", "show me", "what is"), ("{venture}'s",), ("performance", "gtm performance")),
         (("how is {venture}",), ("doing", "performing", "doing {period}", "performing {period}")),
     ),
     "find_influencers": (

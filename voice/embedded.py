@@ -99,6 +99,14 @@ class EmbeddedTranscriber:
         )
         return transcript, found
 
+    def holds(self, text: str, vocabulary: Vocabulary) -> bool:
+        """Whether ``text`` is one of the sentences that can be heard."""
+        with self._lock:
+            self._prepare(vocabulary)
+            if self._walk is None or self._names is None:
+                return False
+            return self._walk.holds(spoken(text.replace("'s ", " 's ")), self._names.parts)
+
     def _listen(self, speech: Audio, vocabulary: Vocabulary) -> "tuple[Heard, Words]":
         with self._lock:
             self._prepare(vocabulary)

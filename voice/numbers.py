@@ -46,7 +46,7 @@ RANGE = _grammar(
 PERIOD = f"""
 public <value> = today | yesterday | <which> (week | month | quarter | year)
                | [over | for | in] the (last | past) <some> (days | weeks | months)
-               | [in | since | for] (<month> | <quarter> | <year>) | <month> <year>
+               | (in | since | for | until) <month> [<year>] | [in | since | for] (<quarter> | <year>)
                | (week | month | quarter | year) to date;
 <which> = this | last | next;
 <some> = two | three | four | six | seven | ten | twelve | fourteen | thirty | sixty | ninety;

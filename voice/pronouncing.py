@@ -57,7 +57,7 @@ _ONES = (
 )
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SIGNS = {"&": "and", "+": "plus", "@": "at", "%": "percent", "#": "number", "$": "dollars", "€": "euros"}
-_PIECE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[&+@%#$€]")
+_PIECE = re.compile(r"(?<=\s)'s\b|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[&+@%#$€]")
 
 
 def spoken(name: str) -> tuple[str, ...]:
