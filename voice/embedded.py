@@ -110,23 +110,27 @@ class EmbeddedTranscriber:
     def _listen(self, speech: Audio, vocabulary: Vocabulary) -> "tuple[Heard, Words]":
         with self._lock:
             self._prepare(vocabulary)
-            heard = self._decoder.hear(speech)
             if self._walk is None or self._names is None:
-                raise VoiceError("not_understood", "There is nothing that can be said.", "")
+                raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
+            heard = self._decoder.hear(speech, self._walk.follows)
             return heard, self._words(heard, self._walk, self._names)
 
     def _words(self, heard: "Heard", walk: Walk, names: "_Spoken") -> "Words":
         said = [piece.text for piece in heard.grammar]
+        whole = joined(walk.labels.get(word, word) for word in said)
         for _ in range(_LONGEST_TAIL):
             if not said or walk.follows(said):
                 break
             said.pop()
-        else:
-            said = said if walk.follows(said) else []
+        other = joined(names.spelled(heard.trigram))
         plain = tuple(part for word in said for part in names.parts.get(word, (word,)))
+        if not said or not walk.follows(said):
+            # The grammar lost its way; the trigram may have said one of its sentences all the same.
+            if not walk.holds(heard.trigram, names.parts):
+                return Words((), plain, (), "", other)
+            return Words(heard.trigram, plain, (), other, whole)
         named = tuple(at for at, word in enumerate(said) if word in names.live)
-        text = joined(walk.labels.get(word, word) for word in said)
-        return Words(tuple(said), plain, named, text, joined(names.spelled(heard.trigram)))
+        return Words(tuple(said), plain, named, joined(walk.labels.get(word, word) for word in said), other)
 
     def _prepare(self, vocabulary: Vocabulary) -> None:
         if vocabulary is self._ready:
@@ -155,9 +159,9 @@ class Words:
         self, said: tuple[str, ...], plain: tuple[str, ...], named: tuple[int, ...], text: str, second: str
     ) -> None:
         self.said = said
-        """The network's words."""
+        """What is taken as said; nothing where nothing fits."""
         self.plain = plain
-        """The spoken words."""
+        """The grammar's spoken words."""
         self.named = named
         """Which of ``said`` are live names."""
         self.text = text

@@ -21,7 +21,7 @@ MOST_HUBS = 2
 _PLACE = re.compile(r"\{(\w+)\}")
 _OWNER = "'s"
 BEFORE = ("please", "can you", "could you", "can you please", "could you please", "i want you to")
-AFTER = ("please", "thanks", "thank you")
+AFTER = ("please",)
 """What is said around a sentence and means nothing."""
 _POLITE = 0.02
 _MOST_LISTED = 400

@@ -145,7 +145,7 @@ def pronunciations(word: str, listed: Sequence[str] = ()) -> tuple[str, ...]:
         found.append(" ".join(_LETTERS.get(letter, _DIGITS.get(letter, "")) for letter in letters))
     if not _KNOWN.get(word):
         found += listed
-    if not found:
+    if not found and letters:
         found.append(_by_espeak(word) or _by_spelling(letters))
     return tuple(dict.fromkeys(one for one in found if one))
 
