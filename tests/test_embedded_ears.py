@@ -83,6 +83,32 @@ def test_the_voice_commands_are_heard_in_many_voices(
     assert sum(map(is_sure, heard)) >= 2
 
 
+def test_the_confidence_is_the_share_that_is_right(ears: EmbeddedTranscriber, known: Vocabulary) -> None:
+    inside = (
+        *COMMANDS,
+        "undo the last change",
+        "approve proposal three",
+        "how is Northwind doing this month",
+    )
+    outside = (
+        "the birch canoe slid on the smooth planks",
+        "remind me to call my mother tomorrow",
+        "show gtm performance for Mosswood",
+        "optimize budget allocation for Velvet Hour",
+        "add milk and two eggs to the shopping list",
+    )
+    heard = [
+        (ears.consider(say(text, voice), known)[0], text)
+        for text in (*inside, *outside)
+        for voice in ("en-us", "en-gb+m3")
+    ]
+    right = [spoken(one.text) == spoken(text) for one, text in heard]
+    sure = [one.confidence for one, _ in heard]
+    assert np.mean(sure) == pytest.approx(np.mean(right), abs=0.2)
+    assert np.mean([one for one, is_right in zip(sure, right, strict=True) if is_right]) > 0.6
+    assert np.mean([one for one, is_right in zip(sure, right, strict=True) if not is_right]) < 0.3
+
+
 def test_silence_around_speech_changes_nothing(ears: EmbeddedTranscriber, known: Vocabulary) -> None:
     speech = say(COMMANDS[2]).samples
     silence = np.zeros(RATE, np.int16)

@@ -27,7 +27,7 @@ from voice.grammar import (
     tokens_of,
     value_network,
 )
-from voice.jsgf import Grammar, GrammarError, parse
+from voice.jsgf import GrammarError, parse
 from voice.network import Network
 from voice.pronouncing import spoken
 from voice.transcriber import Transcript, Vocabulary
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 _SEED = 11
 _DRAWS = 3
 """How often a sentence with places is counted for the trigram, with other values each time."""
-_DRAWS_A_NAME = 4
+_DRAWS_A_NAME = 3
+_SAMPLES = 300
+"""Values of an endless kind that are drawn beforehand."""
 _SOUNDS_A_NAME = 4
 _MOST_NAMES = 5_000
 """Names of a kind that are listened for; the most important come first."""
@@ -172,9 +174,11 @@ class _Sentences:
     """What stays the same while names come and go."""
 
     def __init__(self, vocabulary: Vocabulary, decoder: "Decoder") -> None:
-        self.grammars: dict[str, Grammar] = {}
+        self._random = Random(_SEED)  # noqa: S311 - reproducible, not secret
+        self.samples: dict[str, list[tuple[str, ...]]] = {}
         self.networks: dict[str, Network] = {}
         self.listed: dict[str, tuple[str, ...]] = {}
+        self.listed_words: dict[str, list[tuple[str, ...]]] = {}
         words = {word for phrase in (*BEFORE, *AFTER) for word in phrase.split()}
         for kind, jsgf in vocabulary.values.items():
             try:
@@ -185,9 +189,11 @@ class _Sentences:
             phrases = phrases_of(network)
             if phrases is None:
                 self.networks[kind] = network
-                self.grammars[kind] = parse(jsgf)
+                grammar = parse(jsgf)
+                self.samples[kind] = [grammar.draw(self._random) for _ in range(_SAMPLES)]
             else:
                 self.listed[kind] = phrases
+                self.listed_words[kind] = [tuple(phrase.split()) for phrase in phrases]
         kinds = {*vocabulary.values, *(kind for kind, names in vocabulary.names.items() if names)}
         words |= {token for one in vocabulary.patterns for token in spoken_tokens(one)}
         unsayable = decoder.learn_spoken(words)
@@ -196,7 +202,6 @@ class _Sentences:
         )
         if not self.plan.sentences:
             raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
-        self._random = Random(_SEED)  # noqa: S311 - reproducible, not secret
         self._fixed = Counts()
         self.phrases = {phrase for phrases in self.listed.values() for phrase in phrases} | {*BEFORE, *AFTER}
         named = set(vocabulary.names)
@@ -222,9 +227,9 @@ class _Sentences:
             elif names.get(kind) and (kind not in self.listed or self._random.random() < 0.5):
                 yield from self._random.choice(names[kind])
             elif kind in self.listed:
-                yield from self._random.choice(self.listed[kind]).split()
-            elif kind in self.grammars:
-                yield from self.grammars[kind].draw(self._random)
+                yield from self.listed_words[kind][int(self._random.random() * len(self.listed[kind]))]
+            elif kind in self.samples:
+                yield from self._random.choice(self.samples[kind])
 
     def counted(self, names: "_Spoken") -> Counts:
         """The trigram's counts with the names in their places."""
