@@ -57,7 +57,7 @@ _ONES = (
 )
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SIGNS = {"&": "and", "+": "plus", "@": "at", "%": "percent", "#": "number", "$": "dollars", "€": "euros"}
-_PIECE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[&+@%#$€]")
+_PIECE = re.compile(r"(?<=\s)'s\b|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[&+@%#$€]")
 
 
 def spoken(name: str) -> tuple[str, ...]:
@@ -145,7 +145,7 @@ def pronunciations(word: str, listed: Sequence[str] = ()) -> tuple[str, ...]:
         found.append(" ".join(_LETTERS.get(letter, _DIGITS.get(letter, "")) for letter in letters))
     if not _KNOWN.get(word):
         found += listed
-    if not found:
+    if not found and letters:
         found.append(_by_espeak(word) or _by_spelling(letters))
     return tuple(dict.fromkeys(one for one in found if one))
 
