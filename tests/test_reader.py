@@ -169,7 +169,7 @@ def test_ordinary_phrasing_names_nothing_unknown(reader: EmbeddedReader) -> None
 
 
 def test_confidence_is_honest() -> None:
-    """Expected calibration error over ten bins of a fifth of the sentences, by a model that never saw them."""
+    """Expected calibration error over ten bins of a fifth of the sentences; the model never saw them."""
     scene = Scene(training_names(TRAINING), TODAY)
     is_held_out = np.random.default_rng(0).permutation(len(TRAINING)) % 5 == 0
     reader = EmbeddedReader(train([one for one, out in zip(TRAINING, is_held_out, strict=True) if not out]))
