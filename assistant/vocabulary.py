@@ -20,7 +20,7 @@ from voice.grammar import is_place, tokens_of
 from voice.pronouncing import spoken
 from voice.transcriber import Vocabulary
 
-MOST_PATTERNS = 14
+MOST_PATTERNS = 19
 """Typical sentences of a command, besides those given below."""
 _LONGEST = 8
 _RARE = 5

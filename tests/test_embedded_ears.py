@@ -19,7 +19,7 @@ from voice.transcriber import Transcript, Vocabulary
 from voice.trigram import Counts, arpa
 
 CLIPS = Path(__file__).parents[2] / "shared" / "data" / "audio"
-VOICES = ("en-us", "en-gb", "en-us+f2", "en-gb+m3", "en-us+f4")
+VOICES = ("en-us", "en-gb", "en-us+f2", "en-gb+m3", "en-us+f1", "en-us+m7")
 COMMANDS = (
     "show gtm performance for Helio Labs",
     "find influencers for fitness with fifty thousand followers",
@@ -245,6 +245,7 @@ def test_pronunciations_are_in_the_dictionarys_phones() -> None:
     assert arpabet("ɡlˈoʊbɛɹi") == "G L OW B EH R IY"
     assert pronunciations("glowberry") == ("G L OW B EH R IY",)
     assert "K EY P IY AY" in pronunciations("kpi")
+    assert pronunciations("helio") == ("HH EH L IY OW", "HH IY L IY OW")
     assert pronunciations("x") == ("EH K S",)
 
 
