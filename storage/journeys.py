@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, select
 
-from engines.attribution import LOOK_BACK_DAYS, Conversion, Journey, Touch, journeys
+from engines.journeys import LOOK_BACK_DAYS, Conversion, Journey, Touch, journeys
 from engines.terms import Period
 from storage.campaigns import channel_lines
 from storage.database import Amount, Key, UtcDateTime, metadata

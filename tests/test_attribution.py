@@ -10,16 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.attribution import (
-    Conversion,
-    Journey,
-    Model,
-    Rules,
-    Touch,
-    attribute,
-    credit_touches,
-    journeys,
-)
+from engines.attribution import attribute, credit_touches
+from engines.crediting import Model, Rules
+from engines.journeys import Conversion, Journey, Touch, journeys
 
 WON = datetime(2026, 3, 15, 12, tzinfo=UTC)
 

@@ -25,9 +25,12 @@ from assistant.reporting import (
     rounded,
     window,
 )
-from engines.attribution import CONFIDENCE_MEANING, LOOK_BACK_DAYS, Attribution, Model, attribute
+from engines.attribution import Attribution, attribute
 from engines.change import EXPLAINED, Change, explain
+from engines.crediting import Model
+from engines.journeys import LOOK_BACK_DAYS
 from engines.metrics import METRICS, compute
+from engines.resampling import CONFIDENCE_MEANING
 from engines.response import Refusal
 from engines.terms import Channel, Period
 from intents.command import Command
