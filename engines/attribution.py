@@ -43,7 +43,8 @@ class ChannelCredit:
     revenue_share: Share
     """Of credited revenue; zeros where no revenue was credited."""
     touched: int
-    """Conversions with at least one touch of the channel in the window."""
+    """Conversions with at least one touch of the channel in the window: 0 where it was met on lost paths
+    alone, which in a Markov chain can be worth something."""
     assisted: int
     """Those of them whose last touch was another channel's."""
 
@@ -90,7 +91,7 @@ def credit_touches(
     """
     rules = rules or Rules()
     packed = pack_journeys(journeys, rules.look_back_days)
-    units, micros = _each(packed, model, rules, lost)
+    units, micros = _each(packed, model, rules, _whole(packed, model, rules, lost))
     touches = [touch for journey in journeys for touch in journey.touches]
     rows = zip(packed.places[packed.claimed].tolist(), units.tolist(), micros.tolist(), strict=True)
     parts = [TouchCredit(touches[place], _credit(unit), money(micro)) for place, unit, micro in rows]
@@ -156,12 +157,14 @@ def side_by_side(
     channel = packed.channel[packed.claimed]
     found = {}
     for model in models:
-        if _of_all_journeys(model, rules):
-            shares = _Whole(packed, model, rules, lost).shares()[0]
+        whole = _whole(packed, model, rules, lost)
+        if whole is not None:
+            names, shares = whole.paths.names, whole.shares()[0]
         else:
-            units, _ = _each(packed, model, rules, lost)
-            shares = normal(sums(channel, units, len(packed.names))[None, :].astype(np.float64))[0]
-        found[model] = dict(zip(packed.names, shares.tolist(), strict=False))
+            units, _ = _each(packed, model, rules, None)
+            names = packed.names
+            shares = normal(sums(channel, units, len(names))[None, :].astype(np.float64))[0]
+        found[model] = dict(zip(names, shares.tolist(), strict=True))
     return found
 
 
@@ -224,32 +227,36 @@ def _credited(
     attributed = np.flatnonzero(packed.lengths)
     if not len(attributed):
         return _Credited((), (), Boot((), (), None))
-    width = len(packed.names)
-    units, micros = _each(packed, model, rules, lost)
+    names = packed.names
+    whole = _whole(packed, model, rules, lost)
+    units, micros = _each(packed, model, rules, whole)
     channel = packed.channel[packed.claimed]
-    if _of_all_journeys(model, rules):
-        whole = _Whole(packed, model, rules, lost)
-        shares = [one[:width] for one in whole.shares()]
+    if whole is not None:
+        names = whole.paths.names
         totals = (len(attributed) * UNITS, int(packed.revenue[attributed].sum()))
-        conversions, revenue = (apportioned(*one) for one in zip(totals, shares, strict=True))
+        conversions, revenue = (apportioned(*one) for one in zip(totals, whole.shares(), strict=True))
         boot = whole.boot(rng, resamples)
     else:
-        conversions, revenue = (sums(channel, one, width).tolist() for one in (units, micros))
+        conversions, revenue = (sums(channel, one, len(names)).tolist() for one in (units, micros))
         credit, amounts = (_matrix(packed, channel, one)[attributed] for one in (units, micros))
         boot = of_sums(credit, amounts, rng, resamples)
     by_campaign = _by_campaign(packed, journeys, channel, units, micros)
     return _Credited(
-        _by_channel(packed, channel, conversions, revenue, boot),
-        _campaigns(packed.names, by_campaign, conversions, revenue),
+        _by_channel(packed, names, conversions, revenue, boot),
+        _campaigns(names, by_campaign, conversions, revenue),
         boot,
     )
 
 
-def _each(packed: Packed, model: Model, rules: Rules, lost: Paths | None) -> tuple[Ints, Ints]:
+def _whole(packed: Packed, model: Model, rules: Rules, lost: Paths | None) -> _Whole | None:
+    """None for a rule, and where nothing is attributed."""
+    of_all = _of_all_journeys(model, rules) and packed.lengths.any()
+    return _Whole(packed, model, rules, lost) if of_all else None
+
+
+def _each(packed: Packed, model: Model, rules: Rules, whole: _Whole | None) -> tuple[Ints, Ints]:
     """Credit in billionths and revenue in millionths of each claimed touch, journey by journey."""
-    worths = None
-    if _of_all_journeys(model, rules) and packed.lengths.any():
-        worths = _Whole(packed, model, rules, lost).shares()[0]
+    worths = whole.shares()[0] if whole is not None else None
     starts = np.cumsum(packed.lengths) - packed.lengths
     units, micros = (np.empty(int(packed.lengths.sum()), dtype=np.int64) for _ in range(2))
     for part in split(packed, model, rules, worths):
@@ -270,10 +277,12 @@ def _matrix(packed: Packed, channel: Codes, values: Ints) -> Floats:
 
 
 def _by_channel(
-    packed: Packed, channel: Codes, conversions: Sequence[int], revenue: Sequence[int], boot: Boot
+    packed: Packed, names: Sequence[str], conversions: Sequence[int], revenue: Sequence[int], boot: Boot
 ) -> tuple[ChannelCredit, ...]:
-    width = len(packed.names)
-    touched = np.bincount(np.unique(packed.owner * width + channel) % width, minlength=width)
+    """In a chain a channel met on lost paths alone can have a part too."""
+    width = len(names)
+    met = np.unique(packed.owner * width + packed.channel[packed.claimed]) % width
+    touched = np.bincount(met, minlength=width)
     last = (packed.firsts + packed.lengths - 1)[packed.lengths > 0]
     closed = np.bincount(packed.channel[last], minlength=width)
     found = [
@@ -286,8 +295,8 @@ def _by_channel(
             int(touched[code]),
             int(touched[code] - closed[code]),
         )
-        for code, name in enumerate(packed.names)
-        if touched[code]
+        for code, name in enumerate(names)
+        if touched[code] or conversions[code] or revenue[code]
     ]
     return tuple(sorted(found, key=lambda one: (-one.conversions, -one.revenue, one.channel)))
 
@@ -317,6 +326,8 @@ def _campaigns(
     divided: list[CampaignCredit] = []
     for code, name in enumerate(names):
         own = {campaign: amounts for (channel, campaign), amounts in found.items() if channel == code}
+        if not own and any(total[code] for total in totals):
+            own = {-1: (0, 0)}
         parts = [
             _in_proportion(total[code], [amounts[place] for amounts in own.values()])
             for place, total in enumerate(totals)

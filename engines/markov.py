@@ -22,8 +22,9 @@ At the edges:
 - A channel on every converting path has the effect 1, as many others may: effects are scaled to sum to 1.
 - Loops: the same channel twice in a row is a transition to itself. At order 1 it makes no difference; at 2
   and 3 it does, because "twice" is then another state than "once".
-- A channel that is never alone has its effect through the others like any; one that never leads to a
-  conversion has the effect 0 and gets nothing.
+- A channel that is never alone has its effect through the others like any. One from which no walk can come to
+  a conversion has the effect 0 and gets nothing; one that was met on lost paths alone may still have one,
+  because a chain does not remember all of a path.
 - No conversions: no effects. Revenue that sums to 0 or less, over a chain or without a channel: negative
   effects count as 0, and where none is left the conversions' effects stand in.
 """
