@@ -180,13 +180,14 @@ class _Whole:
         won = walks.converting(packed)
         self.paths = (won + lost if rules.with_lost and lost is not None else won).collapsed()
         self.steps = Steps(self.paths, rules.markov_order) if model is Model.MARKOV else None
-        self.game = Game(self.paths, rules.shapley_worth)
+        self.worth = rules.shapley_worth
+        self.game = Game(self.paths)
 
     def values(self, won: Counts, revenue: Counts, lost: Counts) -> tuple[Floats, Floats]:
         """Shares of conversions and revenue by channel where the paths have these."""
         if self.steps is not None:
             return removal_effects(self.steps.flow(won, revenue, lost)).shares
-        return self.game.values(won, revenue, lost).shares
+        return self.game.values(self.worth, won, revenue, lost).shares
 
     def shares(self) -> tuple[Floats, Floats]:
         """Of conversions and revenue by channel, those that were only met on lost paths last."""

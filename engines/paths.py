@@ -84,8 +84,8 @@ class Paths:
         for step in range(most):
             alive = int(np.searchsorted(-lengths, -step, "left"))
             key = node[:alive] * width + self.channel[self.firsts[longest[:alive]] + step]
-            node[:alive], count = _renumbered(key, count * width)
-        ends, count = _renumbered(node * (most + 1) + lengths, (int(node.max(initial=0)) + 1) * (most + 1))
+            node[:alive], count = renumbered(key, count * width)
+        ends, count = renumbered(node * (most + 1) + lengths, (int(node.max(initial=0)) + 1) * (most + 1))
         number, example = np.empty_like(ends), np.empty(count, dtype=np.int64)
         number[longest] = ends
         example[number] = np.arange(len(number))
@@ -107,7 +107,7 @@ class Paths:
         )
 
 
-def _renumbered(keys: Ints, bound: int) -> tuple[Ints, int]:
+def renumbered(keys: Ints, bound: int) -> tuple[Ints, int]:
     """Keys below a bound as numbers from 0 without gaps, in their order."""
     if bound <= max(_TABLE, 4 * len(keys)):
         met = np.zeros(bound, dtype=np.int64)

@@ -26,7 +26,7 @@ from math import factorial, log
 import numpy as np
 
 from engines.journeys import Counts, Floats, Ints, scaled, spread
-from engines.paths import Paths
+from engines.paths import Paths, renumbered
 
 EXACT = 20
 """Channels up to which all coalitions are looked at."""
@@ -36,6 +36,10 @@ PERMUTATIONS = 4_000
 
 CONFIDENCE = 0.95
 """Probability that all errors of a sample are inside its bound."""
+
+
+_BITS = 62
+"""Channels that fit into one number as bits."""
 
 
 class Worth(StrEnum):
@@ -65,41 +69,28 @@ def shapley_values(
 ) -> Values:
     """The channels' values in a game; without the paths that did not convert where they are not wanted."""
     lost = paths.lost if with_lost else np.zeros_like(paths.lost)
-    return Game(paths, worth, seed=seed).values(paths.conversions, paths.revenue, lost)
+    return Game(paths, seed=seed).values(worth, paths.conversions, paths.revenue, lost)
 
 
 class Game:
-    """A game on the sets of channels of paths, to be played with any counts of the paths."""
+    """The games on the sets of channels of paths, to be played with any counts of the paths."""
 
     def __init__(
         self,
         paths: Paths,
-        worth: Worth,
         *,
         seed: int = 0,
         exact: int = EXACT,
         permutations: int = PERMUTATIONS,
     ) -> None:
-        self._worth, self._seed, self._exact, self._permutations = worth, seed, exact, permutations
+        self._seed, self._exact, self._permutations = seed, exact, permutations
         self._width = max(len(paths.names), 1)
-        owner = np.repeat(np.arange(len(paths.lengths)), paths.lengths)
-        pairs = np.unique(owner * self._width + paths.flat)
-        # Channels never met have no number of their own.
-        self._met, member = np.unique(pairs % self._width, return_inverse=True)
-        sizes = np.bincount(pairs // self._width, minlength=len(paths.lengths))
-        sets = replace(
-            paths,
-            names=tuple(paths.names[code] for code in self._met.tolist()),
-            channel=member,
-            firsts=np.cumsum(sizes) - sizes,
-            lengths=sizes,
-        )
-        self._number, example = sets.numbered()
-        self._sizes = sizes[example]
-        self._member = member[spread(sets.firsts[example], self._sizes)]
+        self._number, member, self._sizes = _sets(paths)
         self._starts = np.cumsum(self._sizes) - self._sizes
+        # Channels never met have no number of their own.
+        self._met, self._member = np.unique(member, return_inverse=True)
 
-    def values(self, conversions: Counts, revenue: Counts, lost: Counts) -> Values:
+    def values(self, worth: Worth, conversions: Counts, revenue: Counts, lost: Counts) -> Values:
         """The channels' values where each path has these."""
         won, earned, gone = (
             np.asarray(np.bincount(self._number, one.astype(np.float64), len(self._sizes)), np.float64)
@@ -107,7 +98,7 @@ class Game:
         )
         if not len(self._met):
             return Values(self._all(np.zeros(0)), self._all(np.zeros(0)))
-        if self._worth is Worth.CONVERSIONS:
+        if worth is Worth.CONVERSIONS:
             return Values(self._dividends(won), self._dividends(earned))
         if len(self._met) <= self._exact:
             return Values(self._of_coalitions(won, gone), self._of_coalitions(earned, gone))
@@ -159,6 +150,30 @@ class Game:
         result = np.zeros(self._width)
         result[self._met] = values
         return result
+
+
+def _sets(paths: Paths) -> tuple[Ints, Ints, Ints]:
+    """The number of each path's set of channels; the channels of all sets, one set after the other; sizes."""
+    if len(paths.names) > _BITS or not len(paths.lengths):
+        return _sets_of_many(paths)
+    starts = np.cumsum(paths.lengths) - paths.lengths
+    masks = np.bitwise_or.reduceat(np.int64(1) << paths.flat.astype(np.int64), starts)
+    number, count = renumbered(masks, 1 << len(paths.names))
+    found = np.empty(count, dtype=np.int64)
+    found[number] = masks
+    owner, member = np.nonzero(found[:, None] >> np.arange(len(paths.names)) & 1)
+    return number, member, np.bincount(owner, minlength=count)
+
+
+def _sets_of_many(paths: Paths) -> tuple[Ints, Ints, Ints]:
+    width = max(len(paths.names), 1)
+    owner = np.repeat(np.arange(len(paths.lengths)), paths.lengths)
+    pairs = np.unique(owner * width + paths.flat)
+    sizes = np.bincount(pairs // width, minlength=len(paths.lengths))
+    sets = replace(paths, channel=pairs % width, firsts=np.cumsum(sizes) - sizes, lengths=sizes)
+    number, example = sets.numbered()
+    member = sets.channel[spread(sets.firsts[example], sizes[example])]
+    return number, member.astype(np.int64), sizes[example]
 
 
 def _within(mask: Ints, amount: Floats, size: int) -> Floats:

@@ -62,17 +62,18 @@ wide = st.dictionaries(
 def test_a_sample_keeps_its_bound_and_its_sum(table: Table, seed: int) -> None:
     paths = Paths.of(table)
     given_ = (paths.conversions, paths.revenue, paths.lost)
-    exact = Game(paths, Worth.RATE).values(*given_)
-    sample = Game(paths, Worth.RATE, seed=seed, exact=0, permutations=300).values(*given_)
+    exact = Game(paths).values(Worth.RATE, *given_)
+    sample = Game(paths, seed=seed, exact=0, permutations=300).values(Worth.RATE, *given_)
     assert 0 < sample.error < 1
     assert np.abs(sample.conversions - exact.conversions).max() <= sample.error
     assert sample.conversions.sum() == pytest.approx(exact.conversions.sum())
     assert sample.revenue.sum() == pytest.approx(exact.revenue.sum())
 
 
-def test_more_than_twenty_channels() -> None:
+@pytest.mark.parametrize("count", [24, 70])
+def test_more_than_twenty_channels(count: int) -> None:
     rng = np.random.default_rng(3)
-    names = [f"c{one}" for one in range(24)]
+    names = [f"c{one}" for one in range(count)]
     table: Table = {}
     for _ in range(400):
         path = tuple(rng.choice(names, rng.integers(1, 6)).tolist())
