@@ -185,25 +185,31 @@ class _Chain:
         row, digit = np.nonzero(flow.moves[states])
         target = (states[row] % base ** (flow.order - 1)) * base + digit
         chance = flow.moves[states[row], digit] / out[states[row]]
-        self.moves = sparse.csr_array((chance, (row, number[target])), shape=(len(states), len(states)))
+        self._moves = chance, (row, number[target])
         self.reward = np.column_stack([flow.won[states], flow.revenue[states]]) / out[states][:, None]
         # How often a walk is in each state follows from the counts: what comes in goes out.
         self.visits = out[states] / out[0]
 
     def lost_dense(self) -> Floats:
         """Rewards that walks through each channel bring, by channel and reward; by one inverse."""
-        inverse = np.linalg.inv(np.eye(len(self.digit)) - self.moves.toarray())
+        chance, places = self._moves
+        left = np.eye(len(self.digit))
+        left[places] -= chance
+        inverse = np.linalg.inv(left)
         onward = inverse @ self.reward
         found = np.zeros((self.channels, 2))
         for channel in range(self.channels):
             own = np.flatnonzero(self.digit == channel + 1)
-            if len(own):
+            if len(own) == 1:
+                found[channel] = self.visits[own[0]] / inverse[own[0], own[0]] * onward[own[0]]
+            elif len(own):
                 first = np.linalg.solve(inverse[np.ix_(own, own)].T, self.visits[own])
                 found[channel] = first @ onward[own]
         return found
 
     def lost_sparse(self) -> Floats:
         """The same as what is missing where the channel's states are left out, by one solution each."""
+        moves = sparse.csr_array(self._moves, shape=(len(self.digit), len(self.digit)))
         identity = sparse.eye_array(len(self.digit), format="csr")
         whole = self.visits @ self.reward
         found = np.zeros((self.channels, 2))
@@ -211,7 +217,7 @@ class _Chain:
             kept = sparse.diags_array((self.digit != channel + 1).astype(np.float64))
             if not (self.digit == channel + 1).any():
                 continue
-            left = (identity - kept @ self.moves @ kept).tocsr()
+            left = (identity - kept @ moves @ kept).tocsr()
             for place in range(2):
                 onward = _solved(left, kept @ self.reward[:, place])
                 found[channel, place] = whole[place] - onward[0]

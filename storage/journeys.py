@@ -77,7 +77,7 @@ def journeys_in(connection: Connection, period: Period, zone: str, venture_id: i
         .order_by(touchpoints.c.occurred_at, touchpoints.c.id)
     )
     touches: dict[str, list[Touch]] = defaultdict(list)
-    for visitor, channel, line_id, campaign_id, moment in connection.execute(query):
+    for visitor, channel, line_id, campaign_id, moment in connection.execute(query).all():
         touches[visitor].append(Touch(channel, line_id, campaign_id, moment))
     return journeys(touches, won)
 
@@ -104,8 +104,8 @@ def lost_in(connection: Connection, period: Period, zone: str, venture_id: int) 
     )
     visitors: defaultdict[str, int] = defaultdict(lambda: len(visitors))
     channels: defaultdict[str, int] = defaultdict(lambda: len(channels))
-    touches = [(visitors[who], channels[what], at) for who, what, at in connection.execute(touched)]
-    claims = [(visitors[who], at) for who, at in connection.execute(won) if who in visitors]
+    touches = [(visitors[who], channels[what], at) for who, what, at in connection.execute(touched).all()]
+    claims = [(visitors[who], at) for who, at in connection.execute(won).all() if who in visitors]
     visitor, channel, moment = np.array(touches, dtype=np.int64).reshape(-1, 3).T
     claimed_by, claimed_at = np.array(claims, dtype=np.int64).reshape(-1, 2).T
     packed = pack(

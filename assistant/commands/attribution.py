@@ -274,7 +274,14 @@ def _evidence(result: AttributionReport, note: str) -> list[Evidence]:
     return [
         credit,
         *(
-            Evidence(claim=claim, formula=formula, calculation=sums, data=data, period=result.period)
+            Evidence(
+                claim=claim,
+                formula=formula,
+                calculation=sums,
+                data=data,
+                rows=attributed,
+                period=result.period,
+            )
             for claim, formula, sums in told
         ),
     ]
