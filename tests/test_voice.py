@@ -35,7 +35,7 @@ FOUR = (
 )
 """What the chairman must be able to say."""
 MEANT = ("find_influencers", "optimize_budget", "show_performance", "top_channels")
-VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-us+f3", "en-us+m7")
+VOICES = ("en-us", "en-gb", "en-us+f1", "en-us+f3", "en-us+m7")
 
 
 @pytest.fixture
