@@ -13,25 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engines.budget import (
-    PRIMARY_GROWTH_EXPERIMENTAL,
-    Constraints,
-    Line,
-    Objective,
-    Optimum,
-    Pace,
-    Risk,
-    Setting,
-    Shift,
-    channel_cap,
-    expected_effect,
-    optimize,
-    plan,
-    reallocate,
-    risk_of,
-    set_budget,
-    spread,
-)
+from engines.effect import Line, Risk, expected_effect, risk_of
+from engines.money import spread
+from engines.moves import Pace, Setting, Shift, reallocate, set_budget
+from engines.optimum import Constraints, Objective, Optimum, optimize
+from engines.plans import PRIMARY_GROWTH_EXPERIMENTAL, channel_cap, plan
 from engines.response import (
     MIN_WEEKS,
     MONTH_DAYS,
@@ -285,14 +271,14 @@ def test_unheld_lines_share_one_marginal_return() -> None:
 
 def test_kkt_residual_and_gap_are_not_blind() -> None:
     """An allocation that is not the optimum must not pass as one."""
-    from engines import budget
+    from engines import optimum
 
-    problem = budget._problem(FIVE, Decimal(10_000), "USD", Constraints())
-    solved = budget._solve(problem)
+    problem = optimum._problem(FIVE, Decimal(10_000), "USD", Constraints())
+    solved = optimum._solve(problem)
     wrong = replace(solved, money=np.full(5, 200_000.0))
-    assert budget._kkt_residual(problem, solved) < 1e-9
-    assert budget._kkt_residual(problem, wrong) > 0.1
-    gap = budget._gap(problem, np.full(5, 200_000))
+    assert optimum._kkt_residual(problem, solved) < 1e-9
+    assert optimum._kkt_residual(problem, wrong) > 0.1
+    gap = optimum._gap(problem, np.full(5, 200_000))
     best_outcome, even = problem.outcome(solved.money), problem.outcome(np.full(5, 200_000))
     assert best_outcome / even - 1 <= gap < 1
 

@@ -10,7 +10,8 @@ from assistant.commands.budget import LineMove, budget_action, money_of
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Chart, Column, Evidence, Problem, Series, Table, Telling
 from assistant.reporting import rounded
-from engines.budget import CONFIDENCE_MEANING, RISK_RULE, Constraints, Line, Optimum, optimize
+from engines.effect import CONFIDENCE_MEANING, RISK_RULE, Line
+from engines.optimum import Constraints, Optimum, optimize
 from engines.response import Estimate, Fit, Refusal, fit_all
 from engines.terms import CampaignStatus, Channel, Period
 from intents.command import Command, Effect, Role

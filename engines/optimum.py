@@ -1,13 +1,12 @@
-"""Budgets: splits between groups of channels, the optimum over fitted curves, and single moves.
+"""The best split of a month's budget over channel lines with fitted response curves.
 
-Money is exact: every split sums to its budget to the smallest unit of the currency, by largest remainder.
-Allocations are a month's.
+Money is exact: a split sums to its total to the smallest unit of the currency, by largest remainder.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_EVEN, Decimal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import partial
@@ -15,229 +14,17 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.response import MONTH_DAYS, Estimate, Fit, Floats, Refusal, estimate
-from engines.terms import minor_units
+from engines.effect import Effect, Line, Risk, expected_effect, risk_of
+from engines.money import amount_of, places_of, units_of
+from engines.plans import MIN_CHANNELS, MIN_SHARE, cap_notes, channel_cap
+from engines.response import Floats, Refusal
 
 Ints = NDArray[np.int64]
-
-CHANNEL_CAP = Decimal("0.30")
-"""Greatest share of what is allocated that one channel may get."""
-
-MIN_CHANNELS = 3
-"""Channels that must get money, where there are as many."""
-
-MIN_SHARE = Decimal("0.01")
-"""From this share of what is allocated on, a channel counts as used."""
-
-SMALL_MOVE, LARGE_MOVE = 0.10, 0.30
-"""Shares of the budget moved up to which risk is low, and above which it is high."""
-
-FAR_BEYOND = 1.5
-"""Times a line's greatest spend above which risk is high; up to once it is low."""
-
-SMALL_LOSS, LARGE_LOSS = 0.10, 0.30
-"""Probabilities of doing worse up to which risk is low, and above which it is high."""
 
 WORTHWHILE_GAIN = 0.005
 """Share of the present outcome a move must promise to be worth making."""
 
-RISK_RULE = (
-    f"low: at most {SMALL_MOVE:.0%} of the budget changes, no line goes beyond its greatest spend so far, "
-    f"and the probability of doing worse is at most {SMALL_LOSS:.0%}; high: more than {LARGE_MOVE:.0%} "
-    f"changes, or a line goes beyond {FAR_BEYOND} times its greatest spend, or that probability exceeds "
-    f"{LARGE_LOSS:.0%}; else medium"
-)
-
-CONFIDENCE_MEANING = (
-    "the share of curves drawn from what the history allows under which the proposal brings more than the "
-    "present split of the same budget"
-)
-
-_MICRO = 6
 _MOST_UNITS = 10**14
-
-
-def channel_cap(channels: int) -> Decimal:
-    """Greatest share a channel may get: 30 %, or ``min(1, 1.5 / n)`` with fewer than 4 channels."""
-    return CHANNEL_CAP if channels >= 4 else min(Decimal(1), Decimal("1.5") / max(channels, 1))
-
-
-def spread(total: Decimal, weights: Sequence[Decimal], currency: str) -> list[Decimal]:
-    """``total`` in proportion to ``weights`` (evenly where all are 0), summing to it exactly.
-
-    Largest remainder in the currency's smallest unit, or in millionths where the total is finer; the earlier
-    part on a tie. Raises `ValueError` for no weights, a negative total or weight, or a total finer than a
-    millionth.
-    """
-    if not weights or total < 0 or min(weights) < 0:
-        raise ValueError("a total can only be spread over weights, and neither may be negative")
-    places = _places([total], currency)
-    parts = [Fraction(weight) for weight in weights] if any(weights) else [Fraction(1)] * len(weights)
-    units, whole = _units(total, places), sum(parts)
-    ideal = [units * part / whole for part in parts]
-    floors = [int(part) for part in ideal]
-    order = sorted(range(len(ideal)), key=lambda place: floors[place] - ideal[place])
-    for place in order[: units - sum(floors)]:
-        floors[place] += 1
-    return [_amount(part, places) for part in floors]
-
-
-def _places(amounts: Iterable[Decimal], currency: str) -> int:
-    """Decimals all amounts can be written with: the currency's, else six."""
-    usual = minor_units(currency)
-    return usual if all(amount.scaleb(usual) % 1 == 0 for amount in amounts) else _MICRO
-
-
-def _units(amount: Decimal, places: int) -> int:
-    scaled = amount.scaleb(places)
-    if scaled % 1:
-        raise ValueError(f"{amount} is finer than a millionth")
-    return int(scaled)
-
-
-def _amount(units: int, places: int) -> Decimal:
-    return Decimal(units).scaleb(-places)
-
-
-# --- plans
-
-
-@dataclass(frozen=True)
-class Group:
-    """A share of the budget meant for a kind of channels."""
-
-    name: str
-    share: Decimal
-    is_reserve: bool = False
-
-
-PROVEN_TEST_RESERVE = (
-    Group("proven", Decimal("0.70")),
-    Group("test", Decimal("0.15")),
-    Group("reserve", Decimal("0.15"), is_reserve=True),
-)
-"""The default split."""
-
-PRIMARY_GROWTH_EXPERIMENTAL = (
-    Group("primary", Decimal("0.70")),
-    Group("growth", Decimal("0.20")),
-    Group("experimental", Decimal("0.10")),
-)
-"""The other usual split; everything is allocated."""
-
-
-@dataclass(frozen=True)
-class PlannedChannel:
-    """A channel's part of a plan."""
-
-    group: str
-    channel: str
-    amount: Decimal
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A budget divided between groups of channels; ``channels`` and ``reserve`` sum to it exactly."""
-
-    budget: Decimal
-    channels: tuple[PlannedChannel, ...]
-    reserve: Decimal
-    cap: Decimal
-    """Greatest share of what is allocated that a channel may get."""
-    notes: tuple[str, ...]
-    """What had to differ from the split asked for, and why."""
-
-    @property
-    def allocated(self) -> Decimal:
-        """What the channels get together."""
-        return self.budget - self.reserve
-
-
-def plan(
-    budget: Decimal,
-    channels: Mapping[str, Sequence[str]],
-    currency: str,
-    groups: Sequence[Group] = PROVEN_TEST_RESERVE,
-) -> Plan:
-    """Divide ``budget`` between groups by their shares and evenly between the channels of each.
-
-    No channel gets more than `channel_cap` of what is allocated, reserve excluded: what a group cannot hold
-    under the cap goes evenly to the other channels. The share of a group without channels joins the reserve.
-    The notes say both. Raises `ValueError` for a negative budget, shares that do not sum to 1, an unknown
-    group, or a channel named twice.
-    """
-    _check_plan(budget, channels, groups)
-    places = _places([budget], currency)
-    shares = spread(budget, [group.share for group in groups], currency)
-    parts: list[PlannedChannel] = []
-    for group, share in zip(groups, shares, strict=True):
-        names = () if group.is_reserve else channels.get(group.name, ())
-        amounts = spread(share, [Decimal(1)] * len(names), currency) if names else []
-        parts += [PlannedChannel(group.name, *part) for part in zip(names, amounts, strict=True)]
-    cap = channel_cap(len(parts))
-    wished = [_units(part.amount, places) for part in parts]
-    final = _level(wished, cap)
-    held = tuple(
-        replace(part, amount=_amount(units, places)) for part, units in zip(parts, final, strict=True)
-    )
-    reserve = budget - sum((part.amount for part in held), Decimal(0))
-    return Plan(budget, held, reserve, cap, _plan_notes(groups, channels, len(parts), final != wished))
-
-
-def _check_plan(budget: Decimal, channels: Mapping[str, Sequence[str]], groups: Sequence[Group]) -> None:
-    if budget < 0:
-        raise ValueError("a budget cannot be negative")
-    if sum(group.share for group in groups) != 1:
-        raise ValueError("the shares of the groups must sum to 1")
-    unknown = set(channels) - {group.name for group in groups if not group.is_reserve}
-    if unknown:
-        raise ValueError(f"no such group: {', '.join(sorted(unknown))}")
-    named = [channel for names in channels.values() for channel in names]
-    if len(set(named)) < len(named):
-        raise ValueError("a channel is named twice")
-
-
-def _level(units: Sequence[int], cap: Decimal) -> list[int]:
-    """Cut what exceeds the cap and share it out evenly among those with room."""
-    total = sum(units)
-    limit = max(int(total * cap), -(-total // max(len(units), 1)))
-    levelled = [min(part, limit) for part in units]
-    while excess := total - sum(levelled):
-        room = [place for place, part in enumerate(levelled) if part < limit]
-        for place in room:
-            levelled[place] += min(max(excess // len(room), 1), limit - levelled[place])
-            if sum(levelled) == total:
-                break
-    return levelled
-
-
-def _plan_notes(
-    groups: Sequence[Group], channels: Mapping[str, Sequence[str]], count: int, levelled: bool
-) -> tuple[str, ...]:
-    notes = [
-        f"no {group.name} channel was named, so its {group.share:.0%} stays in reserve"
-        for group in groups
-        if not group.is_reserve and not channels.get(group.name)
-    ]
-    if levelled:
-        notes.append(f"what exceeded the cap of {channel_cap(count):.0%} a channel was passed on to others")
-    return (*notes, *_cap_notes(count))
-
-
-def _cap_notes(count: int) -> tuple[str, ...]:
-    """What fewer than four channels do to the rules."""
-    if not 0 < count < 4:
-        return ()
-    noun = "channel" if count == 1 else "channels"
-    notes = [
-        f"with {count} {noun} the cap a channel is {channel_cap(count):.0%} instead of {CHANNEL_CAP:.0%}"
-    ]
-    if count < MIN_CHANNELS:
-        notes.append(f"the rule of at least {MIN_CHANNELS} channels cannot be met")
-    return tuple(notes)
-
-
-# --- the optimum
 
 
 class Objective(StrEnum):
@@ -245,27 +32,6 @@ class Objective(StrEnum):
 
     REVENUE = "revenue"
     CONVERSIONS = "conversions"
-
-
-class Risk(StrEnum):
-    """How bold a proposal is, by `RISK_RULE`."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
-@dataclass(frozen=True)
-class Line:
-    """A channel line with its money a month and what is known of its response."""
-
-    id: int
-    channel: str
-    name: str
-    allocated: Decimal
-    fit: Fit | Refusal
-    minimum: Decimal | None = None
-    maximum: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -317,21 +83,6 @@ class Proof:
 
     The Frank-Wolfe gap: the best linear step from here (Jaggi, "Revisiting Frank-Wolfe", 2013, equation 2).
     """
-
-
-@dataclass(frozen=True)
-class Effect:
-    """Expected outcome a month of the lines with curves, with 90 % ranges from the curves' draws."""
-
-    now: Estimate
-    """At the present allocation."""
-    proposed: Estimate
-    baseline: Estimate
-    """Of the present split scaled to the proposal's total: the same as ``now`` where the total stays."""
-    gain: Estimate
-    """Proposed over baseline."""
-    confidence: float
-    """See `CONFIDENCE_MEANING`; a draw that brings the same counts half."""
 
 
 @dataclass(frozen=True)
@@ -390,7 +141,7 @@ def optimize(
         return conflict
     solved = _solve(problem)
     units = _keep_if_best(problem, _round(problem, solved.money))
-    after = [_amount(part, problem.places) for part in units.tolist()]
+    after = [amount_of(part, problem.places) for part in units.tolist()]
     effect = expected_effect(lines, after)
     moves = _moves(lines, after, problem, objective)
     return Optimum(
@@ -476,8 +227,8 @@ def _refuse(lines: Sequence[Line], total: Decimal) -> Refusal | None:
 def _problem(lines: Sequence[Line], total: Decimal, currency: str, rules: Constraints) -> _Problem:
     names = list(dict.fromkeys(line.channel for line in lines))
     cap = _cap(len(names), rules)
-    places = _places([total, *_kept(lines)], currency)
-    units = _units(total, places)
+    places = places_of([total, *_kept(lines)], currency)
+    units = units_of(total, places)
     if units > _MOST_UNITS:
         raise ValueError(f"{total:,} {currency} is more than can be allocated to the smallest unit")
     ranges = [_range(line, units, places, rules.max_change) for line in lines]
@@ -537,17 +288,17 @@ def _conflict(problem: _Problem, lines: Sequence[Line], total: Decimal) -> Refus
         return _contradiction(f"the limits of {lines[int(crossed[0])].name} contradict each other")
     least, most = problem.by_channel(problem.low), problem.by_channel(problem.high)
     for place, name in enumerate(names):
-        needed, cap = (_amount(int(x), problem.places) for x in (least[place], problem.limits[place]))
+        needed, cap = (amount_of(int(x), problem.places) for x in (least[place], problem.limits[place]))
         if needed > cap:
             return _contradiction(f"{name} keeps {needed:,} but the cap of {problem.cap:.0%} allows {cap:,}")
         if most[place] < problem.floors[place]:
             return _contradiction(f"{name} cannot get the {MIN_SHARE:.0%} that each of three channels needs")
     needed_all, room = np.maximum(least, problem.floors).sum(), np.minimum(most, problem.limits).sum()
     if needed_all > problem.total:
-        needed = _amount(int(needed_all), problem.places)
+        needed = amount_of(int(needed_all), problem.places)
         return _contradiction(f"the lines need at least {needed:,}, more than the {total:,} there is")
     if room < problem.total:
-        held = _amount(int(room), problem.places)
+        held = amount_of(int(room), problem.places)
         return _contradiction(f"the cap and the lines' limits leave room for {held:,} of {total:,} only")
     return None
 
@@ -656,68 +407,6 @@ def _gap(problem: _Problem, units: Ints) -> float:
     return max(gain, 0.0) / outcome if outcome else 0.0
 
 
-def expected_effect(lines: Sequence[Line], after: Sequence[Decimal]) -> Effect:
-    """What the curves expect of giving each line its money in ``after`` a month.
-
-    Lines without a curve are left out on both sides. The baseline is the present split scaled to what
-    ``after`` sums to (an even split where nothing is allocated now).
-    """
-    now = [line.allocated for line in lines]
-    before, total = sum(now), sum(after)
-    if before == total:
-        scaled = [float(amount) for amount in now]
-    else:
-        scaled = [
-            float(amount / before if before else Fraction(1, len(now))) * float(total) for amount in now
-        ]
-    at_now, now_draws = _outcomes(lines, [float(amount) for amount in now])
-    at_scaled, scaled_draws = _outcomes(lines, scaled)
-    at_after, after_draws = _outcomes(lines, [float(amount) for amount in after])
-    gains = after_draws - scaled_draws
-    return Effect(
-        now=estimate(at_now, now_draws),
-        proposed=estimate(at_after, after_draws),
-        baseline=estimate(at_scaled, scaled_draws),
-        gain=estimate(at_after - at_scaled, gains),
-        confidence=float((gains > 0).mean() + (gains == 0).mean() / 2),
-    )
-
-
-def _outcomes(lines: Sequence[Line], money: Sequence[float]) -> tuple[float, Floats]:
-    """Expected outcome of all lines with a curve, and the same under each draw."""
-    fitted = [
-        (line.fit, amount)
-        for line, amount in zip(lines, money, strict=True)
-        if not isinstance(line.fit, Refusal)
-    ]
-    count = min((len(fit.draws.half) for fit, _ in fitted), default=1)
-    drawn = np.zeros(count)
-    for fit, amount in fitted:
-        drawn += fit.draws.at(amount)[:count]
-    return sum(fit.curve.at(amount) for fit, amount in fitted), drawn
-
-
-def risk_of(lines: Sequence[Line], after: Sequence[Decimal], confidence: float) -> Risk:
-    """How bold it is to give each line its money in ``after``, by `RISK_RULE`."""
-    changes = [new - line.allocated for line, new in zip(lines, after, strict=True)]
-    added = sum(max(change, Decimal(0)) for change in changes)
-    taken = sum(max(-change, Decimal(0)) for change in changes)
-    budget = max(sum(line.allocated for line in lines), sum(after))
-    moved = float(max(added, taken) / budget) if budget else 0.0
-    beyond = max((_beyond(line, new) for line, new in zip(lines, after, strict=True)), default=0.0)
-    loss = 1 - confidence if moved else 0.0
-    if moved > LARGE_MOVE or beyond > FAR_BEYOND or loss > LARGE_LOSS:
-        return Risk.HIGH
-    return Risk.LOW if moved <= SMALL_MOVE and beyond <= 1 and loss <= SMALL_LOSS else Risk.MEDIUM
-
-
-def _beyond(line: Line, after: Decimal) -> float:
-    """Times a line's greatest spend so far that it is raised to; 0 where it is not raised or not known."""
-    if isinstance(line.fit, Refusal) or after <= line.allocated or not line.fit.greatest_spend:
-        return 0.0
-    return float(after) / line.fit.greatest_spend
-
-
 def _moves(
     lines: Sequence[Line], after: Sequence[Decimal], problem: _Problem, objective: Objective
 ) -> tuple[Move, ...]:
@@ -756,7 +445,7 @@ def _reason(
 
 
 def _notes(lines: Sequence[Line], problem: _Problem) -> tuple[str, ...]:
-    notes = list(_cap_notes(len(problem.limits)))
+    notes = list(cap_notes(len(problem.limits)))
     over = problem.by_channel(problem.now) > problem.limits
     names = list(dict.fromkeys(line.channel for line in lines))
     notes += [
@@ -770,98 +459,3 @@ def _notes(lines: Sequence[Line], problem: _Problem) -> tuple[str, ...]:
     if straight:
         notes.append(f"no saturation seen so far: {', '.join(straight)}")
     return tuple(notes)
-
-
-# --- single moves
-
-
-@dataclass(frozen=True)
-class Shift:
-    """Money moved from one line to another, a month; both sums stay the same together."""
-
-    amount: Decimal
-    source_before: Decimal
-    source_after: Decimal
-    target_before: Decimal
-    target_after: Decimal
-
-
-def reallocate(
-    source: Decimal,
-    target: Decimal,
-    currency: str,
-    *,
-    amount: Decimal | None = None,
-    percent: Decimal | None = None,
-) -> Shift | Refusal:
-    """Move ``amount``, or ``percent`` (0.15 is 15 %) of the source's money, from one line to another.
-
-    A percentage is rounded half-even to the currency's smallest unit. Refuses what is not positive and what
-    would leave the source below 0. Raises `ValueError` unless exactly one of both is given.
-    """
-    if (amount is None) == (percent is None):
-        raise ValueError("give either an amount or a percentage")
-    moved = amount if amount is not None else _percentage(source, percent or Decimal(0), currency)
-    if moved <= 0:
-        return Refusal("not_positive", "there is nothing to move", "name an amount above 0")
-    if moved > source:
-        return Refusal(
-            "below_zero",
-            f"only {source:,} {currency} a month can be moved away, not {moved:,}",
-            f"move at most {source:,} {currency}",
-        )
-    return Shift(moved, source, source - moved, target, target + moved)
-
-
-def _percentage(source: Decimal, percent: Decimal, currency: str) -> Decimal:
-    places = _places([source], currency)
-    return (source * percent).quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
-
-
-class Pace(StrEnum):
-    """The time an amount is meant for."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    TOTAL = "total"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A new budget, a month, and what each line gets of it; ``lines`` sums to ``after`` exactly."""
-
-    before: Decimal
-    after: Decimal
-    lines: Mapping[int, Decimal]
-
-
-def set_budget(
-    lines: Mapping[int, Decimal],
-    amount: Decimal,
-    currency: str,
-    pace: Pace = Pace.MONTH,
-    *,
-    days: int | None = None,
-) -> Setting | Refusal:
-    """Set what the lines, given by identity with their money a month, may spend together.
-
-    ``amount`` a ``pace`` becomes a month's of 30.4375 days, rounded half-even to the currency's smallest
-    unit; a total is spread over ``days``. The lines keep their proportions (even parts where none has money).
-    Refuses a negative amount, no lines, and a total without days.
-    """
-    if amount < 0:
-        return Refusal("negative", "a budget cannot be negative", "name an amount of 0 or more")
-    if not lines:
-        return Refusal("no_lines", "there is no channel line to give money to", "add a channel first")
-    if pace is Pace.TOTAL and (days is None or days < 1):
-        return Refusal("no_end", "a total needs an end to be spread to", "name an end or a monthly amount")
-    monthly = amount if pace is Pace.MONTH else amount * _MONTH / _PACE_DAYS.get(pace, Decimal(days or 1))
-    places = _places([amount], currency) if pace is Pace.MONTH else minor_units(currency)
-    after = monthly.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_EVEN)
-    parts = spread(after, list(lines.values()), currency)
-    return Setting(sum(lines.values(), Decimal(0)), after, dict(zip(lines, parts, strict=True)))
-
-
-_MONTH = Decimal(str(MONTH_DAYS))
-_PACE_DAYS = {Pace.DAY: Decimal(1), Pace.WEEK: Decimal(7)}
