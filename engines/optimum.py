@@ -4,20 +4,20 @@ Money is exact: a split sums to its total to the smallest unit of the currency, 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.allocation import Curves, Problem, allocate
 from engines.effect import Effect, Line, Risk, expected_effect, risk_of
 from engines.money import amount_of, places_of, units_of
 from engines.plans import MIN_CHANNELS, MIN_SHARE, cap_notes, channel_cap
-from engines.response import Floats, Refusal
+from engines.response import Refusal
 
 Ints = NDArray[np.int64]
 
@@ -139,9 +139,8 @@ def optimize(
     conflict = _conflict(problem, lines, total)
     if conflict is not None:
         return conflict
-    solved = _solve(problem)
-    units = _keep_if_best(problem, _round(problem, solved.money))
-    after = [amount_of(part, problem.places) for part in units.tolist()]
+    allocation = allocate(problem.money)
+    after = [amount_of(part, problem.places) for part in allocation.units.tolist()]
     effect = expected_effect(lines, after)
     moves = _moves(lines, after, problem, objective)
     return Optimum(
@@ -150,48 +149,18 @@ def optimize(
         effect=effect,
         risk=risk_of(lines, after, effect.confidence),
         cap=problem.cap,
-        proof=Proof(solved.level * 10**problem.places, _kkt_residual(problem, solved), _gap(problem, units)),
+        proof=Proof(allocation.level * 10**problem.places, allocation.residual, allocation.gap),
         notes=_notes(lines, problem),
     )
 
 
 @dataclass(frozen=True)
 class _Problem:
-    """The lines as columns; money in the smallest unit."""
+    """The money as arrays, in the smallest unit, and what the words about it need."""
 
+    money: Problem
     places: int
     cap: Decimal
-    total: int
-    ceiling: Floats
-    half: Floats
-    """In the smallest unit."""
-    low: Ints
-    high: Ints
-    now: Ints
-    channel: Ints
-    """Place of each line's channel."""
-    floors: Ints
-    """Least money of each channel's lines together."""
-    limits: Ints
-    """Greatest money of each channel's lines together."""
-
-    def marginals(self, money: Floats) -> Floats:
-        return np.asarray(self.ceiling * self.half / (money + self.half) ** 2)
-
-    def outcome(self, money: Floats | Ints) -> float:
-        return float((self.ceiling * money / (money + self.half)).sum())
-
-    def demand(self, level: Floats | float) -> Floats:
-        """What each line takes where the next unit brings ``level``, within its own limits."""
-        wanted = np.sqrt(self.ceiling * self.half / level) - self.half
-        return np.clip(wanted, self.low, self.high)
-
-    def channel_demand(self, place: int, level: float) -> float:
-        """What the lines of one channel take together."""
-        return float(self.demand(level)[self.channel == place].sum())
-
-    def by_channel(self, money: Floats | Ints) -> Floats:
-        return np.asarray(np.bincount(self.channel, money, len(self.limits)), np.float64)
 
 
 def _check_lines(lines: Sequence[Line], total: Decimal) -> None:
@@ -235,19 +204,22 @@ def _problem(lines: Sequence[Line], total: Decimal, currency: str, rules: Constr
     curves = [None if isinstance(line.fit, Refusal) else line.fit.curve for line in lines]
     # With more channels than must be used, the cap alone sees to it.
     floor = math.ceil(units * Fraction(MIN_SHARE)) if len(names) == MIN_CHANNELS else 0
-    return _Problem(
-        places=places,
-        cap=cap,
+    scale = 10.0**places
+    money = Problem(
+        curves=Curves.certain(
+            np.array([curve.ceiling if curve else 0.0 for curve in curves]),
+            np.array([curve.half * scale if curve else 1.0 for curve in curves]),
+            np.array([curve.slope if curve else 1.0 for curve in curves]),
+        ),
         total=units,
-        ceiling=np.array([curve.ceiling if curve else 0.0 for curve in curves]),
-        half=np.array([curve.half * 10**places if curve else 1.0 for curve in curves]),
         low=np.array([low for low, _ in ranges], dtype=np.int64),
         high=np.array([high for _, high in ranges], dtype=np.int64),
         now=np.array([int(line.allocated.scaleb(places)) for line in lines], dtype=np.int64),
-        channel=np.array([names.index(line.channel) for line in lines], dtype=np.int64),
+        group=np.array([names.index(line.channel) for line in lines], dtype=np.int64),
         floors=np.full(len(names), floor, dtype=np.int64),
         limits=np.full(len(names), int(units * Fraction(cap)), dtype=np.int64),
     )
+    return _Problem(money, places, cap)
 
 
 def _cap(channels: int, rules: Constraints) -> Decimal:
@@ -282,24 +254,23 @@ def _range(line: Line, total: int, places: int, max_change: Decimal | None) -> t
 
 def _conflict(problem: _Problem, lines: Sequence[Line], total: Decimal) -> Refusal | None:
     """What makes the limits impossible to keep, if anything."""
+    money = problem.money
     names = list(dict.fromkeys(line.channel for line in lines))
-    crossed = np.flatnonzero(problem.low > problem.high)
+    crossed = np.flatnonzero(money.low > money.high)
     if len(crossed):
         return _contradiction(f"the limits of {lines[int(crossed[0])].name} contradict each other")
-    least, most = problem.by_channel(problem.low), problem.by_channel(problem.high)
+    least, most = money.by_group(money.low), money.by_group(money.high)
     for place, name in enumerate(names):
-        needed, cap = (amount_of(int(x), problem.places) for x in (least[place], problem.limits[place]))
+        needed, cap = (amount_of(int(x), problem.places) for x in (least[place], money.limits[place]))
         if needed > cap:
             return _contradiction(f"{name} keeps {needed:,} but the cap of {problem.cap:.0%} allows {cap:,}")
-        if most[place] < problem.floors[place]:
+        if most[place] < money.floors[place]:
             return _contradiction(f"{name} cannot get the {MIN_SHARE:.0%} that each of three channels needs")
-    needed_all, room = np.maximum(least, problem.floors).sum(), np.minimum(most, problem.limits).sum()
-    if needed_all > problem.total:
-        needed = amount_of(int(needed_all), problem.places)
-        return _contradiction(f"the lines need at least {needed:,}, more than the {total:,} there is")
-    if room < problem.total:
-        held = amount_of(int(room), problem.places)
-        return _contradiction(f"the cap and the lines' limits leave room for {held:,} of {total:,} only")
+    needed_all, room = (amount_of(part, problem.places) for part in money.room())
+    if needed_all > total:
+        return _contradiction(f"the lines need at least {needed_all:,}, more than the {total:,} there is")
+    if room < total:
+        return _contradiction(f"the cap and the lines' limits leave room for {room:,} of {total:,} only")
     return None
 
 
@@ -307,111 +278,11 @@ def _contradiction(reason: str) -> Refusal:
     return Refusal("conflict", reason, "raise the cap or loosen a limit, add a channel, or change the total")
 
 
-@dataclass(frozen=True)
-class _Solved:
-    level: float
-    levels: Floats
-    """Of each channel; the common one where neither its cap nor its floor binds."""
-    money: Floats
-
-
-def _solve(problem: _Problem) -> _Solved:
-    fitted = problem.ceiling > 0
-    highest = float(problem.marginals(problem.low.astype(np.float64))[fitted].max())
-    lowest = float(problem.marginals(problem.high.astype(np.float64))[fitted].min())
-
-    def taken(level: float) -> float:
-        return float(np.clip(problem.by_channel(problem.demand(level)), problem.floors, problem.limits).sum())
-
-    level = _bisect(taken, problem.total, lowest, highest)
-    wanted = problem.by_channel(problem.demand(level))
-    levels = np.full(len(problem.limits), level)
-    for place in np.flatnonzero((wanted > problem.limits) | (wanted < problem.floors)).tolist():
-        target = int(np.clip(wanted[place], problem.floors[place], problem.limits[place]))
-        levels[place] = _bisect(partial(problem.channel_demand, place), target, lowest, highest)
-    return _Solved(level, levels, problem.demand(levels[problem.channel]))
-
-
-def _bisect(taken: Callable[[float], float], target: float, low: float, high: float) -> float:
-    """The level at which ``taken``, which falls with it, meets ``target``; halved on the logarithm."""
-    while high / low > 1 + 4e-16:
-        middle = math.sqrt(low) * math.sqrt(high)
-        if not low < middle < high:
-            break
-        if taken(middle) > target:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _kkt_residual(problem: _Problem, solved: _Solved) -> float:
-    """Greatest violation of stationarity, each line's relative to its channel's level, and of the total."""
-    money, own = solved.money, solved.levels[problem.channel]
-    over = problem.marginals(money) - own
-    lines = np.where(money >= problem.high, np.maximum(-over, 0), np.abs(over))
-    lines = np.where(money <= problem.low, np.maximum(over, 0), lines)
-    lines = np.where(problem.low == problem.high, 0, lines)
-    sums, excess = problem.by_channel(money), solved.levels - solved.level
-    near = 1e-9 * problem.total
-    channels = np.where(sums >= problem.limits - near, np.maximum(-excess, 0), np.abs(excess))
-    channels = np.where(sums <= problem.floors + near, np.maximum(excess, 0), channels)
-    total = abs(money.sum() - problem.total) / problem.total
-    return float(max((lines / own).max(), channels.max() / solved.level, total))
-
-
-def _round(problem: _Problem, money: Floats) -> Ints:
-    """Whole units that sum to the total, by largest remainder within every limit."""
-    units = np.clip(np.floor(money).astype(np.int64), problem.low, problem.high)
-    order = np.argsort(-(money - units), kind="stable").tolist()
-    _place(problem, units, order, problem.floors, 1)
-    _place(problem, units, order, problem.limits, 1)
-    _place(problem, units, order, problem.limits, problem.total)
-    return units
-
-
-def _place(problem: _Problem, units: Ints, order: Sequence[int], until: Ints, step: int) -> None:
-    """Add what the total leaves to the lines in ``order``, at most ``step`` each and ``until`` a channel."""
-    sums = [int(total) for total in problem.by_channel(units)]
-    left = problem.total - int(units.sum())
-    for place in order:
-        channel = int(problem.channel[place])
-        room = min(int(problem.high[place] - units[place]), int(until[channel]) - sums[channel], left, step)
-        if room > 0:
-            units[place] += room
-            sums[channel] += room
-            left -= room
-
-
-def _keep_if_best(problem: _Problem, units: Ints) -> Ints:
-    """The present allocation where it is allowed and, to the last unit, no worse."""
-    now = problem.now
-    sums = problem.by_channel(now)
-    allowed = (
-        now.sum() == problem.total
-        and bool(((now >= problem.low) & (now <= problem.high)).all())
-        and bool(((sums >= problem.floors) & (sums <= problem.limits)).all())
-    )
-    return now if allowed and problem.outcome(now) >= problem.outcome(units) else units
-
-
-def _gap(problem: _Problem, units: Ints) -> float:
-    """The Frank-Wolfe gap at ``units``, relative to its outcome."""
-    slopes = problem.marginals(units.astype(np.float64))
-    order = np.argsort(-slopes, kind="stable").tolist()
-    best = problem.low.copy()
-    _place(problem, best, order, problem.floors, problem.total)
-    _place(problem, best, order, problem.limits, problem.total)
-    gain = float((slopes * (best - units)).sum())
-    outcome = problem.outcome(units)
-    return max(gain, 0.0) / outcome if outcome else 0.0
-
-
 def _moves(
     lines: Sequence[Line], after: Sequence[Decimal], problem: _Problem, objective: Objective
 ) -> tuple[Move, ...]:
-    full = problem.by_channel(np.array([float(amount.scaleb(problem.places)) for amount in after]))
-    capped = full >= problem.limits - 0.5
+    full = problem.money.by_group(np.array([float(amount.scaleb(problem.places)) for amount in after]))
+    capped = full >= problem.money.limits - 0.5
     return tuple(
         Move(
             line.id,
@@ -420,7 +291,7 @@ def _moves(
             line.allocated,
             new,
             None if isinstance(line.fit, Refusal) else line.fit.curve.marginal(float(new)),
-            _reason(line, new, problem, place, objective, capped=bool(capped[problem.channel[place]])),
+            _reason(line, new, problem, place, objective, capped=bool(capped[problem.money.group[place]])),
         )
         for place, (line, new) in enumerate(zip(lines, after, strict=True))
     )
@@ -437,16 +308,16 @@ def _reason(
     units = int(after.scaleb(problem.places))
     if capped:
         return f"{reason}; held at the cap of {problem.cap:.0%} a channel"
-    if units >= problem.high[place]:
+    if units >= problem.money.high[place]:
         return f"{reason}; held at the most it may get"
-    if units <= problem.low[place]:
+    if units <= problem.money.low[place]:
         return f"{reason}; held at the least it may get"
     return reason
 
 
 def _notes(lines: Sequence[Line], problem: _Problem) -> tuple[str, ...]:
-    notes = list(cap_notes(len(problem.limits)))
-    over = problem.by_channel(problem.now) > problem.limits
+    notes = list(cap_notes(len(problem.money.limits)))
+    over = problem.money.by_group(problem.money.now) > problem.money.limits
     names = list(dict.fromkeys(line.channel for line in lines))
     notes += [
         f"{name} had more than the cap of {problem.cap:.0%} allows"

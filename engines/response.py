@@ -9,6 +9,7 @@ What it assumes: the outcome is the line's own (no spend for long enough brings 
 and no curve is S-shaped; near the foot of a true S it says "no saturation seen".
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -77,27 +78,35 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Curve:
-    """Expected outcome of a month at a steady spend: ``ceiling * x / (x + half)``; concave, 0 at 0.
+    """Expected outcome of a month at a steady spend: ``ceiling * x^s / (x^s + half^s)``; 0 at 0.
 
-    Raises `ValueError` where ``ceiling`` or ``half`` is not positive.
+    Concave up to a slope ``s`` of 1, S-shaped above it. Raises `ValueError` where a part is not positive.
     """
 
     ceiling: float
     """Outcome a month that no spend exceeds."""
     half: float
     """Spend a month that brings half of it."""
+    slope: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.ceiling > 0 and self.half > 0):
-            raise ValueError("a response curve needs a positive ceiling and half-saturation")
+        if not (self.ceiling > 0 and self.half > 0 and self.slope > 0):
+            raise ValueError("a response curve needs a positive ceiling, half-saturation and slope")
 
     def at(self, spend: float) -> float:
         """Expected outcome of ``spend`` a month."""
-        return self.ceiling * spend / (spend + self.half)
+        return self.ceiling * _share(spend, self.half, self.slope)
 
     def marginal(self, spend: float) -> float:
         """What the next unit of money brings at ``spend`` a month."""
-        return self.ceiling * self.half / (spend + self.half) ** 2
+        spent = max(spend, 1e-9 * self.half)
+        share = _share(spent, self.half, self.slope)
+        return self.ceiling * self.slope / spent * share * (1 - share)
+
+
+def _share(spend: float, half: float, slope: float) -> float:
+    """Share of the ceiling that ``spend`` reaches."""
+    return 1 / (1 + math.exp(slope * math.log(half / spend))) if spend > 0 else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +115,13 @@ class Draws:
 
     ceiling: Floats
     half: Floats
+    slope: Floats | float = 1.0
 
     def at(self, spend: float) -> Floats:
         """Expected outcome of ``spend`` a month under each draw."""
-        return np.asarray(self.ceiling * spend / (spend + self.half))
+        if spend <= 0:
+            return np.zeros(len(self.half))
+        return np.asarray(self.ceiling / (1 + (self.half / spend) ** self.slope))
 
 
 @dataclass(frozen=True, eq=False)
