@@ -1,4 +1,4 @@
-"""Allocation of whole units: against every split there is, many starts of a general solver, and its limits."""
+"""Allocation of whole units: every split tried, a general solver from many starts, limits kept."""
 
 from dataclasses import replace
 from itertools import product
