@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from engines.caution import tail_mean
 from engines.response import Estimate, Fit, Floats, Refusal, estimate
 
 SMALL_MOVE, LARGE_MOVE = 0.10, 0.30
@@ -19,6 +20,9 @@ FAR_BEYOND = 1.5
 SMALL_LOSS, LARGE_LOSS = 0.10, 0.30
 """Probabilities of doing worse up to which risk is low, and above which it is high."""
 
+WORST = 0.10
+"""Share of the draws that count as the worst."""
+
 RISK_RULE = (
     f"low: at most {SMALL_MOVE:.0%} of the budget changes, no line goes beyond its greatest spend so far, "
     f"and the probability of doing worse is at most {SMALL_LOSS:.0%}; high: more than {LARGE_MOVE:.0%} "
@@ -26,9 +30,12 @@ RISK_RULE = (
     f"{LARGE_LOSS:.0%}; else medium"
 )
 
+MODEL_DOUBT = 0.02
+"""Probability kept back for the curves being wrong altogether; then either split may be the better one."""
+
 CONFIDENCE_MEANING = (
     "the share of curves drawn from what the history allows under which the proposal brings more than the "
-    "present split of the same budget"
+    f"present split of the same budget; {MODEL_DOUBT:.0%} is kept back for what no curve foresees"
 )
 
 
@@ -64,6 +71,10 @@ class Effect:
     """Of the present split scaled to the proposal's total: the same as ``now`` where the total stays."""
     gain: Estimate
     """Proposed over baseline."""
+    change: Estimate
+    """Proposed over now; the same as ``gain`` where the total stays."""
+    worst: float
+    """Mean gain of the worst `WORST` of the draws."""
     confidence: float
     """See `CONFIDENCE_MEANING`; a draw that brings the same counts half."""
 
@@ -91,7 +102,9 @@ def expected_effect(lines: Sequence[Line], after: Sequence[Decimal]) -> Effect:
         proposed=estimate(at_after, after_draws),
         baseline=estimate(at_scaled, scaled_draws),
         gain=estimate(at_after - at_scaled, gains),
-        confidence=float((gains > 0).mean() + (gains == 0).mean() / 2),
+        change=estimate(at_after - at_now, after_draws - now_draws),
+        worst=tail_mean(gains, WORST),
+        confidence=MODEL_DOUBT / 2 + (1 - MODEL_DOUBT) * float((gains > 0).mean() + (gains == 0).mean() / 2),
     )
 
 

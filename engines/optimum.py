@@ -5,7 +5,7 @@ Money is exact: a split sums to its total to the smallest unit of the currency, 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -13,11 +13,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.allocation import Curves, Problem, allocate
+from engines.allocation import Allocation, Curves, Problem, allocate
+from engines.caution import allocate_cautiously
 from engines.effect import Effect, Line, Risk, expected_effect, risk_of
 from engines.money import amount_of, places_of, units_of
 from engines.plans import MIN_CHANNELS, MIN_SHARE, cap_notes, channel_cap
-from engines.response import Refusal
+from engines.response import Estimate, Fit, Refusal, estimate
 
 Ints = NDArray[np.int64]
 
@@ -45,6 +46,11 @@ class Constraints:
     cap: Decimal | None = None
     max_change: Decimal | None = None
     """Greatest change of any line, as a share of its present money (0.2 is ±20 %)."""
+    least_return: float | None = None
+    """Outcome a unit of money that the lines with curves must bring together: a target ROAS, or one over a
+    target CPA. Where the total cannot, less is spent: the most that can."""
+    worst_share: float | None = None
+    """Where given, the gain's mean over this worst share of the draws is maximized instead of the outcome."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ class Move:
     after: Decimal
     marginal: float | None
     """Outcome of the next unit of money at ``after``; None for a line without a curve."""
+    brings: Estimate | None
+    """Outcome added by the change, negative where lost, with its range from the draws; None likewise."""
     reason: str
 
     @property
@@ -122,36 +130,116 @@ def optimize(
     """The allocation of ``total`` a month that maximizes the sum of the lines' fitted outcomes.
 
     Constraints: the total exactly; a channel's lines together at most the cap; at least `MIN_CHANNELS`
-    channels with `MIN_SHARE` each where there are as many; each line's limits. ``total`` is what is
-    allocated, reserve excluded. A line without a curve keeps its money. The solution is water-filling: every
-    line not held by a limit has the same marginal outcome (bisection on that level, nested for capped
-    channels), then rounded by largest remainder within the limits; where rounding would fall behind the
-    present allocation, that stays. Refuses with fewer than two lines, fewer than two curves, nothing to
-    allocate, or limits that contradict each other. Raises `ValueError` for negative money, amounts finer than
-    a millionth, and totals beyond a hundred trillion of the smallest unit.
+    channels with `MIN_SHARE` each where there are as many; each line's limits; what `Constraints` asks for.
+    ``total`` is what is allocated, reserve excluded. A line without a curve keeps its money. See
+    `engines.allocation` for how; where the present allocation is allowed, the result is never worse. Refuses
+    with fewer than two lines, fewer than two curves, nothing to allocate, limits that contradict each other,
+    or a return no total reaches. Raises `ValueError` for negative money, amounts finer than a millionth, and
+    totals beyond a hundred trillion of the smallest unit.
     """
     rules = constraints or Constraints()
     _check_lines(lines, total)
     refusal = _refuse(lines, total)
     if refusal is not None:
         return refusal
+    solved = _solved(lines, total, currency, rules)
+    if isinstance(solved, Refusal):
+        return solved
+    unspent: list[str] = []
+    if rules.least_return is not None and solved.returns < rules.least_return:
+        solved = _within_return(lines, total, currency, rules, rules.least_return)
+        if isinstance(solved, Refusal):
+            return solved
+        left = total - solved.total
+        unspent = [f"{left:,} stays unspent: with it the return would fall below {rules.least_return:.2f}"]
+    effect = expected_effect(lines, solved.after)
+    allocation, problem = solved.allocation, solved.problem
+    return Optimum(
+        total=solved.total,
+        moves=_moves(lines, solved.after, problem, objective),
+        effect=effect,
+        risk=risk_of(lines, solved.after, effect.confidence),
+        cap=problem.cap,
+        proof=Proof(allocation.level * 10**problem.places, allocation.residual, allocation.gap),
+        notes=(*unspent, *_notes(lines, problem)),
+    )
+
+
+@dataclass(frozen=True)
+class _Solved:
+    total: Decimal
+    problem: "_Problem"
+    allocation: Allocation
+    after: tuple[Decimal, ...]
+    returns: float
+    """Outcome over money of the lines with curves."""
+
+
+def _solved(lines: Sequence[Line], total: Decimal, currency: str, rules: Constraints) -> _Solved | Refusal:
     problem = _problem(lines, total, currency, rules)
     conflict = _conflict(problem, lines, total)
     if conflict is not None:
         return conflict
-    allocation = allocate(problem.money)
-    after = [amount_of(part, problem.places) for part in allocation.units.tolist()]
-    effect = expected_effect(lines, after)
-    moves = _moves(lines, after, problem, objective)
-    return Optimum(
-        total=total,
-        moves=moves,
-        effect=effect,
-        risk=risk_of(lines, after, effect.confidence),
-        cap=problem.cap,
-        proof=Proof(allocation.level * 10**problem.places, allocation.residual, allocation.gap),
-        notes=_notes(lines, problem),
+    if rules.worst_share is None:
+        allocation = allocate(problem.money)
+    else:
+        money = replace(problem.money, curves=_drawn(lines, problem.places))
+        scaled = money.now.astype(np.float64) * (money.total / max(int(money.now.sum()), 1))
+        baseline = money.curves.drawn(scaled)
+        allocation = allocate_cautiously(money, baseline, rules.worst_share)
+    after = tuple(amount_of(part, problem.places) for part in allocation.units.tolist())
+    spent = float(allocation.units[problem.money.curves.fitted].sum()) / 10**problem.places
+    brought = problem.money.outcome(allocation.units)
+    return _Solved(total, problem, allocation, after, brought / spent if spent else 0.0)
+
+
+def _drawn(lines: Sequence[Line], places: int) -> Curves:
+    """Every line's draws, its half-saturation in the smallest unit."""
+    draws = [None if isinstance(line.fit, Refusal) else line.fit.draws for line in lines]
+    count = min(len(one.half) for one in draws if one is not None)
+    blank = np.zeros(count)
+    return Curves(
+        np.stack([blank if one is None else one.ceiling[:count] for one in draws]),
+        np.stack([blank + 1 if one is None else one.half[:count] * 10.0**places for one in draws]),
+        np.stack([blank + 1 if one is None else (blank + one.slope[:count]) for one in draws]),
+        np.full(count, 1 / count),
     )
+
+
+_RETURN_STEPS = 32
+_RETURN_HALVINGS = 12
+
+
+def _within_return(
+    lines: Sequence[Line], total: Decimal, currency: str, rules: Constraints, least: float
+) -> _Solved | Refusal:
+    """The greatest total whose best split brings ``least`` a unit: sought in steps, then halved."""
+    cent = Decimal(1).scaleb(-places_of([total, *_kept(lines)], currency))
+    reached, best = None, 0.0
+    above = total
+    for part in range(_RETURN_STEPS - 1, 0, -1):
+        tried = _solved(lines, (total * part / _RETURN_STEPS).quantize(cent), currency, rules)
+        if isinstance(tried, Refusal):
+            continue
+        best = max(best, tried.returns)
+        if tried.returns >= least:
+            reached = tried
+            break
+        above = tried.total
+    if reached is None:
+        return Refusal(
+            "target",
+            f"no split within the limits brings {least:.2f} a unit of money; the best brings {best:.2f}",
+            "lower the target, or loosen a limit",
+        )
+    for _ in range(_RETURN_HALVINGS):
+        middle = ((reached.total + above) / 2).quantize(cent)
+        tried = _solved(lines, middle, currency, rules)
+        if isinstance(tried, _Solved) and tried.returns >= least:
+            reached = tried
+        else:
+            above = middle
+    return reached
 
 
 @dataclass(frozen=True)
@@ -291,10 +379,16 @@ def _moves(
             line.allocated,
             new,
             None if isinstance(line.fit, Refusal) else line.fit.curve.marginal(float(new)),
+            None if isinstance(line.fit, Refusal) else _brings(line.fit, line.allocated, new),
             _reason(line, new, problem, place, objective, capped=bool(capped[problem.money.group[place]])),
         )
         for place, (line, new) in enumerate(zip(lines, after, strict=True))
     )
+
+
+def _brings(fit: Fit, before: Decimal, after: Decimal) -> Estimate:
+    less, more = float(before), float(after)
+    return estimate(fit.curve.at(more) - fit.curve.at(less), fit.draws.at(more) - fit.draws.at(less))
 
 
 def _reason(

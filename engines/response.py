@@ -112,7 +112,7 @@ class Draws:
 
     ceiling: Floats
     half: Floats
-    slope: Floats | float = 1.0
+    slope: Floats
 
     def at(self, spend: float) -> Floats:
         """Expected outcome of ``spend`` a month under each draw."""

@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engines.allocation import Curves, Floats, Problem, allocate
+from engines.caution import allocate_cautiously, tail_mean
 
 
 def problem(
@@ -180,3 +181,45 @@ def test_bound_of_an_s_shaped_optimum_holds() -> None:
             ]
         )
         assert best.max() <= asked.outcome(found.units) * (1 + found.gap) + 1e-9
+
+
+def uncertain(seed: int) -> tuple[Problem, Floats]:
+    """Three lines whose draws disagree, an even present split, and its outcome under each draw."""
+    rng = np.random.default_rng(seed)
+    curves = Curves(
+        rng.lognormal(2, 0.7, (3, 20)),
+        10 * rng.lognormal(0, 0.5, (3, 20)),
+        rng.uniform(0.8, 2.5, (3, 20)),
+        np.full(20, 1 / 20),
+    )
+    asked = replace(problem([1.0] * 3, [1.0] * 3, [1.0] * 3, 30, now=[10, 10, 10]), curves=curves)
+    return asked, curves.drawn(asked.now)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5, 1.0])
+def test_the_cautious_split_is_near_the_best_of_all(share: float) -> None:
+    for seed in range(6):
+        asked, baseline = uncertain(seed)
+        found = allocate_cautiously(asked, baseline, share)
+        value = tail_mean(asked.curves.drawn(found.units) - baseline, share)
+        tried = [np.array([a, b, 30 - a - b]) for a, b in product(range(31), repeat=2) if a + b <= 30]
+        best = max(tail_mean(asked.curves.drawn(split) - baseline, share) for split in tried)
+        outcome = float(asked.curves.drawn(found.units).mean())
+        assert asked.allows(found.units)
+        assert value >= 0
+        assert best <= value + found.gap * outcome + 1e-9
+        assert best - value <= 0.05 * outcome
+        if share == 1.0:
+            assert value == pytest.approx(best, abs=1e-9)
+
+
+def test_the_tail_is_the_mean_of_the_worst_draws() -> None:
+    gains = np.array([4.0, -2.0, 1.0, 3.0])
+    assert tail_mean(gains, 0.25) == -2
+    assert tail_mean(gains, 0.5) == -0.5
+    assert tail_mean(gains, 0.375) == pytest.approx((-2 + 0.5) / 1.5)
+    assert tail_mean(gains, 1) == 1.5
+    asked, baseline = uncertain(0)
+    for share in (0, 1.5):
+        with pytest.raises(ValueError, match="share"):
+            allocate_cautiously(asked, baseline, share)

@@ -132,7 +132,7 @@ def known(ceiling: float, half: float, seed: int = 0, greatest: float = 1e9) -> 
     rng = np.random.default_rng(seed)
     return Fit(
         curve=Curve(ceiling, half),
-        draws=Draws(ceiling * rng.lognormal(0, 0.1, 100), half * rng.lognormal(0, 0.1, 100)),
+        draws=Draws(ceiling * rng.lognormal(0, 0.1, 100), half * rng.lognormal(0, 0.1, 100), np.ones(100)),
         carry_over=0.0,
         weeks=52,
         r_squared=0.9,
@@ -407,6 +407,72 @@ def test_effect_ranges_and_confidence() -> None:
     assert not best(
         [replace(o, allocated=m.after) for o, m in zip(FIVE, found.moves, strict=True)], "10000"
     ).moved
+
+
+def test_each_move_says_what_it_brings_with_its_range() -> None:
+    found = best(FIVE, "10000")
+    for one, move in zip(FIVE, found.moves, strict=True):
+        assert isinstance(one.fit, Fit)
+        assert move.brings is not None
+        more = one.fit.curve.at(float(move.after)) - one.fit.curve.at(float(move.before))
+        assert move.brings.value == pytest.approx(more)
+        assert move.brings.low <= move.brings.value <= move.brings.high
+    total = sum(move.brings.value for move in found.moves if move.brings)
+    assert total == pytest.approx(found.effect.gain.value)
+
+
+def test_no_proposal_is_certain() -> None:
+    sure = [replace(one, fit=replace(known(1000 * one.id, 100), draws=CERTAIN[one.id])) for one in FIVE]
+    assert best(sure, "10000").effect.confidence == pytest.approx(0.99)
+
+
+CERTAIN = {
+    number: Draws(np.full(50, 1000.0 * number), np.full(50, 100.0), np.ones(50)) for number in range(1, 6)
+}
+
+
+@pytest.mark.parametrize("slope", [1.0, 1.8])
+def test_a_target_return_is_kept_with_the_most_money_that_can(slope: float) -> None:
+    lines = [replace(one, fit=replace(one.fit, curve=replace(one.fit.curve, slope=slope)))
+             for one in FIVE if isinstance(one.fit, Fit)]  # fmt: skip
+    free = best(lines, "60000")
+    returns = outcome(lines, [move.after for move in free.moves]) / 60_000
+    held = best(lines, "60000", Constraints(least_return=returns * 1.3))
+    spent = sum(move.after for move in held.moves)
+    assert spent == held.total < 60_000
+    assert outcome(lines, [move.after for move in held.moves]) >= returns * 1.3 * float(spent)
+    assert "stays unspent" in held.notes[0]
+    more = best(lines, str((held.total * Decimal("1.02")).quantize(Decimal(1))))
+    assert outcome(lines, [move.after for move in more.moves]) < returns * 1.3 * float(more.total)
+    assert best(lines, "60000", Constraints(least_return=returns * 0.99)).total == 60_000
+
+
+def test_a_target_out_of_reach_is_refused() -> None:
+    refusal = optimize(FIVE, Decimal(10_000), "USD", constraints=Constraints(least_return=1e6))
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "target"
+    assert "the best brings" in refusal.reason
+
+
+def test_caution_gives_up_some_mean_for_a_better_worst_case() -> None:
+    lines = list(FIVE)
+    rng = np.random.default_rng(1)
+    risky = known(95_000, 8_000)
+    wild = Draws(95_000 * rng.lognormal(-0.5, 1, 100), np.full(100, 8_000.0), np.ones(100))
+    lines[0] = replace(lines[0], fit=replace(risky, draws=wild))
+    bold = best(lines, "10000")
+    wary = best(lines, "10000", Constraints(worst_share=0.1))
+    assert sum(move.after for move in wary.moves) == 10_000
+    assert wary.effect.worst > bold.effect.worst
+    assert wary.effect.worst >= 0
+    assert wary.moves[0].after < bold.moves[0].after
+
+
+def test_more_money_says_what_it_adds() -> None:
+    found = best(FIVE, "12000")
+    assert found.effect.change.value == pytest.approx(found.effect.proposed.value - found.effect.now.value)
+    assert found.effect.change.low < found.effect.change.value < found.effect.change.high
+    assert found.effect.change.value > found.effect.gain.value
 
 
 def test_effect_of_no_change_is_nothing() -> None:
