@@ -11,16 +11,13 @@ from enum import StrEnum
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engines.allocation import Allocation, Curves, Problem, allocate
+from engines.allocation import Allocation, Curves, Ints, Problem, allocate
 from engines.caution import allocate_cautiously
 from engines.effect import Effect, Line, Risk, expected_effect, risk_of
 from engines.money import amount_of, places_of, units_of
 from engines.plans import MIN_CHANNELS, MIN_SHARE, cap_notes, channel_cap
 from engines.response import Estimate, Fit, Refusal, estimate
-
-Ints = NDArray[np.int64]
 
 WORTHWHILE_GAIN = 0.005
 """Share of the present outcome a move must promise to be worth making."""
@@ -45,7 +42,8 @@ class Constraints:
 
     cap: Decimal | None = None
     max_change: Decimal | None = None
-    """Greatest change of any line, as a share of its present money (0.2 is ±20 %)."""
+    """Greatest change of any line, as a share of its present money (0.2 is ±20 %); a channel so far above
+    the cap that this does not reach it only comes as near as it can."""
     least_return: float | None = None
     """Outcome a unit of money that the lines with curves must bring together: a target ROAS, or one over a
     target CPA. Where the total cannot, less is spent: the most that can."""
@@ -307,7 +305,22 @@ def _problem(lines: Sequence[Line], total: Decimal, currency: str, rules: Constr
         floors=np.full(len(names), floor, dtype=np.int64),
         limits=np.full(len(names), int(units * Fraction(cap)), dtype=np.int64),
     )
+    if rules.max_change is not None:
+        money = replace(money, limits=_one_step_nearer(money))
     return _Problem(money, places, cap)
+
+
+def _one_step_nearer(money: Problem) -> Ints:
+    """The cap, but for channels so far above it that limited steps do not reach it: as near as they come."""
+    now, least = money.by_group(money.now), money.by_group(money.low)
+    over = now > money.limits
+    limits = np.where(over, np.maximum(money.limits, least), money.limits).astype(np.int64)
+    short = money.total - int(np.minimum(money.by_group(money.high), limits).sum())
+    for place in np.flatnonzero(over).tolist():
+        more = int(np.clip(short, 0, max(int(now[place]) - int(limits[place]), 0)))
+        limits[place] += more
+        short -= more
+    return limits
 
 
 def _cap(channels: int, rules: Constraints) -> Decimal:
@@ -411,13 +424,13 @@ def _reason(
 
 def _notes(lines: Sequence[Line], problem: _Problem) -> tuple[str, ...]:
     notes = list(cap_notes(len(problem.money.limits)))
-    over = problem.money.by_group(problem.money.now) > problem.money.limits
+    cap = int(problem.money.total * Fraction(problem.cap))
+    sums = problem.money.by_group(problem.money.now)
     names = list(dict.fromkeys(line.channel for line in lines))
-    notes += [
-        f"{name} had more than the cap of {problem.cap:.0%} allows"
-        for name, exceeds in zip(names, over.tolist(), strict=True)
-        if exceeds
-    ]
+    for place in np.flatnonzero(sums > cap).tolist():
+        notes.append(f"{names[place]} had more than the cap of {problem.cap:.0%} allows")
+        if problem.money.limits[place] > cap:
+            notes[-1] += "; this step brings it nearer"
     straight = [
         line.name for line in lines if not isinstance(line.fit, Refusal) and not line.fit.saturation_seen
     ]

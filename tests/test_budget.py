@@ -396,6 +396,14 @@ def test_steps_are_limited() -> None:
     assert found.moved <= 1000
 
 
+def test_a_limited_step_comes_nearer_to_the_cap_it_cannot_reach() -> None:
+    money = ("8000", "500", "500", "500", "500")
+    lines = [replace(one, allocated=Decimal(amount)) for one, amount in zip(FIVE, money, strict=True)]
+    found = best(lines, "10000", Constraints(max_change=Decimal("0.3")))
+    assert [move.after for move in found.moves] == [Decimal(7400), *[Decimal(650)] * 4]
+    assert any("this step brings it nearer" in note for note in found.notes)
+
+
 def test_effect_ranges_and_confidence() -> None:
     found = best(FIVE, "10000")
     effect = found.effect
