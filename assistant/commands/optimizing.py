@@ -329,6 +329,7 @@ def _evidence(report: OptimumReport, lines: list[Line], period: Period) -> list[
 def _curve_evidence(line: Line, fit: Fit, report: OptimumReport, period: Period) -> Evidence:
     usual = fit.expected(float(line.allocated))
     low, high = _money(usual.low, report), _money(usual.high, report)
+    spend = _money(float(line.allocated), report)
     return Evidence(
         claim=f"response curve of {line.name}",
         formula="revenue a month = ceiling × spend^slope / (spend^slope + half-saturation^slope), "
@@ -336,7 +337,7 @@ def _curve_evidence(line: Line, fit: Fit, report: OptimumReport, period: Period)
         calculation=f"ceiling {_money(fit.curve.ceiling, report)}, "
         f"half at {_money(fit.curve.half, report)}, slope {fit.curve.slope:.2f}, "
         f"carry-over {fit.carry_over:.2f}, R² {fit.r_squared:.2f}; "
-        f"{_money(float(line.allocated), report)} bring {_money(usual.value, report)} (90 %: {low} to {high})",
+        f"{spend} bring {_money(usual.value, report)} (90 %: {low} to {high})",
         data=f"daily spend and revenue of {line.name}",
         rows=fit.weeks * 7,
         period=period,
