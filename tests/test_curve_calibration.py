@@ -11,6 +11,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from engines.allocation import Floats
 from engines.effect import Line
 from engines.market import Brief, draw_season, hill, simulate
 from engines.optimum import Constraints, Optimum, optimize
@@ -148,3 +149,49 @@ def test_stated_confidence_comes_out(market: list[list[Known]]) -> None:
         wander = 2 * (stated[some].mean() * (1 - stated[some].mean()) / some.sum()) ** 0.5
         assert abs(stated[some].mean() - better[some].mean()) <= 0.05 + wander
     assert 0.85 <= held.mean() <= 1.0, held.mean()
+
+
+def days_of(spend: Floats, outcome: Floats) -> list[Day]:
+    return [
+        Day(FIRST + timedelta(days=place), Decimal(str(round(paid, 2))), Decimal(str(round(brought, 2))))
+        for place, (paid, brought) in enumerate(zip(spend.tolist(), outcome.tolist(), strict=True))
+    ]
+
+
+def test_an_outcome_that_spend_does_not_move_is_mostly_refused_and_a_real_one_never() -> None:
+    refused = 0
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        spend = np.repeat(100 * rng.lognormal(0, 0.5, 52), 7)
+        noise = rng.gamma(4, 0.25, len(spend))
+        unmoved = fit(days_of(spend, 300 * noise))
+        refused += isinstance(unmoved, Refusal) and unmoved.code == "no_response"
+        assert isinstance(fit(days_of(spend, 800 * spend / (spend + 120) * noise)), Fit)
+    assert refused >= 20
+
+
+def test_outcomes_in_single_lumps_are_refused_as_too_noisy() -> None:
+    rng = np.random.default_rng(3)
+    spend = np.repeat(100 * rng.lognormal(0, 0.3, 12), 7)
+    lumps = np.zeros(len(spend))
+    lumps[[5, 60]] = 9_000
+    refusal = fit(days_of(spend, lumps))
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "too_noisy"
+    assert "±" in refusal.reason
+
+
+def test_bands_hold_where_good_and_bad_weeks_follow_each_other() -> None:
+    held = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        spend = np.repeat(100 * rng.lognormal(0, 0.3, 52), 7)
+        slow = np.zeros(52)
+        for week in range(1, 52):
+            slow[week] = 0.7 * slow[week - 1] + 0.1 * rng.standard_normal()
+        found = fit(days_of(spend, 800 * spend / (spend + 120) * np.repeat(np.exp(slow), 7)))
+        assert isinstance(found, Fit)
+        for daily in (50, 100, 200):
+            band = found.expected(daily * MONTH_DAYS)
+            held += band.low <= 800 * daily / (daily + 120) * MONTH_DAYS <= band.high
+    assert 0.85 <= held / 180 <= 0.99
