@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -18,7 +19,7 @@ Ints = NDArray[np.int64]
 _CELLS = 8192
 """Lines times steps of the coarse grid, about."""
 
-_FINEST, _COARSEST = 1024, 256
+_FINEST, _COARSEST = 512, 256
 """Most and least steps the money to be divided is cut into."""
 
 _REACH = 8
@@ -80,18 +81,13 @@ class _Joined:
 
 def _join(left: _Joined, right: _Joined, span: tuple[int, int]) -> _Joined:
     """Both together, for the steps in ``span`` only."""
-    first = left.first + right.first
-    length = len(left.best) + len(right.best) - 1
-    best, choice = np.full(length, -np.inf), np.zeros(length, np.int64)
-    for place, value in enumerate(right.best.tolist()):
-        if value == -np.inf:
-            continue
-        sums = left.best + value
-        window = slice(place, place + len(sums))
-        better = sums > best[window]
-        best[window] = np.where(better, sums, best[window])
-        choice[window] = np.where(better, place, choice[window])
-    return _Joined(best, first, (left, right), choice).within(*span)
+    # Row by row, all ways of reaching one sum: the left part's table slides along the right one's, reversed.
+    edge = np.full(len(right.best) - 1, -np.inf)
+    ways = sliding_window_view(np.concatenate([edge, left.best, edge]), len(right.best)) + right.best[::-1]
+    choice = ways.argmax(axis=1)
+    best = ways[np.arange(len(ways)), choice]
+    joined = _Joined(best, left.first + right.first, (left, right), len(right.best) - 1 - choice)
+    return joined.within(*span)
 
 
 def _join_all(parts: Sequence[_Joined], span: tuple[int, int]) -> _Joined:
