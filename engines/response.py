@@ -1,14 +1,13 @@
 """Response curves: what a channel line's spend brings, with carry-over and saturation, from its own history.
 
-The model is that of Jin, Wang, Sun, Chan & Koehler, "Bayesian methods for media mix modeling with carryover
-and shape effects" (Google, 2017): geometric carry-over (their equation 1) followed by a Hill curve (their
-equation 4), here with slope 1, which is concave, so that an optimum over curves is exact. It is fitted by
-least squares on a grid with residual bootstrap instead of their posterior.
+`engines.posterior` says how likely every curve is; here are the curves, what is asked of a history before one
+is fitted, and what is told of it after.
 
-What it assumes: the outcome is the line's own (no spend for long enough brings nothing), the season is noise,
-and no curve is S-shaped; near the foot of a true S it says "no saturation seen".
+What it assumes: the outcome is the line's own (no spend for long enough brings nothing), demand moves with a
+yearly wave, and the curve itself does not change within the history.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,8 +17,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.posterior import Posterior, posterior
+
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 MONTH_DAYS = 30.4375
 """Days of an average month (365.25 / 12)."""
@@ -30,22 +30,20 @@ MIN_WEEKS = 8
 MIN_VARIATION = 0.05
 """Standard deviation of weekly spend over its mean below which the data cannot say what a change brings."""
 
-DRAWS = 200
-"""Bootstrap draws behind each band."""
+DRAWS = 400
+"""Curves drawn behind each band."""
 
 INTERVAL = 0.90
 """Probability the bands are made for."""
 
-BLOCK_WEEKS = 4
-"""Residuals are resampled in blocks this long, for slow waves such as seasons."""
+STRAIGHT = 0.8
+"""Marginal over average return at the greatest spend from which on no saturation counts as seen."""
 
-CARRY_OVER = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
-"""Shares of yesterday's effect still there today that are tried."""
+UNMOVED = 0.05
+"""Odds of a curve over an outcome that spend does not move below which no curve is told."""
 
-HALF_TIMES = (0.1, 5.0)
-"""Half-saturation is sought between these times the mean and the greatest daily level of the history."""
-
-_HALF_STEPS = 32
+MOST_DOUBT = 0.6
+"""Half-width of the band at usual spend, over its value, beyond which no curve is told."""
 
 
 @dataclass(frozen=True)
@@ -77,27 +75,35 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Curve:
-    """Expected outcome of a month at a steady spend: ``ceiling * x / (x + half)``; concave, 0 at 0.
+    """Expected outcome of a month at a steady spend: ``ceiling * x^s / (x^s + half^s)``; 0 at 0.
 
-    Raises `ValueError` where ``ceiling`` or ``half`` is not positive.
+    Concave up to a slope ``s`` of 1, S-shaped above it. Raises `ValueError` where a part is not positive.
     """
 
     ceiling: float
     """Outcome a month that no spend exceeds."""
     half: float
     """Spend a month that brings half of it."""
+    slope: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (self.ceiling > 0 and self.half > 0):
-            raise ValueError("a response curve needs a positive ceiling and half-saturation")
+        if not (self.ceiling > 0 and self.half > 0 and self.slope > 0):
+            raise ValueError("a response curve needs a positive ceiling, half-saturation and slope")
 
     def at(self, spend: float) -> float:
         """Expected outcome of ``spend`` a month."""
-        return self.ceiling * spend / (spend + self.half)
+        return self.ceiling * _share(spend, self.half, self.slope)
 
     def marginal(self, spend: float) -> float:
         """What the next unit of money brings at ``spend`` a month."""
-        return self.ceiling * self.half / (spend + self.half) ** 2
+        spent = max(spend, 1e-9 * self.half)
+        share = _share(spent, self.half, self.slope)
+        return self.ceiling * self.slope / spent * share * (1 - share)
+
+
+def _share(spend: float, half: float, slope: float) -> float:
+    """Share of the ceiling that ``spend`` reaches."""
+    return 1 / (1 + math.exp(slope * math.log(half / spend))) if spend > 0 else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,10 +112,13 @@ class Draws:
 
     ceiling: Floats
     half: Floats
+    slope: Floats
 
     def at(self, spend: float) -> Floats:
         """Expected outcome of ``spend`` a month under each draw."""
-        return np.asarray(self.ceiling * spend / (spend + self.half))
+        if spend <= 0:
+            return np.zeros(len(self.half))
+        return np.asarray(self.ceiling / (1 + (self.half / spend) ** self.slope))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +136,7 @@ class Fit:
     typical_error: float
     """Standard deviation of the residuals over the mean weekly outcome."""
     saturation_seen: bool
-    """False where half-saturation lies at the upper end of what was tried: straight as far as seen."""
+    """False where the return hardly falls up to the greatest spend: straight as far as seen."""
     greatest_spend: float
     """Of any week, as a month's rate: beyond it the curve is an extrapolation."""
 
@@ -146,41 +155,74 @@ def estimate(value: float, drawn: Floats) -> Estimate:
 def fit(history: Sequence[Day], *, seed: int = 0, draws: int = DRAWS) -> Fit | Refusal:
     """The curve of one line from its days, in any order; days missing between them count as nothing spent.
 
-    Daily spend ``x`` is carried over, ``a[t] = (1 - c) * x[t] + c * a[t-1]`` (steady spend keeps its level),
-    saturated, ``a / (a + k)``, summed to whole weeks that end with the latest day, and scaled to the weekly
-    outcome by least squares; ``c`` and ``k`` come from a grid. Draws refit the curve's weeks plus circular
-    blocks of its residuals (Künsch 1989; Politis & Romano 1992), scaled for three parameters fitted. One
-    currency a line; the result is a month's. Refuses with too few weeks, nothing spent, spend that hardly
-    varies, or no outcome. Raises `ValueError` for negative spend or a day given twice.
+    Daily spend is carried over (steady spend keeps its level), saturated, and summed to whole weeks that end
+    with the latest day. Draws come from the posterior; the curve told is the one nearest to their mean, up to
+    twice the greatest spend. One currency a line; the result is a month's. Refuses with too few weeks,
+    nothing spent, spend that hardly varies, no outcome, an outcome that spend does not move, or too much
+    noise. Raises `ValueError` for negative spend or a day given twice.
     """
-    spend, outcome = _daily(history)
+    first, spend, outcome = _daily(history)
     refusal = _refuse(spend, outcome)
-    return refusal or _fitted(spend.tobytes(), outcome.tobytes(), seed, draws)
+    return refusal or _fitted(first, spend.tobytes(), outcome.tobytes(), seed, draws)
 
 
 @lru_cache(maxsize=512)
-def _fitted(spent: bytes, brought: bytes, seed: int, draws: int) -> Fit:
+def _fitted(first: int, spent: bytes, brought: bytes, seed: int, draws: int) -> Fit | Refusal:
     """The curve of a history, found once: the same question is asked again and again."""
     spend, outcome = np.frombuffer(spent), np.frombuffer(brought)
-    decays, halves, features = _grid(spend)
     weekly = _weekly(outcome)
-    best, scale = _solve(features, weekly[None, :])
-    place = int(best[0])
-    fitted = scale[0] * features[place]
-    residuals = weekly - fitted
-    resampled = fitted + _blocks(residuals, np.random.default_rng(seed), draws)
-    drawn, scales = _solve(features, resampled)
+    found = posterior(spend, weekly, np.arange(first, first + len(spend)), np.random.default_rng(seed), draws)
+    drawn = Draws(found.ceiling * MONTH_DAYS, found.half * MONTH_DAYS, found.slope)
+    usual = float(spend[spend > 0].mean()) * MONTH_DAYS
+    refusal = _unsure(found, drawn, usual)
+    if refusal is not None:
+        return refusal
+    residuals = weekly - found.fitted
     total = float(((weekly - weekly.mean()) ** 2).sum())
+    greatest = float(_weekly(spend).max()) / 7 * MONTH_DAYS
+    curve = _nearest(drawn, greatest)
     return Fit(
-        curve=Curve(float(scale[0]) * MONTH_DAYS, float(halves[place]) * MONTH_DAYS),
-        draws=Draws(scales * MONTH_DAYS, halves[drawn] * MONTH_DAYS),
-        carry_over=float(decays[place]),
+        curve=curve,
+        draws=drawn,
+        carry_over=found.carry_over,
         weeks=len(weekly),
         r_squared=1 - float((residuals**2).sum()) / total if total else 0.0,
         typical_error=float(residuals.std() / weekly.mean()),
-        saturation_seen=bool(halves[place] < halves.max() * 0.999),
-        greatest_spend=float(_weekly(spend).max()) / 7 * MONTH_DAYS,
+        saturation_seen=curve.marginal(greatest) * greatest < STRAIGHT * curve.at(greatest),
+        greatest_spend=greatest,
     )
+
+
+def _unsure(found: Posterior, drawn: Draws, usual: float) -> Refusal | None:
+    """Why what was found cannot be told as a curve, if so."""
+    if found.against_constant < math.log(UNMOVED):
+        return Refusal(
+            "no_response",
+            "its outcome stays as it is whether more or less is spent",
+            "check that its outcome is tracked as its own, or pause it for two weeks to see what is lost",
+        )
+    band = estimate(float(drawn.at(usual).mean()), drawn.at(usual))
+    doubt = (band.high - band.low) / 2 / band.value
+    if doubt > MOST_DOUBT:
+        return Refusal(
+            "too_noisy",
+            f"its outcome swings so much that what its usual spend brings is known to ±{doubt:.0%} only",
+            "let it run longer, or judge it together with others",
+        )
+    return None
+
+
+def _nearest(drawn: Draws, greatest: float) -> Curve:
+    """The Hill curve nearest to the mean of the draws up to twice the greatest spend, by least squares."""
+    points = greatest * np.linspace(0.05, 2, 40)
+    mean = np.stack([drawn.at(point) for point in points.tolist()]).mean(axis=1)
+    halves = np.geomspace(drawn.half.min() * 0.99, drawn.half.max() * 1.01, 60)
+    slopes = np.linspace(0.5, 3, 51)
+    shapes = 1 / (1 + (halves[:, None, None] / points) ** slopes[None, :, None])
+    ceilings = (shapes @ mean) / (shapes**2).sum(axis=2)
+    missed = ((ceilings[:, :, None] * shapes - mean) ** 2).sum(axis=2)
+    half, slope = np.unravel_index(int(missed.argmin()), missed.shape)
+    return Curve(float(ceilings[half, slope]), float(halves[half]), float(slopes[slope]))
 
 
 def fit_all(
@@ -196,10 +238,10 @@ def _stream(seed: int, line: int) -> int:
     return int(np.random.SeedSequence([seed, line]).generate_state(1)[0])
 
 
-def _daily(history: Sequence[Day]) -> tuple[Floats, Floats]:
-    """Spend and outcome of every day from the first to the last."""
+def _daily(history: Sequence[Day]) -> tuple[int, Floats, Floats]:
+    """The first day, and spend and outcome of every day from it to the last."""
     if not history:
-        return np.zeros(0), np.zeros(0)
+        return 0, np.zeros(0), np.zeros(0)
     first = min(one.day for one in history).toordinal()
     places = np.array([one.day.toordinal() - first for one in history])
     if len(np.unique(places)) != len(places):
@@ -209,7 +251,7 @@ def _daily(history: Sequence[Day]) -> tuple[Floats, Floats]:
     outcome[places] = [float(one.outcome) for one in history]
     if spend.min() < 0:
         raise ValueError("spend cannot be negative")
-    return spend, outcome
+    return first, spend, outcome
 
 
 def _weekly(daily: Floats) -> Floats:
@@ -242,38 +284,3 @@ def _refuse(spend: Floats, outcome: Floats) -> Refusal | None:
             "check that its conversions are tracked and imported",
         )
     return None
-
-
-def _grid(spend: Floats) -> tuple[Floats, Floats, Floats]:
-    """Carry-over and half-saturation of every pair tried, and the weekly curve of height 1 of each."""
-    levels = _carried(spend, np.array(CARRY_OVER))
-    low, high = HALF_TIMES
-    halves = np.geomspace(low * spend[spend > 0].mean(), high * spend.max(), _HALF_STEPS)
-    features = np.concatenate([_weekly(levels / (levels + half)) for half in halves])
-    return np.tile(CARRY_OVER, _HALF_STEPS), np.repeat(halves, len(CARRY_OVER)), features
-
-
-def _carried(spend: Floats, decays: Floats) -> Floats:
-    """Spend with its carry-over, decays by days; before the first day it was as in its first week."""
-    level = np.full(len(decays), spend[:7].mean())
-    result = np.empty((len(decays), len(spend)))
-    for day, amount in enumerate(spend.tolist()):
-        level = (1 - decays) * amount + decays * level
-        result[:, day] = level
-    return result
-
-
-def _solve(features: Floats, outcomes: Floats) -> tuple[Ints, Floats]:
-    """For each row of outcomes, the feature that fits best and its scale, which is kept above 0."""
-    norms = (features**2).sum(axis=1)
-    products = np.maximum(outcomes @ features.T, 1e-9 * np.abs(outcomes).max() * norms**0.5)
-    best = np.asarray((products**2 / norms).argmax(axis=1), np.int64)
-    return best, np.asarray(products[np.arange(len(best)), best] / norms[best])
-
-
-def _blocks(residuals: Floats, rng: np.random.Generator, draws: int) -> Floats:
-    """Circular blocks of the residuals, draws by weeks."""
-    weeks = len(residuals)
-    starts = rng.integers(0, weeks, (draws, -(-weeks // BLOCK_WEEKS), 1))
-    places = ((starts + np.arange(BLOCK_WEEKS)) % weeks).reshape(draws, -1)[:, :weeks]
-    return np.asarray(residuals[places] * (weeks / (weeks - 3)) ** 0.5)

@@ -9,8 +9,9 @@ from assistant import wording
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Column, Evidence, Problem, Table, Telling
 from assistant.reporting import rounded
-from engines.budget import Pace, spread
-from engines.budget import set_budget as spread_over
+from engines.money import spread
+from engines.moves import Pace
+from engines.moves import set_budget as spread_over
 from engines.response import Refusal
 from engines.terms import CampaignStatus, Channel, minor_units
 from intents.command import Command, Effect, Role

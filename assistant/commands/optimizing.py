@@ -10,7 +10,8 @@ from assistant.commands.budget import LineMove, budget_action, money_of
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Chart, Column, Evidence, Problem, Series, Table, Telling
 from assistant.reporting import rounded
-from engines.budget import CONFIDENCE_MEANING, RISK_RULE, Constraints, Line, Optimum, optimize
+from engines.effect import CONFIDENCE_MEANING, RISK_RULE, Line
+from engines.optimum import Constraints, Optimum, optimize
 from engines.response import Estimate, Fit, Refusal, fit_all
 from engines.terms import CampaignStatus, Channel, Period
 from intents.command import Command, Effect, Role
@@ -33,8 +34,33 @@ class Range(BaseModel):
     high: Decimal
 
 
+class CurvePoint(BaseModel):
+    """Expected revenue a month at a spend a month."""
+
+    spend: Decimal
+    revenue: Range
+
+
+class CurveReport(BaseModel):
+    """A line's response curve as fitted, and how well it fits its history."""
+
+    line: str
+    ceiling: Decimal
+    half_saturation: Decimal
+    slope: Decimal
+    carry_over: Decimal
+    weeks: int
+    r_squared: Decimal
+    typical_error: Decimal
+    points: list[CurvePoint]
+
+
 class OptimumReport(BaseModel):
-    """A proposed split of a month's budget and what to expect of it."""
+    """A proposed split of a month's budget and what to expect of it.
+
+    ``change`` is against now, ``gain`` against the present split of the proposed total, ``worst`` the mean
+    gain of the worst tenth of the curves drawn.
+    """
 
     subject: str
     currency: str
@@ -42,9 +68,13 @@ class OptimumReport(BaseModel):
     total_after: Decimal
     lines: list[LineMove]
     reasons: dict[str, str]
+    brings: dict[str, Range]
+    curves: list[CurveReport]
     revenue_now: Range
     revenue_then: Range
+    change: Range
     gain: Range
+    worst: Decimal
     confidence: Decimal
     confidence_meaning: str
     risk: str
@@ -92,7 +122,7 @@ def optimize_budget(asked: OptimizeBudget, context: Context) -> Answer[OptimumRe
     found = optimize(lines, total, currency, constraints=limits)
     if isinstance(found, Refusal):
         raise Problem(found.code, f"{name}: {found.reason}.", f"{wording.sentence(found.cure)}.")
-    report = _report(name, currency, now, found, campaigns)
+    report = _report(name, currency, now, found, campaigns, lines)
     telling = _telling(report, found, lines, period)
     if not found.worthwhile and total == now:
         text = f"{telling.text} That is too little to move money for; nothing is proposed."
@@ -129,15 +159,43 @@ def _fits(context: Context, campaigns: dict[str, Campaign]) -> tuple[dict[int, F
     return fit_all(days, seed=0), Period.last_days(HISTORY_DAYS, until)
 
 
-def _range(found: Estimate) -> Range:
-    def exact(value: float) -> Decimal:
-        return Decimal(str(round(value, 2)))
+CURVE_STEPS = (0, 25, 50, 75, 100, 125, 150, 175, 200)
+"""Percent of its present money at which a line's curve is told."""
 
-    return Range(value=exact(found.value), low=exact(found.low), high=exact(found.high))
+
+def _exact(value: float, places: int = 2) -> Decimal:
+    return Decimal(str(round(value, places)))
+
+
+def _range(found: Estimate) -> Range:
+    return Range(value=_exact(found.value), low=_exact(found.low), high=_exact(found.high))
+
+
+def _curve(line: Line, fit: Fit) -> CurveReport:
+    spends = [line.allocated * step / 100 for step in CURVE_STEPS]
+    return CurveReport(
+        line=line.name,
+        ceiling=_exact(fit.curve.ceiling),
+        half_saturation=_exact(fit.curve.half),
+        slope=_exact(fit.curve.slope),
+        carry_over=_exact(fit.carry_over),
+        weeks=fit.weeks,
+        r_squared=_exact(fit.r_squared, 4),
+        typical_error=_exact(fit.typical_error, 4),
+        points=[
+            CurvePoint(spend=rounded(spend) or Decimal(0), revenue=_range(fit.expected(float(spend))))
+            for spend in spends
+        ],
+    )
 
 
 def _report(
-    name: str, currency: str, now: Decimal, found: Optimum, campaigns: dict[str, Campaign]
+    name: str,
+    currency: str,
+    now: Decimal,
+    found: Optimum,
+    campaigns: dict[str, Campaign],
+    lines: list[Line],
 ) -> OptimumReport:
     owner = {line.id: label for label, campaign in campaigns.items() for line in campaign.lines}
     return OptimumReport(
@@ -155,9 +213,13 @@ def _report(
             for move in found.moves
         ],
         reasons={move.name: move.reason for move in found.moves},
+        brings={move.name: _range(move.brings) for move in found.moves if move.brings is not None},
+        curves=[_curve(line, line.fit) for line in lines if isinstance(line.fit, Fit)],
         revenue_now=_range(found.effect.now),
         revenue_then=_range(found.effect.proposed),
+        change=_range(found.effect.change),
         gain=_range(found.effect.gain),
+        worst=_exact(found.effect.worst),
         confidence=Decimal(str(round(found.effect.confidence, 4))),
         confidence_meaning=CONFIDENCE_MEANING,
         risk=found.risk.value,
@@ -170,31 +232,41 @@ def _telling(report: OptimumReport, found: Optimum, lines: list[Line], period: P
     def money(amount: Decimal) -> str:
         return wording.money(amount, report.currency)
 
-    gain = report.gain
+    gain, change = report.gain, report.change
+    split = ""
+    if report.total_after != report.total_before:
+        split = (
+            f" Of that, {money(gain.value)} ({money(gain.low)} to {money(gain.high)}) come from splitting it "
+            "better than now."
+        )
     text = (
         f"{report.subject}: {money(found.moved)} of {money(report.total_after)} a month would change lines. "
         f"Expected revenue {money(report.revenue_then.value)} a month instead of "
         f"{money(report.revenue_now.value)}: "
-        f"{money(gain.value)} more (90 % range {money(gain.low)} to {money(gain.high)}), "
-        f"confidence {wording.percent(report.confidence)}, risk {report.risk}."
+        f"{_more(change.value, report)} (90 % range {money(change.low)} to {money(change.high)}), "
+        f"confidence {wording.percent(report.confidence)}, risk {report.risk}.{split}"
     )
     notes = " ".join(f"{wording.sentence(note)}." for note in report.notes)
     return Telling(
         text=f"{text} {notes}".strip(),
-        speech=f"Expected gain {wording.spoken('revenue', gain.value, report.currency)} a month.",
+        speech=f"Expected gain {wording.spoken('revenue', change.value, report.currency)} a month.",
         table=_table(report, found),
         chart=Chart(
-            kind="bar",
-            title=f"Money a month by line of {report.subject}",
+            kind="line",
+            title=f"Expected revenue a month by line of {report.subject}, by its money (100 % is now)",
             unit=report.currency,
-            labels=[move.name for move in found.moves],
+            labels=[f"{step} %" for step in CURVE_STEPS],
             series=[
-                Series(name="Now", values=[float(move.before) for move in found.moves]),
-                Series(name="Then", values=[float(move.after) for move in found.moves]),
+                Series(name=curve.line, values=[float(point.revenue.value) for point in curve.points])
+                for curve in report.curves
             ],
         ),
         evidence=_evidence(report, lines, period),
     )
+
+
+def _more(amount: Decimal, report: OptimumReport) -> str:
+    return f"{wording.money(abs(amount), report.currency)} {'more' if amount >= 0 else 'less'}"
 
 
 def _table(report: OptimumReport, found: Optimum) -> Table:
@@ -208,34 +280,40 @@ def _table(report: OptimumReport, found: Optimum) -> Table:
             Column(key="before", label="Now", numeric=True),
             Column(key="after", label="Then", numeric=True),
             Column(key="change", label="Change", numeric=True),
+            Column(key="brings", label="Brings (90 % range)", numeric=True),
             Column(key="reason", label="Why"),
         ],
         rows=[
-            [move.name, money(move.before), money(move.after), money(move.change), move.reason]
+            [
+                move.name,
+                money(move.before),
+                money(move.after),
+                money(move.change),
+                _brings(report, move.name),
+                move.reason,
+            ]
             for move in found.moves
         ],
     )
 
 
+def _brings(report: OptimumReport, line: str) -> str:
+    found = report.brings.get(line)
+    if found is None:
+        return ""
+    value, low, high = (
+        wording.money(amount, report.currency) for amount in (found.value, found.low, found.high)
+    )
+    return f"{value} ({low} to {high})"
+
+
 def _evidence(report: OptimumReport, lines: list[Line], period: Period) -> list[Evidence]:
     fitted = [(line, line.fit) for line in lines if isinstance(line.fit, Fit)]
-    curves = [
-        Evidence(
-            claim=f"response curve of {line.name}",
-            formula="revenue a month = ceiling × spend / (spend + half-saturation), carried over day to day",
-            calculation=f"ceiling {_money(fit.curve.ceiling, report)}, "
-            f"half at {_money(fit.curve.half, report)}, "
-            f"carry-over {fit.carry_over:.2f}, R² {fit.r_squared:.2f}",
-            data=f"daily spend and revenue of {line.name}",
-            rows=fit.weeks * 7,
-            period=period,
-        )
-        for line, fit in fitted
-    ]
     summary = Evidence(
         claim=f"confidence {wording.percent(report.confidence)}, risk {report.risk}",
         formula="the split that maximizes the sum of the lines' curves; every line not at a limit has the "
         "same marginal revenue",
+        calculation=f"mean gain in the worst tenth of the curves drawn {_money(float(report.worst), report)}",
         data=f"{len(fitted)} fitted response curves",
         rows=len(fitted),
         period=period,
@@ -245,7 +323,25 @@ def _evidence(report: OptimumReport, lines: list[Line], period: Period) -> list[
             f"A channel gets at most {wording.percent(report.channel_cap)} of the budget.",
         ],
     )
-    return [summary, *curves]
+    return [summary, *(_curve_evidence(line, fit, report, period) for line, fit in fitted)]
+
+
+def _curve_evidence(line: Line, fit: Fit, report: OptimumReport, period: Period) -> Evidence:
+    usual = fit.expected(float(line.allocated))
+    low, high = _money(usual.low, report), _money(usual.high, report)
+    spend = _money(float(line.allocated), report)
+    return Evidence(
+        claim=f"response curve of {line.name}",
+        formula="revenue a month = ceiling × spend^slope / (spend^slope + half-saturation^slope), "
+        "carried over day to day",
+        calculation=f"ceiling {_money(fit.curve.ceiling, report)}, "
+        f"half at {_money(fit.curve.half, report)}, slope {fit.curve.slope:.2f}, "
+        f"carry-over {fit.carry_over:.2f}, R² {fit.r_squared:.2f}; "
+        f"{spend} bring {_money(usual.value, report)} (90 %: {low} to {high})",
+        data=f"daily spend and revenue of {line.name}",
+        rows=fit.weeks * 7,
+        period=period,
+    )
 
 
 def _money(value: float, report: OptimumReport) -> str:
