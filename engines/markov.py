@@ -30,11 +30,10 @@ At the edges:
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from scipy.sparse import linalg
 
 from engines.journeys import Counts, Floats, Ints, scaled, spread
 from engines.paths import Paths
@@ -209,6 +208,9 @@ class _Chain:
 
     def lost_sparse(self) -> Floats:
         """The same as what is missing where the channel's states are left out, by one solution each."""
+        # Loaded where it is needed: a report has few states, and should not wait for it.
+        from scipy import sparse
+
         moves = sparse.csr_array(self._moves, shape=(len(self.digit), len(self.digit)))
         identity = sparse.eye_array(len(self.digit), format="csr")
         whole = self.visits @ self.reward
@@ -224,8 +226,10 @@ class _Chain:
         return found
 
 
-def _solved(left: sparse.csr_array, right: Floats) -> Floats:
+def _solved(left: Any, right: Floats) -> Floats:
     """By iteration to the last digits, which a chain that is left soon allows; else by elimination."""
+    from scipy.sparse import linalg
+
     found, failed = linalg.bicgstab(left, right, rtol=_CLOSE, atol=0, maxiter=1_000)
     if failed or np.abs(left @ found - right).max() > 1e3 * _CLOSE * max(np.abs(right).max(), 1e-300):
         found = linalg.spsolve(left.tocsc(), right)
