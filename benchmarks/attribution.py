@@ -6,7 +6,7 @@ closed form. The peers are ChannelAttribution 2.2.5 and marketing_attribution_mo
 too, where ``.peers`` holds them::
 
     .venv/bin/uv venv .peers
-    .venv/bin/uv pip install --python .peers ChannelAttribution==2.2.5 marketing_attribution_models==2.1.1
+    .venv/bin/uv pip install --python .peers ChannelAttribution==2.2.5 marketing_attribution_models==2.1.1 matplotlib
 
 They get finished paths, in the shape they want, and only their models are counted; ours begins with unsorted
 touches.
