@@ -6,7 +6,8 @@ closed form. The peers are ChannelAttribution 2.2.5 and marketing_attribution_mo
 too, where ``.peers`` holds them::
 
     .venv/bin/uv venv .peers
-    .venv/bin/uv pip install --python .peers ChannelAttribution==2.2.5 marketing_attribution_models==2.1.1 matplotlib
+    .venv/bin/uv pip install --python .peers ChannelAttribution==2.2.5 matplotlib
+    .venv/bin/uv pip install --python .peers marketing_attribution_models==2.1.1
 
 They get finished paths, in the shape they want, and only their models are counted; ours begins with unsorted
 touches.
