@@ -83,7 +83,7 @@ docs: .venv/.dev ## write the generated pages of docs/ again
 
 lock: .venv/.bootstrap ## resolve the dependencies again, without hosts
 	@for part in bootstrap run dev rasa; do \
-		case $$part in bootstrap) from="requirements/bootstrap.in";; run) from="--extra voice pyproject.toml";; dev) from="--extra voice --extra dev pyproject.toml";; \
+		case $$part in bootstrap) from="requirements/bootstrap.in";; run) from="--extra voice pyproject.toml";; dev) from="--extra voice --extra history --extra dev pyproject.toml";; \
 			rasa) from="requirements/rasa.in";; esac; \
 		version=3.11; test $$part != rasa || version=3.10; \
 		$(UV) pip compile --upgrade --universal --python-version $$version --generate-hashes --no-emit-index-url \

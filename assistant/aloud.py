@@ -21,7 +21,7 @@ _DOUBTLESS = 10
 _MONEY = re.compile(r"([+\-−]?)([$€£])\s?(\d[\d,]*(?:\.\d+)?)")
 _COUNT = re.compile(r"(?<![\w.])(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(?![\w,]*\d)")
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_MARKS = re.compile(r"[*_`#|“”\"<>{}\[\]\\]+")
+_MARKS = re.compile(r"[*`#|“”\"<>{}\[\]\\]+")
 _MONTH = re.compile(r"\b(Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b(?= \d)")
 _ISO_DAY = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -31,6 +31,9 @@ _MONTHS = (
     "August", "September", "October", "November", "December",
 )  # fmt: skip
 _SAID = (
+    (re.compile(r"(?<=\w)_(?=\w)"), " "),
+    (re.compile(r"_"), ""),
+    (re.compile(r"\s/\s"), " divided by "),
     (re.compile(r"\s?%"), " percent"),
     (re.compile(r"(?<=\d)\s?×"), " times"),
     (re.compile(r"(?<=\d)\s[–—]\s(?=[A-Z])"), " to "),

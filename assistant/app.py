@@ -149,6 +149,7 @@ def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:
             async with _satellites(here):
                 yield
         finally:
+            gc.unfreeze()
             await to_thread(assistant.stop)
             if closing:
                 assistant.close()

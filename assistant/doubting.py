@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel
 from assistant.reply import Button, Problem, Status, Telling
 from intents.reading import Reading
 
-ASKED_BELOW = 0.5
+ASKED_BELOW = 0.6
 """Probability of the words below which they are read back before anything is made of them."""
 REFUSED_BELOW = 0.15
 """And below which they are not worth reading back."""

@@ -90,15 +90,20 @@ def window(context: Context, scope: Scope, said: Period | None) -> Window:
     """The period said, or the last full days, or the latest days that have data."""
     if said is not None:
         return Window(said)
+    yesterday = context.today - timedelta(days=1)
+    return latest_window(context, latest_day(context.connection, scope, yesterday), "data")
+
+
+def latest_window(context: Context, latest: date | None, what: str) -> Window:
+    """The last full days, or those that end with the latest day that has what is asked about."""
     count = context.settings.reports.default_days
     yesterday = context.today - timedelta(days=1)
-    latest = latest_day(context.connection, scope, yesterday)
     if latest is None or latest >= yesterday - timedelta(days=count - 1):
         return Window(Period.last_days(count, yesterday), f"No period was said: the last {count} full days.")
     period = Period.last_days(count, latest)
     return Window(
-        Period(period.start, period.end, f"latest {count} days with data"),
-        f"No period was said and the last {count} days have no data: the latest {count} days that have.",
+        Period(period.start, period.end, f"latest {count} days with {what}"),
+        f"No period was said and the last {count} days have no {what}: the latest {count} days that have.",
     )
 
 

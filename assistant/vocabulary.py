@@ -20,11 +20,13 @@ from voice.grammar import is_place, tokens_of
 from voice.pronouncing import spoken
 from voice.transcriber import Vocabulary
 
-MOST_PATTERNS = 28
+MOST_PATTERNS = 19
 """Typical sentences of a command, besides those given below."""
 _LONGEST = 8
 _RARE = 5
 """A word in fewer sentences than these is not typical."""
+_USUAL, _SHORTEST = 3, 4
+"""Another word for a value is listened for where it is said so often, and has so many letters."""
 _OPEN = ("file", "name", "reason", "pairs")
 """What may be anything at all, and so cannot be heard from a closed grammar."""
 _NAMED = ("venture", "campaign", "category", "person")
@@ -37,6 +39,7 @@ _WANTED: dict[str, tuple[tuple[tuple[str, ...], ...], ...]] = {
             ("the gtm performance", "gtm performance", "the performance", "performance"),
             ("for {venture}", "of {venture}", "for {venture} {period}"),
         ),
+        (("show", "show me", "what is"), ("{venture}'s",), ("performance", "gtm performance")),
         (("how is {venture}",), ("doing", "performing", "doing {period}", "performing {period}")),
     ),
     "find_influencers": (
@@ -154,10 +157,18 @@ def values() -> dict[str, str]:
         "proposal": numbers.SMALL,
     }
     lists = load_lists(DATA)
+    said: dict[str, Counter[str]] = defaultdict(Counter)
+    for example in _examples():
+        for span in example.spans:
+            said[span.entity][example.text[span.start : span.end].lower()] += 1
     for kind in _LISTED:
         values_of_kind = set(lexicon.vocabulary(kind))
         canonical = [value.replace("_", " ") for value in lexicon.vocabulary(kind) if value.islower()]
-        others = [phrase for phrase, value in lists.synonyms.items() if value in values_of_kind]
+        others = [
+            phrase
+            for phrase, value in lists.synonyms.items()
+            if value in values_of_kind and said[kind][phrase] >= _USUAL and len(phrase) >= _SHORTEST
+        ]
         phrases = [" ".join(spoken(phrase)) for phrase in (*canonical, *others)]
         if any(phrases):
             found[kind] = numbers.any_of(phrases)
@@ -167,7 +178,7 @@ def values() -> dict[str, str]:
 @lru_cache(maxsize=1)
 def patterns() -> Mapping[str, tuple[str, ...]]:
     """The sentences that can be said by command or speech act, with places; answers under ``""``."""
-    examples = [one for one in load(DATA) if one.intent != OUT_OF_SCOPE]
+    examples = _examples()
     found: dict[str, list[str]] = {intent: list(_expanded(rows)) for intent, rows in _WANTED.items()}
     typical = _typical(examples)
     for intent in sorted({one.intent for one in examples}):
@@ -176,6 +187,11 @@ def patterns() -> Mapping[str, tuple[str, ...]]:
         said += typical[intent]
     found[""] = list(_ANSWERS)
     return {intent: tuple(dict.fromkeys(said)) for intent, said in found.items()}
+
+
+@lru_cache(maxsize=1)
+def _examples() -> tuple[Example, ...]:
+    return tuple(one for one in load(DATA) if one.intent != OUT_OF_SCOPE)
 
 
 def _expanded(rows: Iterable[tuple[tuple[str, ...], ...]]) -> Iterable[str]:
@@ -208,7 +224,7 @@ def _typical(examples: Sequence[Example]) -> dict[str, list[str]]:
             for tokens in said
             if 0 < len(tokens) <= _LONGEST
             and all(uses[word] >= _RARE for word in tokens)
-            and _is_closed(tokens)
+            and _is_clear(tokens)
         }
         ways: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
         for tokens in sorted(scores, key=lambda tokens: (-scores[tokens], tokens)):
@@ -225,5 +241,8 @@ def _typical(examples: Sequence[Example]) -> dict[str, list[str]]:
     return chosen
 
 
-def _is_closed(tokens: Sequence[str]) -> bool:
-    return not any(token[1:-1] in _OPEN for token in tokens if is_place(token))
+def _is_clear(tokens: Sequence[str]) -> bool:
+    """Whether a sentence has words to tell it by, and no place for what may be anything."""
+    words = sum(not is_place(token) for token in tokens)
+    closed = all(token[1:-1] not in _OPEN for token in tokens if is_place(token))
+    return closed and not is_place(tokens[0]) and words > sum(map(is_place, tokens)) - (words > 1)

@@ -26,6 +26,10 @@ WHAT_IT_HEARS = {
 }
 
 
+MOST_VOICES = 7
+"""Voices that are told of; a mouth may have hundreds."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the ears and the mouth are, as it is told to people."""
@@ -117,7 +121,7 @@ class Voicing:
             hears=None if ears is None else ears.hears,
             told="nothing" if ears is None else WHAT_IT_HEARS[ears.hears],
             mouth=None if mouth is None else mouth.name,
-            voices=() if mouth is None else mouth.voices,
+            voices=() if mouth is None else mouth.voices[:MOST_VOICES],
             notes=tuple(self._notes.values()),
         )
 

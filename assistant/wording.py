@@ -4,7 +4,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from engines.metrics import METRICS, Unit
-from engines.terms import Period, to_minor
+from engines.terms import Channel, Period, to_minor
 
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 SPOKEN_CURRENCIES = {"USD": "dollars", "EUR": "euros", "GBP": "pounds"}
@@ -32,6 +32,11 @@ def percent(share: Decimal, *, signed: bool = False) -> str:
     digits = "0.01" if abs(value) < 1 else "0.1"
     rounded = value.quantize(Decimal(digits), ROUND_HALF_EVEN)
     return f"{rounded:+,} %" if signed else f"{rounded:,} %"
+
+
+def channel(name: str) -> str:
+    """``paid search``; a name that is none of ours stays as it is."""
+    return Channel(name).label if name in set(Channel) else name
 
 
 def number(value: Decimal, places: int = 2) -> str:

@@ -6,6 +6,7 @@ import sys
 PARTS = (
     ("spine",),
     ("imports",),
+    ("attribution",),
     ("turns", "--turns", "100000"),
     ("kills",),
     ("understanding",),

@@ -1,14 +1,17 @@
 """Touchpoints and conversions: the ways visitors took."""
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, select
+import numpy as np
+from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, func, select
 
-from engines.attribution import LOOK_BACK_DAYS, Conversion, Journey, Touch, journeys
+from engines.journeys import LOOK_BACK_DAYS, Conversion, Journey, Touch, journeys, pack
+from engines.paths import Paths, lost
 from engines.terms import Period
 from storage.campaigns import channel_lines
-from storage.database import Amount, Key, UtcDateTime, metadata
+from storage.database import Amount, Key, Microseconds, UtcDateTime, metadata
 from storage.performance import day_bounds
 
 touchpoints = Table(
@@ -74,6 +77,56 @@ def journeys_in(connection: Connection, period: Period, zone: str, venture_id: i
         .order_by(touchpoints.c.occurred_at, touchpoints.c.id)
     )
     touches: dict[str, list[Touch]] = defaultdict(list)
-    for visitor, channel, line_id, campaign_id, moment in connection.execute(query):
+    for visitor, channel, line_id, campaign_id, moment in connection.execute(query).all():
         touches[visitor].append(Touch(channel, line_id, campaign_id, moment))
     return journeys(touches, won)
+
+
+def lost_in(connection: Connection, period: Period, zone: str, venture_id: int) -> Paths:
+    """The paths of a venture's visitors on a period's days that no conversion followed, equal ones as one.
+
+    A conversion up to the look-back window after the period claims its touches too: its path is not lost.
+    """
+    start, end = day_bounds(period, zone)
+    touched = (
+        select(touchpoints.c.visitor, touchpoints.c.channel, Microseconds(touchpoints.c.occurred_at))
+        .where(
+            touchpoints.c.venture_id == venture_id,
+            touchpoints.c.occurred_at >= start,
+            touchpoints.c.occurred_at < end,
+        )
+        .order_by(touchpoints.c.occurred_at, touchpoints.c.id)
+    )
+    won = select(conversions.c.visitor, Microseconds(conversions.c.occurred_at)).where(
+        conversions.c.venture_id == venture_id,
+        conversions.c.occurred_at >= start,
+        conversions.c.occurred_at < end + timedelta(days=LOOK_BACK_DAYS),
+    )
+    visitors: defaultdict[str, int] = defaultdict(lambda: len(visitors))
+    channels: defaultdict[str, int] = defaultdict(lambda: len(channels))
+    touches = [(visitors[who], channels[what], at) for who, what, at in connection.execute(touched).all()]
+    claims = [(visitors[who], at) for who, at in connection.execute(won).all() if who in visitors]
+    visitor, channel, moment = np.array(touches, dtype=np.int64).reshape(-1, 3).T
+    claimed_by, claimed_at = np.array(claims, dtype=np.int64).reshape(-1, 2).T
+    packed = pack(
+        tuple(channels),
+        visitor,
+        moment,
+        channel,
+        claimed_by,
+        claimed_at,
+        np.zeros_like(claimed_at),
+        day=timedelta(days=1) // timedelta(microseconds=1),
+    )
+    return lost(packed).collapsed()
+
+
+def latest_conversion(connection: Connection, venture_id: int, zone: str, until: date) -> date | None:
+    """The latest day up to ``until`` on which the venture won a conversion, by its own calendar."""
+    _, end = day_bounds(Period(until, until), zone)
+    moment: datetime | None = connection.scalar(
+        select(func.max(conversions.c.occurred_at)).where(
+            conversions.c.venture_id == venture_id, conversions.c.occurred_at < end
+        )
+    )
+    return None if moment is None else moment.astimezone(ZoneInfo(zone)).date()

@@ -1,6 +1,7 @@
 """Attribution: the rules on small journeys, and what must hold for any journeys."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,16 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.attribution import (
-    Conversion,
-    Journey,
-    Model,
-    Rules,
-    Touch,
-    attribute,
-    credit_touches,
-    journeys,
-)
+from engines.attribution import attribute, credit_touches, side_by_side
+from engines.crediting import Model, Rules
+from engines.journeys import Conversion, Journey, Touch, journeys
+from engines.paths import Paths
+from engines.shapley import Worth
 
 WON = datetime(2026, 3, 15, 12, tzinfo=UTC)
 
@@ -263,3 +259,95 @@ def test_report_adds_up(given_: list[Journey], model: Model) -> None:
         assert revenue == report.revenue == sum(one.revenue for one in given_)
     if report.paths is not None:
         assert sum(report.paths.lengths.values()) == len(given_) - report.unattributed
+
+
+lost_paths = st.dictionaries(
+    st.lists(st.sampled_from(["email", "seo", "video"]), min_size=1, max_size=4).map(tuple),
+    st.tuples(st.just(0), st.just(0), st.integers(1, 5)),
+    max_size=5,
+).map(Paths.of)
+rules = st.builds(
+    Rules,
+    markov_order=st.sampled_from([1, 2, 3]),
+    with_lost=st.booleans(),
+    shapley_worth=st.sampled_from(Worth),
+)
+
+
+@given(many_journeys, lost_paths, rules, st.sampled_from([Model.MARKOV, Model.SHAPLEY]))
+def test_models_of_all_journeys_add_up(
+    given_: list[Journey], lost: Paths, rules: Rules, model: Model
+) -> None:
+    report = attribute(given_, model, rules, lost=lost, resamples=3)
+    for parts in (report.channels, report.campaigns):
+        assert sum(part.conversions for part in parts) + report.unattributed == len(given_)
+        assert sum((part.revenue for part in parts), report.unattributed_revenue) == report.revenue
+        assert all(part.conversions >= 0 for part in parts)
+    for one in report.channels:
+        own = [part.conversions for part in report.campaigns if part.channel == one.channel]
+        assert sum(own) == one.conversions
+    for credited in credit_touches(given_, model, rules, lost).values():
+        assert not credited or sum(part.credit for part in credited) == 1
+    beside = side_by_side(given_, rules, lost=lost)
+    shares = {one.channel: one.share.value for one in report.channels if one.share.value}
+    assert shares == pytest.approx({name: one for name, one in beside[model].items() if one}, abs=1e-8)
+
+
+def test_markov_credits_are_the_removal_effects_scaled() -> None:
+    # By hand: P = 1/3, without email 1/6, without seo 0: effects of a half and one.
+    won = [journey(touch("email", 2), touch("seo", 1), revenue="90")]
+    lost = Paths.of({("email",): (0, 0, 1), ("seo",): (0, 0, 1)})
+    report = attribute(won, Model.MARKOV, lost=lost)
+    assert report.lost == 2
+    assert [(one.channel, one.conversions, one.revenue) for one in report.channels] == [
+        ("seo", Decimal("0.666666667"), Decimal(60)),
+        ("email", Decimal("0.333333333"), Decimal(30)),
+    ]
+    without = attribute(won, Model.MARKOV, Rules(with_lost=False), lost=lost)
+    assert without.lost is None
+    assert [one.conversions for one in without.channels] == [Decimal("0.5")] * 2
+
+
+def test_shapley_shares_a_conversion_between_the_channels_it_met() -> None:
+    parts = credit_touches([journey(*FOUR)], Model.SHAPLEY)[1]
+    third = Decimal("0.333333333")
+    # Email was met twice: its third is halved, and the rounding goes where most was lost.
+    assert [part.credit for part in parts] == [Decimal("0.166666667"), third, third, Decimal("0.166666667")]
+
+
+def test_intervals_of_markov_hold_its_shares_and_repeat() -> None:
+    many = [journey(touch("email" if n % 4 else "seo", 1), number=n) for n in range(200)]
+    lost = Paths.of({("email",): (0, 0, 300), ("seo",): (0, 0, 50)})
+    report = attribute(many, Model.MARKOV, lost=lost, seed=3)
+    email = report.channels[0].share
+    assert email.value == pytest.approx(0.75)
+    assert 0.65 < email.low < 0.72
+    assert 0.78 < email.high < 0.85
+    assert attribute(many, Model.MARKOV, lost=lost, seed=3) == report
+
+
+def test_intervals_of_markov_cover_the_truth_about_as_often_as_they_say() -> None:
+    # Of walks that begin with email half go on to seo; seo converts three in ten: the effects are known.
+    rng = np.random.default_rng(8)
+    held = 0
+    for _ in range(60):
+        begins, goes_on, wins = rng.random((3, 400)) < np.array([[0.6], [0.5], [0.3]])
+        walks = [
+            (
+                ("email", "seo") if first and on else ("email",) if first else ("seo",),
+                bool(won and (on or not first)),
+            )
+            for first, on, won in zip(begins, goes_on, wins, strict=True)
+        ]
+        won = [
+            journey(*(touch(channel, 2 - n) for n, channel in enumerate(path)), number=number)
+            for number, (path, won) in enumerate(walks)
+            if won
+        ]
+        counts = Counter(path for path, won in walks if not won)
+        lost = Paths.of({path: (0, 0, times) for path, times in counts.items()})
+        report = attribute(won, Model.MARKOV, lost=lost, resamples=100)
+        share = next(one.share for one in report.channels if one.channel == "email")
+        effect = 0.6 * 0.5 / (0.6 * 0.5 + 0.4)
+        held += share.low <= effect / (1 + effect) <= share.high
+    assert 47 <= held <= 60

@@ -1,12 +1,15 @@
 """Commands end to end on a portfolio: influencers, insight, ventures, campaigns, budgets."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
 
 from assistant.bootstrap import Assistant
 from assistant.reply import Reply, Status
+from engines.crediting import Model
 from intents.command import Role
 from tests.conftest import Speaker, run
 
@@ -62,7 +65,7 @@ def test_a_blocked_influencer_is_found_no_more_until_it_is_undone(chairman: Spea
     assert handle in found()
 
 
-@pytest.mark.parametrize("model", ["first_touch", "last_touch", "linear", "time_decay", "position_based"])
+@pytest.mark.parametrize("model", Model)
 def test_credits_sum_to_the_conversions_and_the_money(chairman: Speaker, model: str) -> None:
     told = run(chairman, "report_attribution", venture="Acme", model=model, period="last month").model_dump()
     report = told["result"]
@@ -77,6 +80,62 @@ def test_credits_sum_to_the_conversions_and_the_money(chairman: Speaker, model: 
         "and occurred_at >= '2026-02-01 05:00:00' and occurred_at < '2026-03-01 05:00:00'",
     )
     assert (report["conversions"], report["revenue"]) == (count, Decimal(str(revenue)) / 10**6)
+
+
+def test_the_models_stand_side_by_side(chairman: Speaker) -> None:
+    reply = chairman.say("attribution by markov for Acme last month")
+    report = result(reply)
+    assert (reply.command, reply.slots["model"]) == ("report_attribution", "markov")
+    rows = report["models"]
+    assert isinstance(rows, list)
+    for model in Model:
+        assert sum(row["shares"][model] for row in rows) == pytest.approx(1, abs=1e-5)
+    credited = report["channels"]
+    assert isinstance(credited, list)
+    by_markov = {row["channel"]: row["shares"]["markov"] for row in rows if row["shares"]["markov"]}
+    assert {row["channel"]: row["share"] for row in credited} == pytest.approx(by_markov, abs=1e-6)
+    lost = report["lost"]
+    assert isinstance(lost, int)
+    assert lost > 0
+    assert f"with {lost:,} paths that did not convert" in reply.reply.text
+    lengths, conversions, unattributed = report["lengths"], report["conversions"], report["unattributed"]
+    assert isinstance(lengths, dict)
+    assert isinstance(conversions, int)
+    assert isinstance(unattributed, int)
+    assert sum(lengths.values()) == conversions - unattributed
+
+
+def test_why_an_attribution_goes_down_to_the_paths(chairman: Speaker) -> None:
+    run(chairman, "report_attribution", venture="Acme", model="shapley", period="last month")
+    told = [chairman.say("why?").reply for _ in range(3)]
+    assert "over all orders in which the channels may join" in told[0].text
+    for words in ("assisted conversions", "path length", "time to convert", "Markov"):
+        assert words in told[0].text
+    assert told[1].table is not None
+    assert [column.label for column in told[1].table.columns][1:] == [m.label.capitalize() for m in Model]
+    assert told[2].table is not None
+    assert told[2].table.title == "The most frequent paths"
+    assert chairman.say("why?").error is not None
+
+
+def test_attribution_without_a_period_is_of_the_latest_conversions(chairman: Speaker) -> None:
+    with chairman.assistant.database.write() as connection:
+        connection.execute(
+            text(
+                "delete from conversions where occurred_at >= '2025-11-20 05:00:00' "
+                "and venture_id = (select id from ventures where name = 'Acme')"
+            )
+        )
+    reply = run(chairman, "report_attribution", venture="Acme")
+    period = reply.model_dump()["result"]["period"]
+    [(latest,)] = sql(
+        chairman.assistant,
+        "select max(occurred_at) from conversions o, ventures v where o.venture_id = v.id and name = 'Acme'",
+    )
+    moment = datetime.fromisoformat(str(latest)).replace(tzinfo=UTC)
+    assert period["end"] == moment.astimezone(ZoneInfo("America/New_York")).date()
+    assert period["end"] <= date(2025, 11, 19)
+    assert "the latest 30 days that have" in reply.reply.text
 
 
 def test_the_parts_of_a_change_sum_to_it(chairman: Speaker) -> None:

@@ -169,17 +169,15 @@ def test_ordinary_phrasing_names_nothing_unknown(reader: EmbeddedReader) -> None
 
 
 def test_confidence_is_honest() -> None:
-    """Expected calibration error over ten bins, every sentence read by a model that never saw it."""
+    """Expected calibration error over ten bins of a fifth of the sentences; the model never saw them."""
     scene = Scene(training_names(TRAINING), TODAY)
-    folds = np.random.default_rng(0).permutation(len(TRAINING)) % 5
+    is_held_out = np.random.default_rng(0).permutation(len(TRAINING)) % 5 == 0
+    reader = EmbeddedReader(train([one for one, out in zip(TRAINING, is_held_out, strict=True) if not out]))
     outcomes: list[tuple[float, bool]] = []
-    for fold in range(5):
-        reader = EmbeddedReader(train([one for one, at in zip(TRAINING, folds, strict=True) if at != fold]))
-        held_out = [one for one, at in zip(TRAINING, folds, strict=True) if at == fold]
-        for one in held_out:
-            reading = reader.read(one.text, scene)
-            if one.intent != OUT_OF_SCOPE:
-                outcomes.append((reading.confidence, reading.ranking[0][0] == one.intent))
+    for one in (one for one, out in zip(TRAINING, is_held_out, strict=True) if out):
+        reading = reader.read(one.text, scene)
+        if one.intent != OUT_OF_SCOPE:
+            outcomes.append((reading.confidence, reading.ranking[0][0] == one.intent))
     confidences = np.array([confidence for confidence, _ in outcomes])
     hits = np.array([hit for _, hit in outcomes], dtype=float)
     bins = np.minimum((confidences * 10).astype(int), 9)

@@ -224,7 +224,7 @@ def test_holding_the_button_asks_and_the_answer_is_heard(opening: Opening, serve
     expect(heard(page)).to_contain_text(ASKED)
     assert microphones(page) == ["ended"]
     assert page.evaluate("window.microphones[0].wanted") == {
-        "audio": {"echoCancellation": True, "noiseSuppression": True, "autoGainControl": True}
+        "audio": {"echoCancellation": True, "noiseSuppression": False, "autoGainControl": True}
     }
     assert [request.headers["content-type"] for request in sent] == ["audio/webm;codecs=opus"]
 

@@ -35,7 +35,7 @@ FOUR = (
 )
 """What the chairman must be able to say."""
 MEANT = ("find_influencers", "optimize_budget", "show_performance", "top_channels")
-VOICES = ("en-us", "en-gb", "en-gb-scotland", "en-us+f3", "en-us+m7")
+VOICES = ("en-us", "en-gb", "en-us+f1", "en-us+f3", "en-us+m7")
 
 
 @pytest.fixture
@@ -321,6 +321,7 @@ def test_a_recording_is_listened_to_in_the_terminal(
         ("**Acme** [report](https://example.org/x)", "Acme report"),
         ("LTV:CAC of 3.2×", "LTV to CAC of 3.2 times"),
         ("-$500.00", "minus 500 dollars"),
+        ("spend / new_customers in America/New_York", "spend divided by new customers in America/New York"),
     ],
 )
 def test_numbers_are_rounded_and_said_in_words(written: str, heard: str) -> None:

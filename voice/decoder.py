@@ -182,6 +182,8 @@ def _seekable(file: BinaryIO) -> BinaryIO:
 
 
 def _run(most_seconds: float) -> None:
+    import av  # noqa: F401 - before no file may be written, so that Python keeps its compiled modules.
+
     _limit()
     code, samples = "", b""
     try:

@@ -27,7 +27,7 @@ from voice.grammar import (
     tokens_of,
     value_network,
 )
-from voice.jsgf import Grammar, GrammarError, parse
+from voice.jsgf import GrammarError, parse
 from voice.network import Network
 from voice.pronouncing import spoken
 from voice.transcriber import Transcript, Vocabulary
@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 _SEED = 11
 _DRAWS = 3
 """How often a sentence with places is counted for the trigram, with other values each time."""
-_DRAWS_A_NAME = 4
+_DRAWS_A_NAME = 3
+_SAMPLES = 300
+"""Values of an endless kind that are drawn beforehand."""
 _SOUNDS_A_NAME = 4
 _MOST_NAMES = 5_000
 """Names of a kind that are listened for; the most important come first."""
@@ -105,26 +107,38 @@ class EmbeddedTranscriber:
             self._prepare(vocabulary)
             return "" if self._names is None else joined(self._names.spelled(self._decoder.glance(audio)))
 
+    def holds(self, text: str, vocabulary: Vocabulary) -> bool:
+        """Whether ``text`` is one of the sentences that can be heard."""
+        with self._lock:
+            self._prepare(vocabulary)
+            if self._walk is None or self._names is None:
+                return False
+            return self._walk.holds(spoken(text.replace("'s ", " 's ")), self._names.parts)
+
     def _listen(self, speech: Audio, vocabulary: Vocabulary) -> "tuple[Heard, Words]":
         with self._lock:
             self._prepare(vocabulary)
-            heard = self._decoder.hear(speech)
             if self._walk is None or self._names is None:
-                raise VoiceError("not_understood", "There is nothing that can be said.", "")
+                raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
+            heard = self._decoder.hear(speech, self._walk.follows)
             return heard, self._words(heard, self._walk, self._names)
 
     def _words(self, heard: "Heard", walk: Walk, names: "_Spoken") -> "Words":
         said = [piece.text for piece in heard.grammar]
+        whole = joined(walk.labels.get(word, word) for word in said)
         for _ in range(_LONGEST_TAIL):
             if not said or walk.follows(said):
                 break
             said.pop()
-        else:
-            said = said if walk.follows(said) else []
+        other = joined(names.spelled(heard.trigram))
         plain = tuple(part for word in said for part in names.parts.get(word, (word,)))
+        if not said or not walk.follows(said):
+            # The grammar lost its way; the trigram may have said one of its sentences all the same.
+            if not walk.holds(heard.trigram, names.parts):
+                return Words((), plain, (), "", other)
+            return Words(heard.trigram, plain, (), other, whole)
         named = tuple(at for at, word in enumerate(said) if word in names.live)
-        text = joined(walk.labels.get(word, word) for word in said)
-        return Words(tuple(said), plain, named, text, joined(names.spelled(heard.trigram)))
+        return Words(tuple(said), plain, named, joined(walk.labels.get(word, word) for word in said), other)
 
     def _prepare(self, vocabulary: Vocabulary) -> None:
         if vocabulary is self._ready:
@@ -153,9 +167,9 @@ class Words:
         self, said: tuple[str, ...], plain: tuple[str, ...], named: tuple[int, ...], text: str, second: str
     ) -> None:
         self.said = said
-        """The network's words."""
+        """What is taken as said; nothing where nothing fits."""
         self.plain = plain
-        """The spoken words."""
+        """The grammar's spoken words."""
         self.named = named
         """Which of ``said`` are live names."""
         self.text = text
@@ -166,9 +180,11 @@ class _Sentences:
     """What stays the same while names come and go."""
 
     def __init__(self, vocabulary: Vocabulary, decoder: "Decoder") -> None:
-        self.grammars: dict[str, Grammar] = {}
+        self._random = Random(_SEED)  # noqa: S311 - reproducible, not secret
+        self.samples: dict[str, list[tuple[str, ...]]] = {}
         self.networks: dict[str, Network] = {}
         self.listed: dict[str, tuple[str, ...]] = {}
+        self.listed_words: dict[str, list[tuple[str, ...]]] = {}
         words = {word for phrase in (*BEFORE, *AFTER) for word in phrase.split()}
         for kind, jsgf in vocabulary.values.items():
             try:
@@ -179,9 +195,11 @@ class _Sentences:
             phrases = phrases_of(network)
             if phrases is None:
                 self.networks[kind] = network
-                self.grammars[kind] = parse(jsgf)
+                grammar = parse(jsgf)
+                self.samples[kind] = [grammar.draw(self._random) for _ in range(_SAMPLES)]
             else:
                 self.listed[kind] = phrases
+                self.listed_words[kind] = [tuple(phrase.split()) for phrase in phrases]
         kinds = {*vocabulary.values, *(kind for kind, names in vocabulary.names.items() if names)}
         words |= {token for one in vocabulary.patterns for token in spoken_tokens(one)}
         unsayable = decoder.learn_spoken(words)
@@ -190,7 +208,6 @@ class _Sentences:
         )
         if not self.plan.sentences:
             raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
-        self._random = Random(_SEED)  # noqa: S311 - reproducible, not secret
         self._fixed = Counts()
         self.phrases = {phrase for phrases in self.listed.values() for phrase in phrases} | {*BEFORE, *AFTER}
         named = set(vocabulary.names)
@@ -216,9 +233,9 @@ class _Sentences:
             elif names.get(kind) and (kind not in self.listed or self._random.random() < 0.5):
                 yield from self._random.choice(names[kind])
             elif kind in self.listed:
-                yield from self._random.choice(self.listed[kind]).split()
-            elif kind in self.grammars:
-                yield from self.grammars[kind].draw(self._random)
+                yield from self.listed_words[kind][int(self._random.random() * len(self.listed[kind]))]
+            elif kind in self.samples:
+                yield from self._random.choice(self.samples[kind])
 
     def counted(self, names: "_Spoken") -> Counts:
         """The trigram's counts with the names in their places."""

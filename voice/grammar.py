@@ -21,7 +21,7 @@ MOST_HUBS = 2
 _PLACE = re.compile(r"\{(\w+)\}")
 _OWNER = "'s"
 BEFORE = ("please", "can you", "could you", "can you please", "could you please", "i want you to")
-AFTER = ("please", "thanks", "thank you")
+AFTER = ("please",)
 """What is said around a sentence and means nothing."""
 _POLITE = 0.02
 _MOST_LISTED = 400
@@ -73,13 +73,27 @@ class Walk:
 
     def follows(self, words: Sequence[str]) -> bool:
         """Whether the words lead from start to end."""
-        after: dict[tuple[int, str], list[int]] = self._after
         states = self._silent({0})
         for word in words:
-            states = self._silent({to for state in states for to in after.get((state, word), ())})
+            states = self._silent({to for state in states for to in self._after.get((state, word), ())})
             if not states:
                 return False
         return self.end in states
+
+    def holds(self, words: Sequence[str], parts: Mapping[str, Sequence[str]]) -> bool:
+        """Whether spoken words are a sentence, where some of the network's words stand for several."""
+        whole: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+        for word, said in parts.items():
+            whole[said[0]].append((word, tuple(said)))
+        reached: list[set[int]] = [set() for _ in range(len(words) + 1)]
+        reached[0] = self._silent({0})
+        for at, word in enumerate(words):
+            ways = [(word, (word,)), *whole[word]]
+            for name, said in ways:
+                if tuple(words[at : at + len(said)]) == said:
+                    after = {to for state in reached[at] for to in self._after.get((state, name), ())}
+                    reached[at + len(said)] |= self._silent(after)
+        return self.end in reached[-1]
 
     def __post_init__(self) -> None:
         self._after: dict[tuple[int, str], list[int]] = defaultdict(list)

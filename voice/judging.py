@@ -18,22 +18,17 @@ class Traits:
     """Edit distance of the expected and the heard phones, as a share of the longer."""
     worst_name: float
     """The same within the live name that fits least; 0 without names."""
-    worst_word: float
-    """The same within the longest stretch that fits least."""
-    score_gap: float
-    """How much better bare phones explain the sound, per hundredth of a second, in natural logarithms."""
-    shortness: float
-    """One divided by the number of expected phones."""
 
 
 MOST_DISAGREEMENT, MOST_PHONE_DISTANCE = 0.5, 0.7
 """Beyond these nothing was understood."""
-WEIGHTS = (-6.0, -8.0, -3.0, -1.0, -1.0, -4.0)
-BIAS = 7.0
-LEAST = 0.3
-"""Below this confidence nothing was understood."""
-SURE = 0.7
-"""From this confidence on a command may be carried out without asking."""
+WEIGHTS = (-5.21, -0.62, -1.44)
+BIAS = 2.83
+"""Of the traits in order: a logistic regression on 396 clips of ``benchmarks.voice --split tuning``."""
+LEAST = 0.45
+"""Below this confidence nothing was understood: two of 80 other sentences of those clips got past it."""
+SURE = 0.6
+"""From here on, and where both opinions mean the same, a command may be carried out without asking."""
 
 
 def traits(heard: Heard, plain: tuple[str, ...], named: tuple[int, ...]) -> Traits:
@@ -48,9 +43,6 @@ def traits(heard: Heard, plain: tuple[str, ...], named: tuple[int, ...]) -> Trai
         disagreement=_share(list(plain), list(heard.trigram)),
         phone_distance=_share(expected, phones),
         worst_name=max(names, default=0.0),
-        worst_word=max((_within(heard, one) for one in heard.grammar if one.frames >= 25), default=0.0),
-        score_gap=(heard.phone_score - heard.grammar_score) / max(heard.frames, 1),
-        shortness=1 / max(len(expected), 1),
     )
 
 

@@ -8,17 +8,16 @@ _TENS = "twenty | thirty | forty | fifty | sixty | seventy | eighty | ninety"
 _RULES = f"""
 <digit> = {_DIGITS};
 <small> = <digit> | {_TEENS} | ({_TENS}) [<digit>];
-<hundreds> = (a | <digit>) hundred [[and] <small>];
-<part> = point (zero | <digit>) [<digit>] | and a half;
-<thousands> = (a | <small> [<part>] | <hundreds>) thousand [<digit> hundred [[and] <small>]] | half a million
-            | (twelve | fifteen | eighteen | twenty five | thirty five) hundred
-            | <small> [<part>] (grand | k);
-<millions> = (a | <small> [<part>]) million;
+<part> = point <digit> | and a half;
+<hundreds> = (a | <digit>) hundred [[and] (ten | fifteen | {_TENS})];
+<thousands> = (a | <small> [<part>] | <hundreds>) thousand [<digit> hundred] | half a million
+            | (twelve | fifteen | eighteen | twenty five) hundred | <small> (grand | k);
+<millions> = (a | <digit> [<part>] | {_TEENS} | {_TENS}) million;
 <large> = <hundreds> | <thousands> | <millions>;
 <whole> = <small> | <large>;
 <coin> = dollars | euros | pounds;
 <money> = <large> [<coin>] | <small> <coin>;
-<share> = <small> [<part>] percent | a hundred percent;
+<share> = <small> [<part>] percent;
 """
 _MONTHS = (
     "january | february | march | april | may | june | july | august | september | october | november"
@@ -46,7 +45,7 @@ RANGE = _grammar(
 PERIOD = f"""
 public <value> = today | yesterday | <which> (week | month | quarter | year)
                | [over | for | in] the (last | past) <some> (days | weeks | months)
-               | [in | since | for] (<month> | <quarter> | <year>) | <month> <year>
+               | (in | since | for | until) <month> [<year>] | [in | since | for] (<quarter> | <year>)
                | (week | month | quarter | year) to date;
 <which> = this | last | next;
 <some> = two | three | four | six | seven | ten | twelve | fourteen | thirty | sixty | ninety;

@@ -17,6 +17,7 @@ def _table(text: str) -> dict[str, str]:
 
 
 _IPA = _table("""
+    ɪoʊ=IY OW|ɪə=IY AH|ɪɐ=IY AH
     aɪɚ=AY ER|aɪə=AY ER|aʊɚ=AW ER|ɔːɹ=AO R|oːɹ=AO R|ɑːɹ=AA R|ɛɹ=EH R|ɪɹ=IH R|ʊɹ=UH R|əl=AH L|n̩=AH N|l̩=AH L
     tʃ=CH|dʒ=JH|aɪ=AY|aʊ=AW|eɪ=EY|oʊ=OW|ɔɪ=OY|əʊ=OW|iə=IY AH|iː=IY|uː=UW|ɑː=AA|ɔː=AO|ɜː=ER|oː=AO|ɐ=AH|a=AE
     æ=AE|ɑ=AA|ɒ=AA|ɔ=AO|ʌ=AH|ə=AH|ɚ=ER|ɝ=ER|ɜ=ER|ɛ=EH|e=EH|ɪ=IH|ᵻ=IH|i=IY|ʊ=UH|u=UW|o=OW|y=UW|ø=ER|œ=ER
@@ -57,7 +58,7 @@ _ONES = (
 )
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _SIGNS = {"&": "and", "+": "plus", "@": "at", "%": "percent", "#": "number", "$": "dollars", "€": "euros"}
-_PIECE = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[&+@%#$€]")
+_PIECE = re.compile(r"(?<=\s)'s\b|\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*|[&+@%#$€]")
 
 
 def spoken(name: str) -> tuple[str, ...]:
@@ -145,12 +146,37 @@ def pronunciations(word: str, listed: Sequence[str] = ()) -> tuple[str, ...]:
         found.append(" ".join(_LETTERS.get(letter, _DIGITS.get(letter, "")) for letter in letters))
     if not _KNOWN.get(word):
         found += listed
-    if not found:
-        found.append(_by_espeak(word) or _by_spelling(letters))
+    if not found and letters:
+        likeliest = _by_espeak(word) or _by_spelling(letters)
+        found += [likeliest, _with_other_vowel(letters, likeliest)]
     return tuple(dict.fromkeys(one for one in found if one))
 
 
 _DIGITS = {"2": "T UW", "4": "F AO R"}
+
+
+_OPEN_SYLLABLE = re.compile(r"[^aeiouy]*[aeio][^aeiouwy][aeiouy]")
+_LONG_OR_SHORT = {
+    "EH": "IY",
+    "IY": "EH",
+    "AE": "EY",
+    "EY": "AE",
+    "IH": "AY",
+    "AY": "IH",
+    "AA": "OW",
+    "OW": "AA",
+}
+
+
+def _with_other_vowel(letters: str, phones: str) -> str:
+    """With the first vowel long instead of short, or the reverse, where English leaves it open: "Helio"."""
+    if not _OPEN_SYLLABLE.match(letters):
+        return ""
+    several = phones.split()
+    at = next((at for at, phone in enumerate(several) if phone in _LONG_OR_SHORT), None)
+    if at is None:
+        return ""
+    return " ".join([*several[:at], _LONG_OR_SHORT[several[at]], *several[at + 1 :]])
 
 
 def _by_espeak(word: str) -> str:

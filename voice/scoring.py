@@ -144,7 +144,7 @@ class ClosedEars:
 
     def hear(self, audio: Audio) -> tuple[tuple[str, ...], str]:
         """The words of a recording, and why they are not to be relied on, if so. Raises `VoiceError`."""
-        heard = self._decoder.hear(trim(audio), votes=_VOTES)
+        heard = self._decoder.hear(trim(audio), self._fits, _VOTES)
         words = [piece.text for piece in heard.grammar]
         for _ in range(_LONGEST_TAIL):
             if not words or self.grammar.match(words) is not None:
@@ -153,6 +153,9 @@ class ClosedEars:
         if not words or self.grammar.match(words) is None:
             return tuple(words), "no sentence of the grammar"
         return tuple(words), "unlike the grammar" if is_far_off(heard, tuple(words)) else ""
+
+    def _fits(self, words: Sequence[str]) -> bool:
+        return self.grammar.match(words) is not None
 
 
 def score(

@@ -1,4 +1,4 @@
-"""What lies behind the numbers: attribution, comparison, the funnel, and why something changed."""
+"""What lies behind the numbers: comparison, the funnel, and why something changed."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -25,211 +25,18 @@ from assistant.reporting import (
     rounded,
     window,
 )
-from engines.attribution import CONFIDENCE_MEANING, LOOK_BACK_DAYS, Attribution, Model, attribute
 from engines.change import EXPLAINED, Change, explain
 from engines.metrics import METRICS, compute
 from engines.response import Refusal
-from engines.terms import Channel, Period
+from engines.terms import Period
 from intents.command import Command
 from intents.slots import (
     CampaignName,
     ChannelName,
     MetricName,
-    ModelName,
     PeriodSlot,
     VentureName,
 )
-from storage.journeys import journeys_in
-from storage.ventures import Venture
-
-
-class ChannelCreditRow(BaseModel):
-    """What a channel is credited with."""
-
-    channel: str
-    conversions: Decimal
-    revenue: Decimal
-    share: float
-    share_low: float
-    share_high: float
-    assisted: int
-
-
-class AttributionReport(BaseModel):
-    """Credits of a venture's conversions under one model."""
-
-    subject: str
-    model: str
-    period: Period
-    currency: str
-    conversions: int
-    revenue: Decimal
-    unattributed: int
-    unattributed_revenue: Decimal
-    confidence: float | None
-    channels: list[ChannelCreditRow]
-    mean_length: float | None
-    mean_days: float | None
-
-
-class ReportAttribution(Command):
-    """Tells which channels brought a venture's conversions, under an attribution model."""
-
-    examples = ("attribution report for Acme", "which channels bring conversions for Acme under first touch")
-
-    venture: VentureName | None = Field(None, description="Of which venture?")
-    model: ModelName = Field(Model.LINEAR.value, description="Under which model?")
-    campaign: CampaignName | None = Field(None, description="Of which campaign?")
-    period: PeriodSlot | None = Field(None, description="For which period?")
-
-    def asks_for(self) -> str | None:
-        """Attribution is within one venture."""
-        return "venture" if self.venture is None and self.campaign is None else None
-
-
-@handles
-def report_attribution(asked: ReportAttribution, context: Context) -> Answer[AttributionReport]:
-    """Credit a venture's conversions to the touches before them; of a campaign, show its own credits."""
-    if asked.model not in set(Model):
-        raise Problem(
-            "model_not_ready", f"I cannot do {asked.model} attribution yet.", f"Try {', '.join(Model)}."
-        )
-    venture, campaign_id, name = _attributed(asked, context)
-    subject = portfolio_or(context, venture)
-    chosen = window(context, subject.scope, asked.period)
-    journeys = journeys_in(context.connection, chosen.period, venture.time_zone, venture.id)
-    if not journeys:
-        raise Problem("no_conversions", f"{name} has no conversions for {wording.named(chosen.period)}.")
-    found = attribute(journeys, Model(asked.model), seed=0)
-    rows = _credits(found, campaign_id)
-    result = AttributionReport(
-        subject=name,
-        model=asked.model,
-        period=chosen.period,
-        currency=venture.currency,
-        conversions=found.conversions,
-        revenue=found.revenue,
-        unattributed=found.unattributed,
-        unattributed_revenue=found.unattributed_revenue,
-        confidence=found.confidence,
-        channels=rows,
-        mean_length=found.paths.mean_length if found.paths else None,
-        mean_days=found.paths.mean_days if found.paths else None,
-    )
-    return Answer(result=result, telling=_attribution_telling(result, chosen.note))
-
-
-def _attributed(asked: ReportAttribution, context: Context) -> tuple[Venture, int | None, str]:
-    venture = context.venture(asked.venture)
-    if asked.campaign is not None:
-        campaign = context.campaign(asked.campaign, venture)
-        return context.owner(campaign), campaign.id, asked.campaign
-    if venture is None:
-        raise Problem("which_venture", "Attribution is within one venture.", "Say which.")
-    return venture, None, venture.name
-
-
-def _credits(found: Attribution, campaign_id: int | None) -> list[ChannelCreditRow]:
-    by_channel = {one.channel: one for one in found.channels}
-    if campaign_id is None:
-        amounts = [(one.channel, one.conversions, one.revenue) for one in found.channels]
-    else:
-        own = [one for one in found.campaigns if one.campaign_id == campaign_id]
-        amounts = [(one.channel, one.conversions, one.revenue) for one in own]
-    return [
-        ChannelCreditRow(
-            channel=channel,
-            conversions=rounded(conversions) or Decimal(0),
-            revenue=revenue,
-            share=by_channel[channel].share.value,
-            share_low=by_channel[channel].share.low,
-            share_high=by_channel[channel].share.high,
-            assisted=by_channel[channel].assisted,
-        )
-        for channel, conversions, revenue in amounts
-    ]
-
-
-def _attribution_telling(result: AttributionReport, note: str) -> Telling:
-    model = result.model.replace("_", " ")
-    best = result.channels[0] if result.channels else None
-    lead = f"{result.subject}, {wording.named(result.period)}, {model} attribution of "
-    lead += f"{wording.count(result.conversions)} conversions: "
-    told = "; ".join(
-        f"{_label(row.channel)} {wording.number(row.conversions, 1)} "
-        f"({wording.money(row.revenue, result.currency)})"
-        for row in result.channels
-    )
-    direct = ""
-    if result.unattributed:
-        direct = (
-            f" {wording.count(result.unattributed)} had no touch in the {LOOK_BACK_DAYS:.0f} days before."
-        )
-    return Telling(
-        text=f"{lead}{told or 'no credits'}.{direct} {note}".strip(),
-        speech=f"By {model}, {_label(best.channel)} leads." if best else "There are no credits.",
-        table=_credit_table(result),
-        chart=Chart(
-            kind="bar",
-            title=f"Revenue credited by {model}",
-            unit=result.currency,
-            labels=[_label(row.channel) for row in result.channels],
-            series=[Series(name="Revenue", values=[float(row.revenue) for row in result.channels])],
-        ),
-        evidence=[
-            Evidence(
-                claim=f"{wording.count(result.conversions)} conversions credited by {model}",
-                formula=_FORMULAS[Model(result.model)],
-                data=f"conversions of {result.subject} and the touches of their visitors in the "
-                f"{LOOK_BACK_DAYS:.0f} days before each",
-                rows=result.conversions,
-                period=result.period,
-                assumptions=[note, CONFIDENCE_MEANING] if note else [CONFIDENCE_MEANING],
-            )
-        ],
-    )
-
-
-_FORMULAS = {
-    Model.FIRST_TOUCH: "all credit to the first touch",
-    Model.LAST_TOUCH: "all credit to the last touch",
-    Model.LINEAR: "equal credit to every touch",
-    Model.TIME_DECAY: "credit by e^(-days/7), divided by the sum: a half-life of 4.85 days",
-    Model.POSITION_BASED: "40 % to the first touch, 40 % to the last, 20 % between",
-}
-
-
-def _credit_table(result: AttributionReport) -> Table:
-    return Table(
-        title=f"Credits by {result.model.replace('_', ' ')}",
-        columns=[
-            Column(key="channel", label="Channel"),
-            Column(key="conversions", label="Conversions", numeric=True),
-            Column(key="revenue", label="Revenue", numeric=True),
-            Column(key="share", label="Share of conversions", numeric=True),
-            Column(key="range", label="90 % range", numeric=True),
-            Column(key="assisted", label="Assisted", numeric=True),
-        ],
-        rows=[
-            [
-                _label(row.channel),
-                wording.number(row.conversions, 2),
-                wording.money(row.revenue, result.currency),
-                _share(row.share),
-                f"{_share(row.share_low)} – {_share(row.share_high)}",
-                wording.count(row.assisted),
-            ]
-            for row in result.channels
-        ],
-    )
-
-
-def _share(value: float) -> str:
-    return wording.percent(Decimal(str(round(value, 6))))
-
-
-def _label(channel: str) -> str:
-    return Channel(channel).label if channel in set(Channel) else channel
 
 
 class ComparedRow(BaseModel):
@@ -330,7 +137,7 @@ def _compared(asked: Compare, context: Context) -> list[tuple[Subject, Period | 
 
 
 def _channel_of(around: Subject, channel: str) -> Subject:
-    return replace(around, name=_label(channel), scope=replace(around.scope, channel=channel))
+    return replace(around, name=wording.channel(channel), scope=replace(around.scope, channel=channel))
 
 
 def _compared_row(
@@ -545,9 +352,11 @@ def _change_telling(result: ChangeReport, rows: int, note: str) -> Telling:
     lead += f"({signed(result.difference)}), {wording.named(result.period)} against the "
     lead += f"{result.period.days} days before."
     drivers = "; ".join(f"{name} {signed(value)}" for name, value in result.drivers.items())
-    channels = "; ".join(f"{_label(part.channel)} {signed(part.contribution)}" for part in result.parts[:4])
+    channels = "; ".join(
+        f"{wording.channel(part.channel)} {signed(part.contribution)}" for part in result.parts[:4]
+    )
     text = f"{lead} By driver: {drivers}. By channel: {channels}. {note}".strip()
-    top = f"Most of it is {_label(result.parts[0].channel)}." if result.parts else ""
+    top = f"Most of it is {wording.channel(result.parts[0].channel)}." if result.parts else ""
     return Telling(
         text=text,
         speech=f"{label} of {result.subject} {way}. {top}",
@@ -563,7 +372,7 @@ def _change_telling(result: ChangeReport, rows: int, note: str) -> Telling:
             ],
             rows=[
                 [
-                    _label(part.channel),
+                    wording.channel(part.channel),
                     shown(part.before),
                     shown(part.now),
                     signed(part.contribution),

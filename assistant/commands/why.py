@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from assistant import wording
+from assistant.commands.attribution import AttributionReport, models_table, paths_table
 from assistant.commands.performance import campaign_subject
 from assistant.handling import Context, handles
 from assistant.reply import Answer, Button, Column, Evidence, Problem, Reply, Table, Telling
@@ -115,7 +116,8 @@ def _told(one: Evidence) -> str:
 def _parts(earlier: Reply, context: Context) -> Answer[Reasons] | None:
     """The parts that sum to the answer: channels, or campaigns of one channel; else the answer's table."""
     subjects, period = _subjects(earlier, context), _period(earlier)
-    table = earlier.reply.table
+    credited = _credited(earlier)
+    table = models_table(credited) if credited is not None else earlier.reply.table
     if len(subjects) == 1 and period is not None:
         table = _measured(subjects[0], period, _metrics(earlier), context)
     if table is None or not table.rows:
@@ -172,7 +174,10 @@ def _metrics(earlier: Reply) -> tuple[str, ...]:
 
 
 def _rows(earlier: Reply, context: Context) -> Answer[Reasons] | None:
-    """The daily records with the most spend, and where each came from."""
+    """The daily records with the most spend, and where each came from; of an attribution, the paths."""
+    credited = _credited(earlier)
+    if credited is not None:
+        return _paths(earlier, credited)
     subjects, period = _subjects(earlier, context), _period(earlier)
     if not subjects or period is None:
         return None
@@ -203,6 +208,36 @@ def _rows(earlier: Reply, context: Context) -> Answer[Reasons] | None:
             text=f"{lead}{told}. {source}",
             speech=f"The largest row is {first.day}, {Channel(first.channel).label} in {first.campaign}.",
             table=_table(rows),
+            evidence=earlier.reply.evidence,
+        ),
+    )
+
+
+def _credited(earlier: Reply) -> AttributionReport | None:
+    """The attribution that was told, when it was one."""
+    if earlier.command != "report_attribution" or earlier.result is None:
+        return None
+    told = earlier.result if isinstance(earlier.result, dict) else earlier.result.model_dump()
+    return AttributionReport.model_validate(told)
+
+
+def _paths(earlier: Reply, credited: AttributionReport) -> Answer[Reasons] | None:
+    table = paths_table(credited)
+    if not table.rows:
+        return None
+    told = "; ".join(f"{path} {conversions}" for path, conversions, _ in table.rows[:TOLD])
+    text = f"The paths of {credited.subject} that converted most often: {told}."
+    return Answer(
+        result=Reasons(
+            turn_id=earlier.turn_id,
+            command=earlier.command,
+            evidence=earlier.reply.evidence,
+            depth=Depth.ROWS,
+        ),
+        telling=Telling(
+            text=text,
+            speech=f"The most frequent path is {table.rows[0][0]}.",
+            table=table,
             evidence=earlier.reply.evidence,
         ),
     )
@@ -257,7 +292,13 @@ def _period(earlier: Reply) -> Period | None:
     return next((one.period for one in earlier.reply.evidence if one.period is not None), None)
 
 
-_WITHOUT_PERFORMANCE = ("find_influencers", "show_influencer", "block_influencer", "list_approvals")
+_WITHOUT_PERFORMANCE = (
+    "find_influencers",
+    "show_influencer",
+    "block_influencer",
+    "list_approvals",
+    "report_attribution",
+)
 """Answers that rest on other records than daily performance."""
 
 
