@@ -12,6 +12,8 @@ PARTS = (
     ("understanding",),
     ("held_out",),
     ("hostile_text",),
+    ("allocation", "--lines", "200"),
+    ("curves",),
 )
 
 

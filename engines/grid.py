@@ -103,8 +103,6 @@ class Start:
 
     units: Ints
     step: int
-    base: int
-    """Money of all lines at their least."""
     groups: tuple[_Joined, ...]
     spent: tuple[int, ...]
     """Least money of each group."""
@@ -143,7 +141,7 @@ def start(lines: Lines, total: int) -> Start:
         steps = np.zeros(count, np.int64)
         joined.take(joined.first + len(joined.best) - 1, steps)
         units = lines.low + step * steps
-    return Start(units, step, base, tuple(groups), tuple(least))
+    return Start(units, step, tuple(groups), tuple(least))
 
 
 def polish(lines: Lines, units: Ints, step: int) -> Ints:

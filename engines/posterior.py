@@ -148,8 +148,9 @@ def _shapes(spend: Floats) -> _Shapes:
 
 
 def carried(spend: Floats, decays: Floats) -> Floats:
-    """Spend with its carry-over: decays by days, first as if spend had been like its first week, then as if
-    there had been none before.
+    """Spend with its carry-over: decays by days, twice.
+
+    First as if spend had been like its first week before, then as if there had been none.
     """
     kept = np.tile(decays, 2)
     level = np.repeat([spend[:7].mean(), 0.0], len(decays))
