@@ -159,7 +159,8 @@ class Bus:
         action = answer.action
         if action is None or action.does_nothing:
             return self.conclude(turn, reply)
-        is_spoken = turn.heard is not None
+        # A typed yes to words that were heard makes them no less heard.
+        is_spoken = turn.heard is not None or bool(turn.said)
         way = approval.way(command, action, turn.person.role, turn.understood_by, is_spoken=is_spoken)
         if way is approval.Way.AT_ONCE and (ask_first or action.asks_first):
             way = approval.Way.READ_BACK
