@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -246,6 +248,25 @@ def test_a_browsers_rate_is_brought_to_ours(line: ClientConnection) -> None:
     send(line, type="start", rate=48_000)
     play(line, Audio(tripled), block=0.3)
     assert until(line, "reply")[-1]["reply"]["status"] in ("done", "question")
+
+
+def test_a_database_that_goes_away_is_told_and_the_line_hears_on(
+    line: ClientConnection, server: Server
+) -> None:
+    engine = server.assistant.database.engine
+
+    def gone(*_: object) -> None:
+        raise OperationalError("select 1", {}, Exception("gone"))
+
+    send(line, type="start")
+    event.listen(engine, "before_cursor_execute", gone)
+    play(line, with_rest(speech(FOUR[2])))
+    try:
+        assert until(line, "error")[-1]["error"]["code"].startswith("database_")
+    finally:
+        event.remove(engine, "before_cursor_execute", gone)
+    play(line, with_rest(speech(FOUR[2])))
+    assert until(line, "reply")[-1]["reply"]["command"] == "show_performance"
 
 
 def test_frames_that_make_no_sense_are_told_so(line: ClientConnection) -> None:

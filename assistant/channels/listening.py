@@ -10,7 +10,9 @@ import numpy as np
 from anyio import to_thread
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
+from assistant.bus import database_problem
 from assistant.channels import limits
 from assistant.channels.access import Proof
 from assistant.channels.converse import MOST_BAD, POLICY_VIOLATION, SIGNED_OUT, admitted, fault
@@ -187,7 +189,12 @@ class _Line:
 
     async def _answer_all(self) -> None:
         while True:
-            await self._answer(await self._said.get())
+            utterance = await self._said.get()
+            try:
+                await self._answer(utterance)
+            except SQLAlchemyError as error:
+                problem = database_problem(error)
+                await self._refuse(problem.code, problem.message, problem.cure)
 
     async def _answer(self, utterance: Audio) -> None:
         """Answer one utterance; once heard, it is carried out even if the line breaks."""
