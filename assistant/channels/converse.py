@@ -2,18 +2,18 @@
 
 import asyncio
 import re
-from collections.abc import Coroutine, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from assistant.bus import database_problem
 from assistant.channels import limits
 from assistant.channels.access import Proof
-from assistant.channels.errors import Refused, problem_response
+from assistant.channels.errors import Refused
 from assistant.channels.frames import (
     ASKED,
     Accepted,
@@ -31,6 +31,7 @@ from assistant.channels.frames import (
     Text,
 )
 from assistant.channels.jobs import own_job, state_of
+from assistant.channels.lines import SIGNED_OUT, Line, admitted, fault
 from assistant.channels.service import Service
 from assistant.channels.turns import Underway
 from assistant.reply import SCHEMA_VERSION, Error, Reply, Status
@@ -40,16 +41,10 @@ from storage.people import Person
 
 router = APIRouter()
 
-PROTOCOL = "gtm"
-"""The subprotocol of browsers that send their token as a second one, ``bearer.TOKEN``."""
 MOST_OPEN = 32
 """Turns a connection may wait for at once."""
-MOST_BAD = 20
-"""Frames that make no sense before a connection is closed."""
 LOOK_SECONDS = 0.4
 """How often a followed job is looked at."""
-POLICY_VIOLATION = 1008
-SIGNED_OUT = 4401
 
 
 @router.websocket("/api/v1/converse")
@@ -62,56 +57,23 @@ async def converse(socket: WebSocket) -> None:
         await _Line(socket, here, proof, person).talk()
 
 
-async def admitted(socket: WebSocket, here: Service, proof: Proof) -> Person | None:
-    """Accept the connection of whoever is signed in; anybody else is told why not."""
-    try:
-        person = await here.lane.run(proof.person)
-    except SQLAlchemyError as trouble:
-        await socket.send_denial_response(problem_response(503, database_problem(trouble).error()))
-        return None
-    if person is None:
-        error = Error(
-            code="not_signed_in",
-            message="You are not signed in.",
-            cure="Send an API token as Authorization: Bearer …, or use the service's own page.",
-        )
-        await socket.send_denial_response(problem_response(401, error))
-        return None
-    offered = socket.scope.get("subprotocols", [])
-    await socket.accept(PROTOCOL if PROTOCOL in offered else None)
-    return person
-
-
-class _Line:
+class _Line(Line):
     """One connection."""
 
     def __init__(self, socket: WebSocket, here: Service, proof: Proof, person: Person) -> None:
-        self._socket, self._here, self._proof, self._person = socket, here, proof, person
+        super().__init__(socket, here, proof, person)
         self._assistant = here.assistant
-        self._sending = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._followed: set[str] = set()
         self._open = 0
-        self._bad = 0
 
     async def talk(self) -> None:
         """Take frames until the connection ends; turns that are under way go on without it."""
         await self._send(
             Hello(schema_version=SCHEMA_VERSION, person=self._person.name, role=self._person.role.value)
         )
-        try:
-            while self._bad < MOST_BAD:
-                await self._take(await self._socket.receive())
-            await self._socket.close(POLICY_VIOLATION, "too many frames that make no sense")
-        except WebSocketDisconnect:
-            pass
-        finally:
-            for task in self._tasks:
-                task.cancel()
+        await self._take_all()
 
     async def _take(self, message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1000), message.get("reason"))
         try:
             asked = ASKED.validate_json(message.get("text") or "")
         except ValidationError as error:
@@ -252,23 +214,8 @@ class _Line:
         finally:
             self._followed.discard(job_id)
 
-    def _go(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            # A line that broke while something was told is no defect.
-            task.exception()
-
     async def _refuse(self, code: str, message: str, cure: str, turn_id: str | None = None) -> None:
         await self._send(Refusal(error=Error(code=code, message=message, cure=cure), turn_id=turn_id))
-
-    async def _send(self, frame: BaseModel) -> None:
-        async with self._sending:
-            await self._socket.send_text(frame.model_dump_json())
 
 
 _JOINT = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -282,10 +229,3 @@ def _pieces(text: str) -> Iterator[str]:
         at = found.end()
     if at < len(text):
         yield text[at:]
-
-
-def fault(error: ValidationError) -> str:
-    """What is wrong with a frame, and where."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("say", "resume", "follow", "cancel"))
-    return f"{where}: {first['msg']}" if where else str(first["msg"])

@@ -1,21 +1,21 @@
 """A line for speech: sound comes in as it is spoken, partial words, answers and sound go out."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Callable, MutableMapping
 from time import monotonic
 from typing import Any, TypeVar, TypeVarTuple
 from uuid import uuid4
 
 import numpy as np
 from anyio import to_thread
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from pydantic import BaseModel, ValidationError
+from fastapi import APIRouter, WebSocket
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from assistant.bus import database_problem
 from assistant.channels import limits
 from assistant.channels.access import Proof
-from assistant.channels.converse import MOST_BAD, POLICY_VIOLATION, SIGNED_OUT, admitted, fault
+from assistant.channels.lines import SIGNED_OUT, Line, admitted, fault
 from assistant.channels.service import Service
 from assistant.channels.voice import MEDIA_TYPES, PATH
 from assistant.channels.voice_frames import (
@@ -66,20 +66,17 @@ async def listen(socket: WebSocket) -> None:
         await _Line(socket, here, proof, person).listen()
 
 
-class _Line:
+class _Line(Line):
     """One connection."""
 
     def __init__(self, socket: WebSocket, here: Service, proof: Proof, person: Person) -> None:
-        self._socket, self._here, self._proof, self._person = socket, here, proof, person
+        super().__init__(socket, here, proof, person)
         self._voicing, self._spoken = here.assistant.voicing, here.assistant.spoken
-        self._sending = asyncio.Lock()
         self._said: asyncio.Queue[Audio] = asyncio.Queue(MOST_WAITING)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._terms: Start | None = None
         self._conversation = str(uuid4())
         self._playing_until = 0.0
         self._breaks_off = asyncio.Event()
-        self._bad = 0
 
     async def listen(self) -> None:
         """Take frames until the connection ends."""
@@ -95,19 +92,9 @@ class _Line:
         )
         self._here.prepare()
         self._go(self._answer_all())
-        try:
-            while self._bad < MOST_BAD:
-                await self._take(await self._socket.receive())
-            await self._socket.close(POLICY_VIOLATION, "too many frames that make no sense")
-        except WebSocketDisconnect:
-            pass
-        finally:
-            for task in self._tasks:
-                task.cancel()
+        await self._take_all()
 
     async def _take(self, message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1000), message.get("reason"))
         sound = message.get("bytes")
         if sound is not None:
             await self._hear(sound)
@@ -254,24 +241,9 @@ class _Line:
         """Work on sound, which is no turn and does not wait for one."""
         return await to_thread.run_sync(function, *arguments, limiter=self._here.hearing)
 
-    def _go(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            # A line that broke while something was told is no defect.
-            task.exception()
-
     async def _misunderstood(self, message: str, cure: str) -> None:
         self._bad += 1
         await self._refuse("bad_frame", message, cure)
 
     async def _refuse(self, code: str, message: str, cure: str) -> None:
         await self._send(Refusal(error=Error(code=code, message=message, cure=cure)))
-
-    async def _send(self, frame: BaseModel) -> None:
-        async with self._sending:
-            await self._socket.send_text(frame.model_dump_json())

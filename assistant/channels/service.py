@@ -1,12 +1,14 @@
 """What the HTTP routes share."""
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
 
 from anyio import CapacityLimiter
 from fastapi import Depends, Header, Query
 from pydantic import StringConstraints
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection
 
 from assistant.bootstrap import Assistant
@@ -32,7 +34,12 @@ class Service:
 
     def prepare(self) -> None:
         """Have the ears get ready in the background."""
-        threading.Thread(target=self.assistant.voicing.prepare, daemon=True).start()
+        threading.Thread(target=self._prepared, daemon=True).start()
+
+    def _prepared(self) -> None:
+        # Without the database there are no names to listen for; whoever speaks is told so.
+        with suppress(SQLAlchemyError):
+            self.assistant.voicing.prepare()
 
 
 async def service(connection: HTTPConnection) -> Service:
