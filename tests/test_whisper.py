@@ -43,7 +43,7 @@ def counting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_whisper(tmp_path_factory.mktemp("whisper") / "counting", says)
 
 
-def unavailable(make: Callable[[], Any], within: float = 1) -> VoiceError:
+def unavailable(make: Callable[[], Any], within: float = 5) -> VoiceError:
     start = time.monotonic()
     with pytest.raises(VoiceError) as caught:
         make()
@@ -220,7 +220,7 @@ try:
     {script}
 except VoiceError as error:
     print(error.code, error.message, "Cure:", error.cure)
-assert time.monotonic() - start < 6
+assert time.monotonic() - start < 30
 """
 
 
