@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from intents.encoder import SentenceEncoder
-from intents.readers.classifier import best_temperature, softmax
+from intents.readers.classifier import best_temperature, for_each_fold, softmax
 from intents.readers.features import Floats, Sparse
 from intents.readers.meaning import MeaningClassifier, Vectors, train_meaning
 from intents.readers.measures import decisiveness, freshness
@@ -103,16 +103,19 @@ def train_deep(lesson: Lesson) -> Deep:
     has_outside = not inside.all()
     scores = np.zeros((len(targets), int(targets.max()) + 1))
     margins = np.ones(len(targets))
-    for fold in range(FOLDS):
+
+    def learn(fold: int) -> None:
         seen, held = folds != fold, folds == fold
         if len(set(targets[seen & inside])) < scores.shape[1]:
-            continue
+            return
         intents = _trained(lesson, seen & inside, targets)
         meant = intents.all_scores(lesson.matrix[held], lesson.vectors[held])
         scores[held] = meant + FIRST_SHARE * lesson.first[held]
         if has_outside:
             scope = _trained(lesson, seen, inside.astype(int), is_balanced=True)
             margins[held] = scope.all_scores(lesson.matrix[held], lesson.vectors[held])[:, 0]
+
+    for_each_fold(FOLDS, learn)
     everything = np.ones(len(targets), dtype=bool)
     judgement, chances, threshold = np.zeros(6), np.ones(len(targets)), 0.0
     if has_outside:
