@@ -27,6 +27,8 @@ MOST_HISTORY = 730
 """Days looked back on."""
 STALE_DAYS = 28
 """Data that ended longer ago say nothing about tomorrow."""
+FEWEST_COMPARED = 7
+"""With fewer days weekdays differ, so that they are not compared."""
 SHOWN_DAYS = 60
 """Days of the past in the chart."""
 
@@ -192,8 +194,8 @@ def _goal(
         since = about.today.replace(month=1, day=1) if year is None else year.start
         so_far = sum((value for day, value in history.items() if day >= since), Decimal(0))
     if so_far >= target:
-        told = _shown(about, so_far)
-        message = f"That goal is reached: {told} {METRICS[about.metric].label} since {wording.day(since)}."
+        told = f"{_shown(about, so_far)} {_counted(about.metric)}"
+        message = f"That goal is reached: {told} since {wording.day(since)}."
         raise Problem("already_reached", message, "Name a higher goal.")
     reaching = found.reaching(float(target - so_far))
     return Goal(
@@ -245,7 +247,7 @@ def _range(about: _Asked, coming: Estimate, so_far: Decimal) -> Range:
     value, low, high = (
         _plain(about, Decimal(str(one)) + so_far) for one in (coming.value, coming.low, coming.high)
     )
-    return Range(value=value, low=low, high=high, shown=_shown(about, value))
+    return Range(value=value, low=low, high=high, shown=_roughly(about, value))
 
 
 def _plain(about: _Asked, value: Decimal) -> Decimal:
@@ -254,13 +256,22 @@ def _plain(about: _Asked, value: Decimal) -> Decimal:
 
 
 def _shown(about: _Asked, value: Decimal) -> str:
-    return wording.metric(about.metric, value, about.subject.currency)
+    return wording.metric(about.metric, value, about.subject.currency).removesuffix(".00")
+
+
+def _rough(value: Decimal) -> Decimal:
+    """With three significant digits: more would claim to know more than anybody does."""
+    return value.quantize(Decimal(1).scaleb(max(value.adjusted() - 2, 0))).quantize(Decimal(1))
+
+
+def _roughly(about: _Asked, value: Decimal) -> str:
+    return _shown(about, _rough(value))
 
 
 def _told(about: _Asked, result: ForecastReport) -> tuple[str, str]:
     label, currency = METRICS[about.metric].label, about.subject.currency
     total, name = result.total, about.subject.name
-    low, high = _shown(about, total.low), _shown(about, total.high)
+    low, high = _roughly(about, total.low), _roughly(about, total.high)
     if result.goal is not None:
         return _goal_told(about, result.goal)
     text = f"{label} of {name}, {wording.named(about.period)}: about {total.shown}, "
@@ -268,14 +279,13 @@ def _told(about: _Asked, result: ForecastReport) -> tuple[str, str]:
     if result.so_far:
         text += f" {_shown(about, result.so_far)} of it has come in by {wording.day(about.known_until)}."
     change = wording.change(total.value, result.before or None)
-    if change is not None:
+    if change is not None and about.period.days >= FEWEST_COMPARED:
         text += f" That is {wording.percent(change, signed=True)} on the latest {about.period.days} days."
-    about_words = wording.spoken(about.metric, total.value, currency)
-    speech = (
-        f"{label} of {name}, {about.period.label or wording.named(about.period)}: {about_words}, between "
-        f"{wording.spoken(about.metric, total.low, currency)} and "
-        f"{wording.spoken(about.metric, total.high, currency)}."
+    value, least, most = (
+        wording.spoken(about.metric, _rough(one), currency) for one in (total.value, total.low, total.high)
     )
+    days = about.period.label or wording.named(about.period)
+    speech = f"{label} of {name}, {days}: about {value}, between {least} and {most}."
     return text, speech
 
 
@@ -322,7 +332,7 @@ def _chart(about: _Asked, history: dict[date, Decimal], found: engine.Forecast) 
 def _evidence(about: _Asked, result: ForecastReport, found: engine.Forecast) -> Evidence:
     trend = "a damped trend" if found.trend else "no trend"
     label = METRICS[about.metric].label
-    ahead = _shown(about, result.total.value - result.so_far)
+    ahead = _roughly(about, result.total.value - result.so_far)
     return Evidence(
         claim=f"{label} {result.total.shown}, {wording.named(about.period)}",
         formula=f"exponential smoothing of the daily figures with a weekly season and {trend}; "
