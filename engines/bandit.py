@@ -91,6 +91,11 @@ class Beliefs:
     def _levels(self) -> Floats:
         return np.asarray(self.middle * np.exp(LEVEL_STEP * (np.arange(LEVELS) - LEVELS // 2)))
 
+    def of(self, channel: int) -> "Beliefs":
+        """What is known of one channel."""
+        only = slice(channel, channel + 1)
+        return replace(self, usual=self.usual[only], chances=self.chances[only])
+
     def draws(self, rng: Generator, count: int) -> Curves:
         """Curves of the coming week as likely as they are believed, channels by draws; in money a week."""
         passed = _passed(self.chances).sum(axis=1)
