@@ -34,8 +34,7 @@ def days(weeks: int, spend: float, returns: float, seed: int = 0) -> list[Day]:
 
 def young_campaign(assistant: Assistant, talk: Speaker, weeks: int) -> str:
     """A campaign of four channels with even money and a few weeks behind it."""
-    slots = {"venture": "Acme", "channels": list(CHANNELS)}
-    run(talk, "create_campaign", name="Young Thing", **slots)
+    run(talk, "create_campaign", name="Young Thing", venture="Acme", channels=list(CHANNELS))
     run(talk, "set_budget", campaign="Young Thing", amount="12000")
     assert talk.say("yes").status is Status.DONE
     with assistant.database.write() as connection:
