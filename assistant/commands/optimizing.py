@@ -1,6 +1,7 @@
 """Finding the best split of a budget."""
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 from pydantic import BaseModel, Field
@@ -11,8 +12,9 @@ from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Chart, Column, Evidence, Problem, Series, Table, Telling
 from assistant.reporting import rounded
 from engines.effect import CONFIDENCE_MEANING, RISK_RULE, Line
+from engines.learning import LEARNABLE, learn_all
 from engines.optimum import Constraints, Optimum, optimize
-from engines.response import Estimate, Fit, Refusal, fit_all
+from engines.response import Day, Estimate, Fit, Refusal, fit_all
 from engines.terms import CampaignStatus, Channel, Period
 from intents.command import Command, Effect, Role
 from intents.slots import CampaignName, MoneySlot, VentureName
@@ -118,13 +120,18 @@ def optimize_budget(asked: OptimizeBudget, context: Context) -> Answer[OptimumRe
     ]
     now = sum((line.allocated for line in lines), Decimal(0))
     total = now if asked.budget is None else money_of(asked.budget, currency)
-    limits = Constraints(max_change=MOST_CHANGE) if total == now else Constraints()
+    learned = any(isinstance(fit, Fit) and fit.learned for fit in fits.values())
+    limits = Constraints(
+        max_change=MOST_CHANGE if total == now else None,
+        explore=context.today.toordinal() if learned else None,
+    )
     found = optimize(lines, total, currency, constraints=limits)
     if isinstance(found, Refusal):
         raise Problem(found.code, f"{name}: {found.reason}.", f"{wording.sentence(found.cure)}.")
     report = _report(name, currency, now, found, campaigns, lines)
     telling = _telling(report, found, lines, period)
-    if not found.worthwhile and total == now:
+    worthwhile = found.moved > 0 if learned else found.worthwhile
+    if not worthwhile and total == now:
         text = f"{telling.text} That is too little to move money for; nothing is proposed."
         return Answer(result=report, telling=telling.model_copy(update={"text": text}))
     return Answer(result=report, telling=telling, action=_action(report, found, campaigns))
@@ -148,7 +155,7 @@ def _meant(asked: OptimizeBudget, context: Context) -> tuple[str, dict[str, Camp
 
 
 def _fits(context: Context, campaigns: dict[str, Campaign]) -> tuple[dict[int, Fit | Refusal], Period]:
-    """Every line's response curve, fitted to the year up to the latest full day with data."""
+    """Every line's response curve from the year up to the latest full day with data."""
     ids = [line.id for campaign in campaigns.values() for line in campaign.lines]
     yesterday = context.today - timedelta(days=1)
     ends = [
@@ -156,7 +163,17 @@ def _fits(context: Context, campaigns: dict[str, Campaign]) -> tuple[dict[int, F
     ]
     until = max((day for day in ends if day is not None), default=yesterday)
     days = history(context.connection, ids, until, HISTORY_DAYS)
-    return fit_all(days, seed=0), Period.last_days(HISTORY_DAYS, until)
+    return _or_learned(fit_all(days, seed=0), days, until), Period.last_days(HISTORY_DAYS, until)
+
+
+def _or_learned(
+    fits: dict[int, Fit | Refusal], days: Mapping[int, Sequence[Day]], until: date
+) -> dict[int, Fit | Refusal]:
+    """The fits; where fewer than two lines have one, young lines get what their few weeks say."""
+    young = [key for key, fit in fits.items() if isinstance(fit, Refusal) and fit.code in LEARNABLE]
+    if sum(isinstance(fit, Fit) for fit in fits.values()) >= 2 or len(young) < 2:
+        return fits
+    return fits | learn_all({key: days.get(key, ()) for key in young}, until)
 
 
 CURVE_STEPS = (0, 25, 50, 75, 100, 125, 150, 175, 200)
@@ -326,14 +343,17 @@ def _evidence(report: OptimumReport, lines: list[Line], period: Period) -> list[
     return [summary, *(_curve_evidence(line, fit, report, period) for line, fit in fitted)]
 
 
+CURVE_FORMULA = "revenue a month = ceiling × spend^slope / (spend^slope + half-saturation^slope)"
+LEARNED = ", learned week by week, older weeks counting less"
+
+
 def _curve_evidence(line: Line, fit: Fit, report: OptimumReport, period: Period) -> Evidence:
     usual = fit.expected(float(line.allocated))
     low, high = _money(usual.low, report), _money(usual.high, report)
     spend = _money(float(line.allocated), report)
     return Evidence(
         claim=f"response curve of {line.name}",
-        formula="revenue a month = ceiling × spend^slope / (spend^slope + half-saturation^slope), "
-        "carried over day to day",
+        formula=CURVE_FORMULA + (LEARNED if fit.learned else ", carried over day to day"),
         calculation=f"ceiling {_money(fit.curve.ceiling, report)}, "
         f"half at {_money(fit.curve.half, report)}, slope {fit.curve.slope:.2f}, "
         f"carry-over {fit.carry_over:.2f}, R² {fit.r_squared:.2f}; "
