@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
+from threadpoolctl import threadpool_limits
 
+import assistant.loops
 from assistant import commands
 from assistant.bus import Bus, Clock
 from assistant.derive import tools
@@ -20,8 +22,10 @@ from assistant.jobs import Runner
 from assistant.journal import Journal
 from assistant.names import LiveNames
 from assistant.outbox import Sender
+from assistant.recurring import find_loops
 from assistant.settings import Rasa, Settings
 from assistant.spoken import SpokenDialogue
+from assistant.ticking import Loops
 from assistant.voicing import Voicing
 from assistant.work import find_workers
 from intents.command import Role
@@ -52,6 +56,7 @@ class Assistant:
     dialogue: Dialogue
     jobs: Runner
     outbox: Sender
+    loops: Loops
     clock: Clock
     embedded: EmbeddedReader
     voicing: Voicing
@@ -60,12 +65,15 @@ class Assistant:
     """What gives back the connections of readers."""
 
     def start(self) -> None:
-        """Begin with the work outside of turns: jobs, and what is to be sent."""
+        """Begin with the work outside of turns: jobs, what is to be sent, and the loops."""
         self.jobs.loop.start()
         self.outbox.loop.start()
+        if self.settings.loops.enabled:
+            self.loops.start()
 
     def stop(self) -> None:
         """End it; what is in hand is given back."""
+        self.loops.stop()
         self.jobs.loop.stop()
         self.outbox.loop.stop()
 
@@ -111,9 +119,26 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
     voicing = Voicing(settings, _Sayable(bus))
     bus.voice = voicing.facts
     spoken = SpokenDialogue(dialogue, voicing)
+    loops = build_loops(bus)
     return Assistant(
-        settings, bus.database, bus, dialogue, runner, sender, clock, embedded, voicing, spoken, closers
+        settings,
+        bus.database,
+        bus,
+        dialogue,
+        runner,
+        sender,
+        loops,
+        clock,
+        embedded,
+        voicing,
+        spoken,
+        closers,
     )
+
+
+def build_loops(bus: Bus) -> Loops:
+    """Everything that is done again and again, behind the door."""
+    return Loops(bus, find_loops(assistant.loops))
 
 
 def load_reader(settings: Settings) -> EmbeddedReader:
@@ -127,7 +152,10 @@ def load_reader(settings: Settings) -> EmbeddedReader:
         encoder = find_encoder(models, None if chosen == "auto" else Path(chosen))
         if encoder is None:
             log.warning("the sentence encoder is not installed: understanding goes by words alone")
-    return EmbeddedReader.load(models, encoder=encoder)
+    reader = EmbeddedReader.load(models, encoder=encoder)
+    # A sentence is too little work for two threads, which wait for each other on a busy machine.
+    threadpool_limits(1, user_api="blas")
+    return reader
 
 
 class _Sayable:
@@ -202,7 +230,7 @@ def _language_model(bus: Bus, embedded: EmbeddedReader) -> Reader:
 def set_up_log(settings: Settings) -> None:
     """Log to standard error, as much as the settings say."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("alembic.runtime.plugins", "httpx2", "httpcore2", "openai"):
+    for name in ("alembic.runtime.plugins", "apscheduler", "httpx2", "httpcore2", "openai"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

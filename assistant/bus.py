@@ -14,6 +14,7 @@ from assistant.doubting import Heard
 from assistant.handling import Context, Handler
 from assistant.hearing import is_taken
 from assistant.journal import Journal
+from assistant.mandate import Case
 from assistant.memory import Memory, Tried, Waiting
 from assistant.names import LiveNames
 from assistant.reply import Action, Answer, Button, Problem, Reply, Status, Telling
@@ -22,10 +23,11 @@ from assistant.turn import Turn
 from assistant.voicing import Facts
 from intents.command import Catalogue, Command, Effect
 from intents.reading import Reading
-from storage import audit, changes, conversations, jobs, outbox
+from storage import audit, changes, conversations, jobs, outbox, promises
 from storage.audit import Entry, KeyTakenError
 from storage.changes import RowChange
 from storage.database import Database
+from storage.promises import Promise
 
 log = logging.getLogger(__name__)
 
@@ -209,7 +211,15 @@ class Bus:
 
         # Taking back a large import is long work.
         is_long = any(change.table == "import_runs" for change in action.changes)
-        concluded = self.conclude(turn, reply, make, undoes=action.undoes, approved=approved, is_long=is_long)
+        concluded = self.conclude(
+            turn,
+            reply,
+            make,
+            undoes=action.undoes,
+            approved=approved,
+            is_long=is_long,
+            promise=lambda: action.promise,
+        )
         if action.renames:
             self.names.forget()
         return concluded
@@ -224,6 +234,50 @@ class Bus:
             return []
 
         return self.conclude(turn, reply, write_down)
+
+    def enact(self, command: Command, turn: Turn, case: Case) -> Reply:
+        """Do for a loop what its case allows, or propose it; a turn with a key that was used acts no more.
+
+        Raises `assistant.work.LostError` when the loop is in other hands by now; nothing was changed then.
+        """
+        earlier = self.earlier(turn)
+        if earlier is not None:
+            return earlier
+        turn.command = command.command_name()
+        turn.slots = command.model_dump(mode="json", exclude_none=True)
+        answer = self._attempt(command, turn)
+        if isinstance(answer, Reply):
+            return answer
+        evidence = [*case.evidence, *answer.telling.evidence]
+        telling = answer.telling.model_copy(update={"text": case.why, "evidence": evidence})
+        reply = Reply(
+            turn_id=turn.turn_id, text=turn.text, status=Status.DONE, reply=telling, result=answer.result
+        )
+        if answer.action is None or answer.action.does_nothing:
+            return self.conclude(turn, reply)
+        more = {"confidence": case.confidence, "risk": case.risk, "promise": case.promise}
+        action = answer.action.model_copy(update=more)
+        kept: list[Promise] = []
+
+        def make(connection: Connection) -> list[RowChange]:
+            waits = case.waits_for(connection, action)
+            if waits is None:
+                made = approval.carry_out(connection, turn, action, reply, self.clock())
+                text = f"{action.done} {case.why}"
+                reply.reply = telling.model_copy(update={"text": text, "speech": action.done})
+                if case.promise is not None:
+                    kept.append(case.promise.model_copy(update={"by_loop": case.loop}))
+            else:
+                made = []
+                why = telling.model_copy(update={"text": f"{case.why} {waits}"})
+                lifetime = timedelta(days=self.settings.approvals.proposal_days)
+                asked = approval.propose(connection, turn, command, action, why, self.clock(), lifetime)
+                reply.status, reply.reply = asked.status, asked.reply
+            if case.also is not None:
+                case.also(connection)
+            return made
+
+        return self.conclude(turn, reply, make, promise=lambda: next(iter(kept), None))
 
     def confirm(self, turn: Turn, waiting: Waiting) -> Reply:
         """Carry out what was read back, after the yes of the person it was read back to.
@@ -304,6 +358,7 @@ class Bus:
         undoes: int | None = None,
         approved: dict[str, Any] | None = None,
         is_long: bool = False,
+        promise: Callable[[], Promise | None] = lambda: None,
     ) -> Reply:
         """Write the turn down, with what it changes and what its conversation remembers, in one transaction.
 
@@ -317,6 +372,10 @@ class Bus:
             with database.write() as connection:
                 made = [] if make is None else make(connection)
                 self._write_down(connection, turn, reply, made, undoes, approved)
+                promised = promise() if made else None
+                if promised is not None and reply.audit_id is not None:
+                    due_on = (self.clock() + timedelta(days=promised.days + 2)).date()
+                    promises.record(connection, reply.audit_id, promised, self.clock(), due_on)
         except Problem as problem:
             turn.memory = turn.memory.model_copy(update={"acted": ""})
             return self.conclude(turn, refusal(turn, problem))

@@ -1,19 +1,17 @@
 """Runs jobs: each is a row, held by one process at a time, and ends with an answer on record."""
 
 import logging
-import os
-import socket
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from assistant.bus import Bus, defect, refusal
+from assistant.holders import is_gone, new_holder
 from assistant.looping import Loop
 from assistant.reply import Answer, Problem, Reply, Status, Telling
 from assistant.turn import Turn
@@ -35,18 +33,13 @@ MOST_ATTEMPTS = 3
 """A job that took a process down with it this often is not begun again."""
 
 
-_OF_THIS_PROCESS: set[str] = set()
-"""Names of the runners that live here; another name with our process number is of a process before us."""
-
-
 class Runner:
     """Does jobs one after the other, in the thread of its ``loop``."""
 
     def __init__(self, bus: Bus, workers: Mapping[str, Worker]) -> None:
         self.bus = bus
         self.workers = workers
-        self.name = f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid4().hex[:8]}"
-        _OF_THIS_PROCESS.add(self.name)
+        self.name = new_holder()
         self.loop = Loop("jobs", self._step, LOOK_SECONDS)
         self._took_over = False
         self._may_hold = False
@@ -69,7 +62,7 @@ class Runner:
     def take_over(self) -> int:
         """Free the jobs of processes of this machine that are no more, and say how many."""
         with self.bus.database.read() as connection:
-            gone = [holder for holder in jobs.holders(connection) if _is_gone(holder, self.name)]
+            gone = [holder for holder in jobs.holders(connection) if is_gone(holder, self.name)]
         if not gone:
             return 0
         with self.bus.database.write() as connection:
@@ -215,20 +208,3 @@ def _cancelled(turn: Turn) -> Reply:
         reply=Telling(text=text, speech=text),
         error=Problem("cancelled", text).error(),
     )
-
-
-def _is_gone(holder: str, own: str) -> bool:
-    """Whether a holder was a process of this machine that ended."""
-    host, pid, _ = holder.rsplit(":", 2)
-    own_host, own_pid, _ = own.rsplit(":", 2)
-    if host != own_host or holder in _OF_THIS_PROCESS:
-        return False
-    if pid == own_pid:
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False

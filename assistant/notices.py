@@ -7,16 +7,22 @@ from assistant.reply import Reply, Status
 from assistant.turn import Turn
 
 WEBHOOK = "webhook"
+LOOP_CHANNEL = "loop"
+"""The channel of turns that no person began."""
 
 PROPOSAL_WAITING = "proposal.waiting"
 PROPOSAL_DECIDED = "proposal.decided"
 ACTION_CONFIRMED = "action.confirmed"
 JOB_ENDED = "job.ended"
+LOOP_ACTED = "loop.acted"
+ALERT_RAISED = "alert.raised"
 KINDS = {
     PROPOSAL_WAITING: "Somebody's request waits for the chairman.",
     PROPOSAL_DECIDED: "A proposal was approved or rejected; the text says what came of it.",
     ACTION_CONFIRMED: "Somebody confirmed what was read back, as the chairman what spends; it was done.",
     JOB_ENDED: "Work in the background ended: done, failed or cancelled.",
+    LOOP_ACTED: "A loop changed something by itself, inside its limits.",
+    ALERT_RAISED: "Something is to be looked at: a spending limit, a loop that fails, tracking that stopped.",
 }
 """Every kind of notice, and when it is sent."""
 
@@ -29,6 +35,8 @@ def kind_of(turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> str | 
         return PROPOSAL_WAITING
     if reply.status is Status.CONFIRM:
         return None
+    if turn.channel == LOOP_CHANNEL:
+        return LOOP_ACTED if reply.status is Status.DONE else None
     # A decision stands even when carrying it out failed; a refusal has neither result nor yes.
     if turn.command in ("approve", "reject") and (approved or reply.result is not None):
         return PROPOSAL_DECIDED
@@ -51,3 +59,8 @@ def payload(kind: str, turn: Turn, reply: Reply, now: datetime) -> dict[str, Any
             "job_id": reply.job_id,
         },
     }
+
+
+def alert_payload(kind: str, told: str, now: datetime) -> dict[str, Any]:
+    """An alert as it is posted."""
+    return {"type": ALERT_RAISED, "timestamp": now.isoformat(), "data": {"text": told, "kind": kind}}

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 from engines.terms import Period
 from intents.command import Effect
 from storage.changes import RowChange
+from storage.promises import Promise
 
 SCHEMA_VERSION = "1"
 
@@ -191,6 +192,7 @@ class Action(_Part):
     begins: JobAsked | None = None
     ends: str | None = Field(None, description="the job that is cancelled")
     asks_first: bool = Field(False, description="whether it is read back even where it needs no approval")
+    promise: Promise | None = Field(None, description="what it is expected to bring; kept once it is done")
 
     @property
     def does_nothing(self) -> bool:

@@ -255,6 +255,39 @@ class Reports(_Section):
     )
 
 
+class Attribution(_Section):
+    """What attribution counts, and how."""
+
+    look_back_days: float = Field(
+        30, gt=0, le=730, description="Touches longer before a conversion get no credit."
+    )
+    decay_days: float = Field(
+        7, gt=0, description="Time decay: a touch so much earlier weighs 1/e; 7 is a half-life of 4.85 days."
+    )
+    first_weight: float = Field(0.4, ge=0, le=1, description="Position based: the first touch's part.")
+    last_weight: float = Field(
+        0.4, ge=0, le=1, description="And the last touch's; the touches between share what is left."
+    )
+    markov_order: Literal[1, 2, 3] = Field(1, description="Touches that the Markov chain remembers.")
+    lost_paths: bool = Field(True, description="Whether the Markov chain counts paths without a conversion.")
+    session_minutes: float = Field(
+        0,
+        ge=0,
+        le=1440,
+        description="Touches of one channel with no longer pause between them count as one: 30 as in web "
+        "analytics; 0 counts each.",
+    )
+    across_devices: bool = Field(
+        True, description="Whether the visitors that one customer bought as are one person."
+    )
+
+    @model_validator(mode="after")
+    def _weighed(self) -> Self:
+        if self.first_weight + self.last_weight > 1:
+            raise ValueError("first_weight and last_weight must not be more than 1 together")
+        return self
+
+
 class Whisper(_Section):
     """Free speech, understood on this machine by faster-whisper."""
 
@@ -284,6 +317,97 @@ class SpeechEndpoint(_Section):
     )
     voice: str = Field("alloy", description="The voice it speaks with.")
     seconds: float = Field(15, gt=0, le=120, description="How long it may take.")
+
+
+class Loops(_Section):
+    """What the service does again and again by itself."""
+
+    enabled: bool = Field(
+        True, description="Whether this service does them; where several share a database, any may."
+    )
+    tick_seconds: float = Field(
+        5, ge=0.1, le=60, description="How often it looks whether one is due, or was asked for."
+    )
+    keep_days: int = Field(30, ge=1, description="How long what they came to is kept.")
+
+
+class Rule(_Section):
+    """A metric of a campaign, the level it must not cross, and what is done where it does."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", description="Its name, for talking about it.")
+    metric: Literal["cpc", "cpa", "cac", "cpl", "cpm", "ctr", "conversion_rate", "roas", "roi", "aov"] = (
+        Field(description="What is measured.")
+    )
+    above: Decimal | None = Field(None, description="The level it must not exceed; money in `currency`.")
+    below: Decimal | None = Field(None, description="Or the level it must not fall below.")
+    of: Literal["value", "target"] = Field(
+        "value", description="Whether the level is a value, or a multiple of the campaign's target."
+    )
+    days: int = Field(7, ge=1, le=365, description="Full days it is measured over.")
+    action: Literal["budget", "pause", "bids", "audience", "creatives"] = Field(
+        description="What is done: budget and pause here; the others are advice."
+    )
+    change: Decimal | None = Field(
+        None, ge=Decimal("-0.95"), le=5, description="Of budget or bids, as a share: -0.2 takes a fifth away."
+    )
+    confidence: Decimal = Field(gt=0, lt=1, description="Stated: that the campaign brings more after it.")
+    risk: Literal["low", "medium", "high"] = Field(description="How much can go wrong.")
+    in_steps: bool = Field(
+        False, description="Whether a change greater than is allowed a day is made in steps."
+    )
+    least: dict[
+        Literal["impressions", "clicks", "leads", "conversions", "new_customers", "spend", "revenue"], Decimal
+    ] = Field(default_factory=dict, description="Totals there must be before the metric means anything.")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("say either above or below")
+        if (self.change is None) == (self.action in ("budget", "bids")):
+            raise ValueError("budget and bids need a change, the other actions take none")
+        if self.change == 0:
+            raise ValueError("change must not be 0")
+        return self
+
+
+class Rules(_Section):
+    """Rules for campaigns, and how far they may go without a person."""
+
+    campaigns: tuple[Rule, ...] = Field(
+        (), description="The rules, the most important first; `config.yml` has those of the product."
+    )
+    above_confidence: Decimal = Field(
+        Decimal("0.8"), ge=0, le=1, description="Only what is surer than this is done without a person."
+    )
+    propose_above: Decimal = Field(
+        Decimal("0.5"),
+        ge=0,
+        le=1,
+        description="What is no surer than this is not even proposed: a rule may be broken, and its remedy "
+        "cost more than it saves.",
+    )
+    most_of_campaign: Decimal = Field(
+        Decimal("0.1"), ge=0, le=1, description="Most of a campaign's money that loops change within a day."
+    )
+    most_of_venture: Decimal = Field(
+        Decimal("0.1"), ge=0, le=1, description="The same of all money of a venture's active campaigns."
+    )
+    cool_down_hours: float = Field(
+        24, ge=1, le=24 * 90, description="Time after any change of a campaign in which loops leave it alone."
+    )
+    judge_days: int = Field(
+        14, ge=7, le=90, description="Days before and after a change by which its promise is judged."
+    )
+    stale_days: int = Field(
+        3, ge=1, le=90, description="Days without data after which a campaign is not judged."
+    )
+
+    @model_validator(mode="after")
+    def _named_once(self) -> Self:
+        names = [rule.name for rule in self.campaigns]
+        if len(set(names)) != len(names):
+            raise ValueError("two rules have the same name")
+        return self
 
 
 class Voice(_Section):
@@ -357,6 +481,15 @@ class Settings(BaseSettings):
     imports: Imports = Field(default_factory=Imports, description="Files that are imported by a command.")
     notify: Notify = Field(default_factory=Notify, description="Who outside is told of what needs a person.")
     voice: Voice = Field(default_factory=Voice, description="How the assistant hears and speaks.")
+    attribution: Attribution = Field(
+        default_factory=Attribution, description="What attribution counts, and how."
+    )
+    loops: Loops = Field(
+        default_factory=Loops, description="What the service does again and again by itself."
+    )
+    rules: Rules = Field(
+        default_factory=Rules, description="Rules for campaigns, and how far they may go without a person."
+    )
     reports: Reports = Field(
         default_factory=Reports, description="What the answers assume when nobody says otherwise."
     )

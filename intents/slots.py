@@ -233,6 +233,9 @@ BusinessKind = Annotated[str, Entity("business"), _listed("business")]
 PaceName = Annotated[str, Entity("pace"), _listed("pace")]
 """The time an amount is meant for: day, week, month or total."""
 
+LoopName = Annotated[str, Entity("loop"), _listed("loop")]
+"""A loop of the service, or all of them."""
+
 CurrencyCode = Annotated[str, Entity("currency"), _listed("currency")]
 """An ISO 4217 code."""
 

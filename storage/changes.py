@@ -19,12 +19,14 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    or_,
     select,
     update,
 )
 
 from storage.audit import audit
 from storage.database import Json, Key, Scaled, UtcDateTime, metadata
+from storage.people import users
 
 changes = Table(
     "changes",
@@ -38,6 +40,7 @@ changes = Table(
     Column("after", Json, comment="empty: the row was removed"),
     Column("undone_by", ForeignKey("audit.id")),
     Index(None, "audit_id"),
+    Index(None, "table_name", "row_id"),
 )
 
 
@@ -126,17 +129,20 @@ def made_by(connection: Connection, audit_id: int) -> list[RowChange]:
 
 
 def last_undoable(connection: Connection, user_id: int, conversation_id: str | None) -> int | None:
-    """The latest turn that changed something and still stands: of the conversation, else the person's."""
+    """The latest turn that changed something and still stands: of the conversation, else the person's own or
+    one of what the service did by itself."""
     latest = (
         select(func.max(changes.c.audit_id))
         .join(audit, audit.c.id == changes.c.audit_id)
-        .where(changes.c.undone_by.is_(None), audit.c.user_id == user_id, audit.c.command != "undo")
+        .where(changes.c.undone_by.is_(None), audit.c.command != "undo")
     )
     if conversation_id is not None:
-        here = connection.scalar(latest.where(audit.c.conversation_id == conversation_id))
+        own = latest.where(audit.c.user_id == user_id)
+        here = connection.scalar(own.where(audit.c.conversation_id == conversation_id))
         if here is not None:
             return int(here)
-    found = connection.scalar(latest)
+    services = select(users.c.id).where(users.c.is_service)
+    found = connection.scalar(latest.where(or_(audit.c.user_id == user_id, audit.c.user_id.in_(services))))
     return None if found is None else int(found)
 
 

@@ -50,6 +50,8 @@ def load(connection: Connection) -> Names:
         .order_by(influencers.c.category)
     )
     found += [Name("category", key, name) for name, key in connection.execute(of_categories)]
-    of_people = select(users.c.id, users.c.name).where(users.c.active).order_by(users.c.id)
+    # Services are named after what they do; those words mean that, not somebody.
+    are_people = users.c.active & ~users.c.is_service
+    of_people = select(users.c.id, users.c.name).where(are_people).order_by(users.c.id)
     found += [Name("person", key, name) for key, name in connection.execute(of_people)]
     return Names(found, version=current_version(connection))

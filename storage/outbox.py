@@ -68,7 +68,7 @@ def request(
     payload: dict[str, Any],
     *,
     key: str,
-    audit_id: int,
+    audit_id: int | None,
     now: datetime,
 ) -> None:
     """Write an effect down in the transaction of its cause; it is sent once that is committed."""

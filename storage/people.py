@@ -21,6 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from intents.command import Role
 from storage.database import Key, UtcDateTime, metadata
@@ -178,3 +179,16 @@ def count_people(connection: Connection) -> int:
 def _digest(token: str) -> str:
     # Tokens are 256 random bits: a fast hash is as good as a slow one.
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def service(connection: Connection, name: str, time_zone: str, now: datetime) -> Person:
+    """The service of a name that gives commands by itself, added when it is first asked for."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    values = {"name": name, "role": Role.OPERATOR.value, "is_service": True, "time_zone": time_zone}
+    connection.execute(
+        insert(users)
+        .values(**values, active=True, created_at=now)
+        .on_conflict_do_nothing(index_elements=["name"])
+    )
+    row = connection.execute(select(*_PERSON).where(users.c.name == name)).one()
+    return _person(row._tuple())

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
     insert,
     or_,
     select,
@@ -173,3 +174,14 @@ def executed(connection: Connection, number: int, outcome: str, reason: str | No
         )
         .values(execution=outcome, execution_reason=reason, executed_at=now)
     )
+
+
+def asked_by(connection: Connection, user_id: int, campaign_id: int, since: datetime) -> list[Proposal]:
+    """What somebody proposed for a campaign since a moment, or earlier where it still waits."""
+    table = proposals.c
+    query = _query().where(
+        table.requested_by == user_id,
+        table.campaign_id == campaign_id,
+        or_(table.requested_at >= since, and_(table.decision.is_(None), table.expires_at > since)),
+    )
+    return [Proposal(*row) for row in connection.execute(query.order_by(table.id))]

@@ -1,6 +1,7 @@
 """Every table in one place, for migrations and for whoever fills or checks a whole database."""
 
 from storage import (
+    alerts,
     audit,
     campaigns,
     changes,
@@ -9,11 +10,14 @@ from storage import (
     influencers,
     jobs,
     journeys,
+    limits,
+    loops,
     names,
     organic,
     outbox,
     people,
     performance,
+    promises,
     proposals,
     spending,
     ventures,
@@ -22,6 +26,7 @@ from storage.database import metadata
 from storage.imports import ledger
 
 __all__ = [
+    "alerts",
     "audit",
     "campaigns",
     "changes",
@@ -31,12 +36,15 @@ __all__ = [
     "jobs",
     "journeys",
     "ledger",
+    "limits",
+    "loops",
     "metadata",
     "names",
     "organic",
     "outbox",
     "people",
     "performance",
+    "promises",
     "proposals",
     "spending",
     "ventures",

@@ -16,6 +16,7 @@ from assistant.channels.backup import backup, restore
 from assistant.channels.fetch_cli import fetch
 from assistant.channels.importing import import_file
 from assistant.channels.listen_cli import listen
+from assistant.channels.loops_cli import loops
 from assistant.channels.nlu import lint_sentences, measure_reader
 from assistant.channels.opening import fail, open_assistant, speaker_of
 from assistant.channels.rasa_cli import rasa
@@ -45,6 +46,7 @@ cli.add_typer(nlu, name="nlu")
 cli.add_typer(user, name="user")
 cli.add_typer(rasa, name="rasa")
 cli.add_typer(voice, name="voice")
+cli.add_typer(loops, name="loops")
 voice.command()(fetch)
 voice.command()(wyoming)
 voice.command("test")(measure_ears)

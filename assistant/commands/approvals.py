@@ -229,7 +229,7 @@ class Undone(BaseModel):
 
 
 class Undo(Command):
-    """Takes back the last thing you changed, if nobody changed it since."""
+    """Takes back the last thing you, or a loop by itself, changed, if nobody changed it since."""
 
     role = Role.OPERATOR
     effect = Effect.RECORD

@@ -1,0 +1,1 @@
+"""The loops: what the service does again and again by itself, a file an area."""
