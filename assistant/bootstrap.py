@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
+from threadpoolctl import threadpool_limits
 
 import assistant.loops
 from assistant import commands
@@ -151,7 +152,10 @@ def load_reader(settings: Settings) -> EmbeddedReader:
         encoder = find_encoder(models, None if chosen == "auto" else Path(chosen))
         if encoder is None:
             log.warning("the sentence encoder is not installed: understanding goes by words alone")
-    return EmbeddedReader.load(models, encoder=encoder)
+    reader = EmbeddedReader.load(models, encoder=encoder)
+    # A sentence is too little work for two threads, which wait for each other on a busy machine.
+    threadpool_limits(1, user_api="blas")
+    return reader
 
 
 class _Sayable:

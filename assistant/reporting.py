@@ -10,7 +10,22 @@ from pydantic import BaseModel
 from assistant import wording
 from assistant.handling import Context
 from assistant.reply import Evidence, Problem
-from engines.metrics import METRICS, Facts, Metric, Need, Totals, Unit, compute, needs
+from engines.lifetime import MIN_CUSTOMERS, Lifetime, lifetime
+from engines.metrics import (
+    LIFE_HORIZON_MONTHS,
+    METRICS,
+    Cohort,
+    Facts,
+    LifeModel,
+    Metric,
+    Need,
+    Totals,
+    Unit,
+    compute,
+    life_model,
+    needs,
+)
+from engines.response import Refusal
 from engines.terms import Period
 from storage import facts as loading
 from storage.performance import Measured, Scope, latest_day, measure, measure_with_before
@@ -177,10 +192,12 @@ def facts_of(
     # Cohorts and retention look back: their rates begin before the period does.
     rates = Rates(context.connection, subject.currency, _looking_back(period))
     try:
+        cohort = _when(Need.COHORT in needed, loading.cohort, context, subject, period, rates)
         return Facts(
             totals,
             gross_margin=_margin(context, subject, period) if Need.COHORT in needed else None,
-            cohort=_when(Need.COHORT in needed, loading.cohort, context, subject, period, rates),
+            cohort=cohort,
+            lifetime=_lifetime(context, subject, period, rates, cohort),
             retention=_when(Need.RETENTION in needed, loading.retention, context, subject, period, rates),
             whole=_whole(context, subject, period) if Need.WHOLE in needed else None,
             journeys=loading.journeys(context.connection, subject.scope, period)
@@ -198,6 +215,23 @@ def _looking_back(period: Period) -> Period:
 
 def _when(needed: bool, load: Any, context: Context, subject: Subject, period: Period, rates: Rates) -> Any:
     return load(context.connection, subject.scope, period, rates) if needed else None
+
+
+def _lifetime(
+    context: Context, subject: Subject, period: Period, rates: Rates, cohort: Cohort | None
+) -> Lifetime | None:
+    """What purchases say of a life whose end nobody recorded, where they say enough.
+
+    Of one venture only: customers of several differ in more than their rates. With recorded departures the
+    cohort's own rate is nearer to the truth, as it rests on more than purchases.
+    """
+    if cohort is None or cohort.churned or cohort.customers < MIN_CUSTOMERS:
+        return None
+    if subject.gross_margin is None:
+        return None
+    bought = loading.purchases(context.connection, subject.scope, period, rates)
+    found = lifetime(bought, float(LIFE_HORIZON_MONTHS * loading.MONTH_DAYS) / 7)
+    return None if isinstance(found, Refusal) else found
 
 
 def _margin(context: Context, subject: Subject, period: Period) -> Decimal | None:
@@ -266,8 +300,24 @@ def _evidence(report: Report, metric: Metric) -> Evidence:
         rows=found.rows,
         period=report.window.period,
         fresh_until=found.fresh_until,
-        assumptions=assumptions(report),
+        assumptions=[*_life_told(report, metric), *assumptions(report)],
     )
+
+
+def _life_told(report: Report, metric: Metric) -> list[str]:
+    model = life_model(report.facts) if metric.name == "ltv" else None
+    return [] if model is None else [f"{wording.sentence(life(model, report.subject.currency))}."]
+
+
+def life(model: LifeModel, currency: str) -> str:
+    """Which model a life was estimated by, why, and the LTV's range."""
+    told = f"by {model.name} ({model.why})"
+    if model.range is None:
+        return told
+    low, high = (
+        wording.metric("ltv", Decimal(str(end)), currency) for end in (model.range.low, model.range.high)
+    )
+    return f"{told}; 90 % range {low} to {high}"
 
 
 def _calculation(report: Report, metric: Metric, shown: str) -> str:

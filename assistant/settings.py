@@ -255,6 +255,39 @@ class Reports(_Section):
     )
 
 
+class Attribution(_Section):
+    """What attribution counts, and how."""
+
+    look_back_days: float = Field(
+        30, gt=0, le=730, description="Touches longer before a conversion get no credit."
+    )
+    decay_days: float = Field(
+        7, gt=0, description="Time decay: a touch so much earlier weighs 1/e; 7 is a half-life of 4.85 days."
+    )
+    first_weight: float = Field(0.4, ge=0, le=1, description="Position based: the first touch's part.")
+    last_weight: float = Field(
+        0.4, ge=0, le=1, description="And the last touch's; the touches between share what is left."
+    )
+    markov_order: Literal[1, 2, 3] = Field(1, description="Touches that the Markov chain remembers.")
+    lost_paths: bool = Field(True, description="Whether the Markov chain counts paths without a conversion.")
+    session_minutes: float = Field(
+        0,
+        ge=0,
+        le=1440,
+        description="Touches of one channel with no longer pause between them count as one: 30 as in web "
+        "analytics; 0 counts each.",
+    )
+    across_devices: bool = Field(
+        True, description="Whether the visitors that one customer bought as are one person."
+    )
+
+    @model_validator(mode="after")
+    def _weighed(self) -> Self:
+        if self.first_weight + self.last_weight > 1:
+            raise ValueError("first_weight and last_weight must not be more than 1 together")
+        return self
+
+
 class Whisper(_Section):
     """Free speech, understood on this machine by faster-whisper."""
 
@@ -448,6 +481,9 @@ class Settings(BaseSettings):
     imports: Imports = Field(default_factory=Imports, description="Files that are imported by a command.")
     notify: Notify = Field(default_factory=Notify, description="Who outside is told of what needs a person.")
     voice: Voice = Field(default_factory=Voice, description="How the assistant hears and speaks.")
+    attribution: Attribution = Field(
+        default_factory=Attribution, description="What attribution counts, and how."
+    )
     loops: Loops = Field(
         default_factory=Loops, description="What the service does again and again by itself."
     )

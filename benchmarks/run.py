@@ -14,6 +14,7 @@ PARTS = (
     ("hostile_text",),
     ("allocation", "--lines", "200"),
     ("curves",),
+    ("bandit",),
 )
 
 

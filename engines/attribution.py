@@ -8,6 +8,7 @@ say how credit is divided, not what a channel caused. Revenue is in one currency
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
@@ -90,7 +91,7 @@ def credit_touches(
     for revenue finer than a millionth.
     """
     rules = rules or Rules()
-    packed = pack_journeys(journeys, rules.look_back_days)
+    packed = pack_journeys(journeys, rules.look_back_days, rules.session_minutes)
     units, micros = _each(packed, model, rules, _whole(packed, model, rules, lost))
     touches = [touch for journey in journeys for touch in journey.touches]
     rows = zip(packed.places[packed.claimed].tolist(), units.tolist(), micros.tolist(), strict=True)
@@ -123,7 +124,7 @@ def attribute(
     paths), repeatable by ``seed``. Raises `ValueError` for revenue finer than a millionth.
     """
     rules = rules or Rules()
-    packed = pack_journeys(journeys, rules.look_back_days)
+    packed = pack_journeys(journeys, rules.look_back_days, rules.session_minutes)
     direct = packed.lengths == 0
     uses_lost = _of_all_journeys(model, rules) and rules.with_lost and lost is not None
     credited = _credited(packed, journeys, model, rules, lost, np.random.default_rng(seed), resamples)
@@ -142,6 +143,38 @@ def attribute(
     )
 
 
+def by_day(
+    journeys: Sequence[Journey],
+    days: Sequence[date],
+    model: Model,
+    rules: Rules | None = None,
+    *,
+    lost: Paths | None = None,
+) -> dict[date, dict[str, tuple[Decimal, Decimal]]]:
+    """Credited conversions and revenue by day and channel; ``days`` are those of the conversions, in order.
+
+    They are sums of each conversion's own credits, as `credit_touches` gives them: for a model of all
+    journeys they need not sum to its channels' totals, but to the same conversions and money in all.
+    """
+    rules = rules or Rules()
+    packed = pack_journeys(journeys, rules.look_back_days, rules.session_minutes)
+    units, micros = _each(packed, model, rules, _whole(packed, model, rules, lost))
+    known = sorted(set(days))
+    place = {day: number for number, day in enumerate(known)}
+    width = len(packed.names)
+    of_day = np.array([place[day] for day in days], dtype=np.int64)
+    keys = of_day[packed.owner] * width + packed.channel[packed.claimed]
+    credit, revenue = (sums(keys, one, len(known) * width).tolist() for one in (units, micros))
+    return {
+        day: {
+            name: (_credit(credit[at]), money(revenue[at]))
+            for at, name in enumerate(packed.names, number * width)
+            if credit[at] or revenue[at]
+        }
+        for number, day in enumerate(known)
+    }
+
+
 def side_by_side(
     journeys: Sequence[Journey],
     rules: Rules | None = None,
@@ -151,7 +184,7 @@ def side_by_side(
 ) -> dict[Model, dict[str, float]]:
     """Each model's shares of the conversions by channel; empty where nothing is attributed."""
     rules = rules or Rules()
-    packed = pack_journeys(journeys, rules.look_back_days)
+    packed = pack_journeys(journeys, rules.look_back_days, rules.session_minutes)
     if not packed.lengths.any():
         return {model: {} for model in models}
     channel = packed.channel[packed.claimed]

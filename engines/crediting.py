@@ -53,8 +53,8 @@ class Model(StrEnum):
 class Rules:
     """What a model needs besides the journeys.
 
-    Raises `ValueError` for a look-back or decay that is not positive, weights that are negative or do not
-    sum to 1, or a Markov order other than 1, 2 or 3.
+    Raises `ValueError` for a look-back or decay that is not positive, a negative pause, weights that are
+    negative or do not sum to 1, or a Markov order other than 1, 2 or 3.
     """
 
     look_back_days: float = LOOK_BACK_DAYS
@@ -65,10 +65,14 @@ class Rules:
     with_lost: bool = True
     """Whether paths that did not convert count, where they are known and the model can use them."""
     shapley_worth: Worth = Worth.CONVERSIONS
+    session_minutes: float = 0.0
+    """Touches of one channel with no longer pause between them are one; 0 takes each by itself."""
 
     def __post_init__(self) -> None:
         if not (self.look_back_days > 0 and self.decay_days > 0):
             raise ValueError("the look-back window and the decay constant must be positive")
+        if not self.session_minutes >= 0:
+            raise ValueError("the pause that ends a session must not be negative")
         if min(self.position_weights) < 0 or abs(sum(self.position_weights) - 1) > 1e-9:
             raise ValueError("position weights must not be negative and must sum to 1")
         if self.markov_order not in (1, 2, 3):

@@ -47,6 +47,11 @@ class Forecast:
     trend: bool
     """Whether a damped trend describes the history better than none."""
 
+    def days_between(self, first: int, last: int) -> Estimate:
+        """The sum of the days from place ``first`` up to but without ``last``."""
+        sums = self.paths[:, first:last].sum(axis=1)
+        return estimate(float(sums.mean()), sums)
+
     def reaching(self, goal: float) -> "Reaching":
         """When the sum of the days first reaches ``goal``."""
         sums = self.paths.cumsum(axis=1)

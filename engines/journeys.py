@@ -136,8 +136,12 @@ def pack(
     *,
     day: int = 86_400,
     look_back_days: float = LOOK_BACK_DAYS,
+    session_minutes: float = 0.0,
 ) -> Packed:
     """Sort touches and find each conversion's, from those at most the look-back before it to those at it.
+
+    Of a visitor's touches of one channel with at most ``session_minutes`` from each to the next, the first
+    stands for all.
 
     Visitors are numbers from 0; channels are places in ``names``; times are whole numbers of a unit of which
     ``day`` are a day; revenue is in millionths.
@@ -147,6 +151,8 @@ def pack(
     key = visitor * np.int64(clock.span)
     key += clock.tick
     order = _order(key)
+    if session_minutes:
+        order = order[_begins(visitor[order], moment[order], channel[order], session_minutes * day / 1440)]
     key = key[order]
     at = won_visitor * np.int64(clock.span)
     firsts = np.searchsorted(key, at + clock.early, "left")
@@ -164,6 +170,14 @@ def pack(
         day,
         look_back,
     )
+
+
+def _begins(visitor: Codes, moment: Ints, channel: Codes, pause: float) -> NDArray[np.bool_]:
+    """Which touches in order begin a session."""
+    begins = np.ones(len(moment), dtype=bool)
+    begins[1:] = (visitor[1:] != visitor[:-1]) | (channel[1:] != channel[:-1])
+    begins[1:] |= moment[1:] - moment[:-1] > pause
+    return begins
 
 
 @dataclass(frozen=True)
@@ -202,7 +216,9 @@ def _order(key: Ints) -> Ints:
     return order
 
 
-def pack_journeys(given: Sequence[Journey], look_back_days: float = LOOK_BACK_DAYS) -> Packed:
+def pack_journeys(
+    given: Sequence[Journey], look_back_days: float = LOOK_BACK_DAYS, session_minutes: float = 0.0
+) -> Packed:
     """Journeys as columns, each as a visitor of its own; times in microseconds.
 
     Raises `ValueError` for revenue finer than a millionth.
@@ -222,6 +238,7 @@ def pack_journeys(given: Sequence[Journey], look_back_days: float = LOOK_BACK_DA
         np.array([micros(one.revenue) for one in given], dtype=np.int64),
         day=DAY // _MICROSECOND,
         look_back_days=look_back_days,
+        session_minutes=session_minutes,
     )
 
 

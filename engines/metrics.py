@@ -10,6 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from engines.lifetime import Lifetime
+from engines.response import Estimate
+
 LIFE_HORIZON_MONTHS = 60
 """A customer's life is counted no further than this."""
 
@@ -103,6 +106,8 @@ class Facts:
     gross_margin: Decimal | None = None
     """Share of revenue left after direct cost, 0 to 1."""
     cohort: Cohort | None = None
+    lifetime: Lifetime | None = None
+    """What the cohort's purchases say of a life whose end nobody records; it goes before `cohort`'s own."""
     retention: Retention | None = None
     whole: Totals | None = None
     """Totals of everything the subject is a part of, for `efficiency`."""
@@ -163,8 +168,64 @@ def _ltv(facts: Facts) -> Decimal | None:
     cohort = facts.cohort
     if cohort is None or facts.gross_margin is None:
         return None
+    if facts.lifetime is not None:
+        return Decimal(str(round(facts.lifetime.revenue.value, 6))) * facts.gross_margin
     revenue, life = cohort.monthly_revenue, cohort.life_months
     return None if revenue is None or life is None else revenue * facts.gross_margin * life
+
+
+@dataclass(frozen=True)
+class LifeModel:
+    """How a customer's life was estimated for LTV."""
+
+    name: str
+    why: str
+    range: Estimate | None
+    """Of the LTV, with 90 %; None where nothing says how far off it may be."""
+
+
+def life_model(facts: Facts) -> LifeModel | None:
+    """The model behind ``facts``' LTV; None where that cannot be computed.
+
+    The range with recorded departures is that of their rate alone (Jeffreys' interval of a Poisson rate:
+    Brown, Cai & DasGupta, "Interval estimation in exponential families", 2003), not of the revenue.
+    """
+    value, cohort = _ltv(facts), facts.cohort
+    if value is None or cohort is None:
+        return None
+    if facts.lifetime is not None:
+        margin, told = float(facts.gross_margin or 0), facts.lifetime.revenue
+        return LifeModel(
+            "BG/NBD and Gamma-Gamma",
+            f"no departure is recorded, and {facts.lifetime.repeating:,} of {facts.lifetime.customers:,} "
+            "customers bought again",
+            Estimate(told.value * margin, told.low * margin, told.high * margin),
+        )
+    if not cohort.churned:
+        return LifeModel(
+            f"a life of {LIFE_HORIZON_MONTHS} months",
+            "no departure is recorded and the purchases cannot say when customers leave, so this is the "
+            "most it can be",
+            None,
+        )
+    return LifeModel(
+        "a constant rate of leaving",
+        f"{cohort.churned:,} of {cohort.customers:,} customers left in {cohort.customer_months:,.0f} "
+        "customer-months",
+        _by_departures(value, cohort),
+    )
+
+
+def _by_departures(value: Decimal, cohort: Cohort) -> Estimate:
+    # Kept out of the start of every command.
+    from scipy.special import gammaincinv
+
+    lives = []
+    for tail in (0.95, 0.05):
+        churn = min(float(gammaincinv(cohort.churned + 0.5, tail)) / float(cohort.customer_months), 1.0)
+        lives.append((1 - (1 - churn) ** LIFE_HORIZON_MONTHS) / churn)
+    monthly = float(value / (cohort.life_months or 1))
+    return Estimate(float(value), monthly * lives[0], monthly * lives[1])
 
 
 def _ltv_cac(facts: Facts) -> Decimal | None:
@@ -279,8 +340,9 @@ _ALL = (
         "ltv",
         "LTV",
         Unit.MONEY,
-        f"monthly revenue a customer × gross margin × expected life in months (≤ {LIFE_HORIZON_MONTHS}), "
-        "of the customers won in the year up to the period's end",
+        f"gross margin × revenue expected of a customer within {LIFE_HORIZON_MONTHS} months, from those won "
+        "in the year up to the period's end: their monthly revenue × expected life by recorded departures; "
+        "where none is recorded, BG/NBD and Gamma-Gamma fitted to their purchases",
         _ltv,
         needs=frozenset({Need.COHORT}),
     ),

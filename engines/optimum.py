@@ -12,7 +12,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from engines.allocation import Allocation, Curves, Ints, Problem, allocate
+from engines.allocation import Allocation, Curves, Floats, Ints, Problem, allocate
+from engines.bandit import DRAWS
 from engines.caution import allocate_cautiously
 from engines.effect import Effect, Line, Risk, expected_effect, risk_of
 from engines.money import amount_of, places_of, units_of
@@ -49,6 +50,9 @@ class Constraints:
     target CPA. Where the total cannot, less is spent: the most that can."""
     worst_share: float | None = None
     """Where given, the gain's mean over this worst share of the draws is maximized instead of the outcome."""
+    explore: int | None = None
+    """Where given, the seed by which a few curves are drawn, whose mean is maximized instead of the expected
+    outcome: what is not yet known is tried (Thompson sampling, `engines.bandit`)."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,9 @@ def _solved(lines: Sequence[Line], total: Decimal, currency: str, rules: Constra
     conflict = _conflict(problem, lines, total)
     if conflict is not None:
         return conflict
-    if rules.worst_share is None:
+    if rules.explore is not None:
+        allocation = allocate(replace(problem.money, curves=_tried(lines, problem.places, rules.explore)))
+    elif rules.worst_share is None:
         allocation = allocate(problem.money)
     else:
         money = replace(problem.money, curves=_drawn(lines, problem.places))
@@ -202,6 +208,17 @@ def _drawn(lines: Sequence[Line], places: int) -> Curves:
         np.stack([blank + 1 if one is None else (blank + one.slope[:count]) for one in draws]),
         np.full(count, 1 / count),
     )
+
+
+def _tried(lines: Sequence[Line], places: int, seed: int) -> Curves:
+    """A few of the draws of each line, drawn apart from the other lines'."""
+    drawn, rng = _drawn(lines, places), np.random.default_rng(seed)
+    picks = rng.integers(0, len(drawn.weights), (len(lines), DRAWS))
+
+    def picked(draws: Floats) -> Floats:
+        return np.take_along_axis(draws, picks, axis=1)
+
+    return Curves(picked(drawn.ceiling), picked(drawn.half), picked(drawn.slope), np.full(DRAWS, 1 / DRAWS))
 
 
 _RETURN_STEPS = 32
@@ -434,6 +451,12 @@ def _notes(lines: Sequence[Line], problem: _Problem) -> tuple[str, ...]:
     straight = [
         line.name for line in lines if not isinstance(line.fit, Refusal) and not line.fit.saturation_seen
     ]
+    learned = [line for line in lines if isinstance(line.fit, Fit) and line.fit.learned]
+    if learned:
+        notes.append(
+            f"{len(learned)} lines have too few weeks for a fitted curve: theirs are learned week by week, "
+            "and money is moved to learn, too"
+        )
     if straight:
         notes.append(f"no saturation seen so far: {', '.join(straight)}")
     return tuple(notes)

@@ -139,6 +139,8 @@ class Fit:
     """False where the return hardly falls up to the greatest spend: straight as far as seen."""
     greatest_spend: float
     """Of any week, as a month's rate: beyond it the curve is an extrapolation."""
+    learned: bool = False
+    """Whether `engines.bandit` learned it from a few weeks, without carry-over and season."""
 
     def expected(self, spend: float) -> Estimate:
         """Expected outcome of ``spend`` a month with its band (of the expectation, not of a single month)."""
@@ -180,7 +182,7 @@ def _fitted(first: int, spent: bytes, brought: bytes, seed: int, draws: int) -> 
     residuals = weekly - found.fitted
     total = float(((weekly - weekly.mean()) ** 2).sum())
     greatest = float(_weekly(spend).max()) / 7 * MONTH_DAYS
-    curve = _nearest(drawn, greatest)
+    curve = nearest(drawn, greatest)
     return Fit(
         curve=curve,
         draws=drawn,
@@ -212,7 +214,7 @@ def _unsure(found: Posterior, drawn: Draws, usual: float) -> Refusal | None:
     return None
 
 
-def _nearest(drawn: Draws, greatest: float) -> Curve:
+def nearest(drawn: Draws, greatest: float) -> Curve:
     """The Hill curve nearest to the mean of the draws up to twice the greatest spend, by least squares."""
     points = greatest * np.linspace(0.05, 2, 40)
     mean = np.stack([drawn.at(point) for point in points.tolist()]).mean(axis=1)

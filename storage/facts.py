@@ -5,8 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, FromClause, case, func, literal, select
 
+from engines.lifetime import Purchases
 from engines.metrics import Cohort, Journeys, Retention
 from engines.terms import Period
 from storage.campaigns import campaigns, channel_lines
@@ -53,6 +55,44 @@ def cohort(connection: Connection, scope: Scope, period: Period, rates: Rates) -
         customer_months=Decimal(int(microseconds or 0)) / _MICROSECONDS_A_DAY / MONTH_DAYS,
         revenue=_revenue(connection, bought, rates),
     )
+
+
+def purchases(connection: Connection, scope: Scope, period: Period, rates: Rates) -> Purchases:
+    """What the customers of `cohort` bought until the period's end, in the rates' currency.
+
+    Days are UTC's. Customers without a paid order are left out. Raises `storage.ventures.RateMissingError`.
+    """
+    year = Period.last_days(COHORT_DAYS, period.end)
+    won = [*happened_in(connection, scope, year, customers.c.acquired_at), *scope.lines()]
+    ids = select(customers.c.id).select_from(_won_through()).where(*won).correlate(None)
+    currency = func.coalesce(campaigns.c.currency, ventures.c.currency)
+    day = func.date(conversions.c.occurred_at)
+    bought = [
+        *happened_in(connection, scope, year, conversions.c.occurred_at),
+        conversions.c.customer_id.in_(ids),
+        conversions.c.revenue > 0,
+    ]
+    query = (
+        select(conversions.c.customer_id, day, currency, func.sum(conversions.c.revenue))
+        .select_from(_orders())
+        .where(*bought)
+        .group_by(conversions.c.customer_id, day, currency)
+    )
+    found: defaultdict[int, dict[int, float]] = defaultdict(dict)
+    for customer, on, of, revenue in connection.execute(query):
+        at = date.fromisoformat(on) if isinstance(on, str) else on
+        days = found[customer]
+        days[at.toordinal()] = days.get(at.toordinal(), 0.0) + float(rates.convert(revenue, of, at))
+    return _summed(found, period.end.toordinal() + 1)
+
+
+def _summed(found: dict[int, dict[int, float]], end: int) -> Purchases:
+    rows = np.array(
+        [(len(days) - 1, min(days), max(days), sum(days.values()) / len(days)) for days in found.values()],
+        np.float64,
+    ).reshape(-1, 4)
+    repeats, first, last, mean = rows.T
+    return Purchases(repeats, (last - first) / 7, np.maximum(end - first, last - first) / 7, mean)
 
 
 def retention(connection: Connection, scope: Scope, period: Period, rates: Rates) -> Retention:

@@ -60,6 +60,19 @@ def claimed(touches: Any, conversions: Any, look_back_days: float = LOOK_BACK_DA
     )  # fmt: skip
 
 
+def sessions(touches: Any, session_minutes: float) -> Any:
+    """Of a visitor's touches of one channel with no longer pause from each to the next, the first alone."""
+    import ibis
+
+    pause = int(session_minutes * DAY / 1440)
+    in_order = ibis.window(group_by="visitor", order_by=["moment", "id"])
+    beside = touches.mutate(
+        _channel=touches.channel.lag().over(in_order), _moment=touches.moment.lag().over(in_order)
+    )
+    goes_on = (beside._channel == beside.channel) & (beside.moment - beside._moment <= pause)
+    return beside.filter(~goes_on.fill_null(False)).drop("_channel", "_moment")
+
+
 def credits_by_channel(claims: Any, rules: Rules | None = None) -> Any:
     """A row a channel with its conversions under every rule, and its revenue (millionths) as ``…_revenue``.
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, func, select
+from sqlalchemy import Column, Connection, ForeignKey, Index, Select, String, Table, and_, func, or_, select
 
 from engines.journeys import LOOK_BACK_DAYS, Conversion, Journey, Touch, journeys, pack
 from engines.paths import Paths, lost
@@ -45,20 +45,36 @@ conversions = Table(
 )
 
 
-def journeys_in(connection: Connection, period: Period, zone: str, venture_id: int) -> list[Journey]:
-    """A venture's conversions on a period's days, each with its visitor's touches in the look-back window."""
+def journeys_in(
+    connection: Connection,
+    period: Period,
+    zone: str,
+    venture_id: int,
+    *,
+    look_back_days: float = LOOK_BACK_DAYS,
+    across_devices: bool = True,
+) -> list[Journey]:
+    """A venture's conversions on a period's days, each with its visitor's touches in the look-back window.
+
+    ``across_devices``, the visitors that one customer bought as, and nobody else, are one.
+    """
     start, end = day_bounds(period, zone)
     of_venture = conversions.c.venture_id == venture_id
     during = (conversions.c.occurred_at >= start, conversions.c.occurred_at < end)
+    person = _people(connection, venture_id) if across_devices else {}
     won = [
-        Conversion(*row)
-        for row in connection.execute(
+        Conversion(number, person.get(visitor, visitor), moment, revenue)
+        for number, visitor, moment, revenue in connection.execute(
             select(conversions.c.id, conversions.c.visitor, conversions.c.occurred_at, conversions.c.revenue)
             .where(of_venture, *during)
             .order_by(conversions.c.id)
         )
     ]
-    visitors = select(conversions.c.visitor).where(of_venture, *during)
+    wanted = and_(*during)
+    if person:
+        own = select(conversions.c.customer_id).where(of_venture, *during)
+        wanted = or_(wanted, conversions.c.customer_id.in_(own))
+    visitors = select(conversions.c.visitor).where(of_venture, wanted)
     query = (
         select(
             touchpoints.c.visitor,
@@ -70,7 +86,7 @@ def journeys_in(connection: Connection, period: Period, zone: str, venture_id: i
         .outerjoin(channel_lines, channel_lines.c.id == touchpoints.c.line_id)
         .where(
             touchpoints.c.venture_id == venture_id,
-            touchpoints.c.occurred_at >= start - timedelta(days=LOOK_BACK_DAYS),
+            touchpoints.c.occurred_at >= start - timedelta(days=look_back_days),
             touchpoints.c.occurred_at < end,
             touchpoints.c.visitor.in_(visitors),
         )
@@ -78,11 +94,48 @@ def journeys_in(connection: Connection, period: Period, zone: str, venture_id: i
     )
     touches: dict[str, list[Touch]] = defaultdict(list)
     for visitor, channel, line_id, campaign_id, moment in connection.execute(query).all():
-        touches[visitor].append(Touch(channel, line_id, campaign_id, moment))
-    return journeys(touches, won)
+        touches[person.get(visitor, visitor)].append(Touch(channel, line_id, campaign_id, moment))
+    return journeys(touches, won, look_back_days)
 
 
-def lost_in(connection: Connection, period: Period, zone: str, venture_id: int) -> Paths:
+def _people(connection: Connection, venture_id: int) -> dict[str, str]:
+    """The visitors that are somebody known by another one, and that one."""
+    of_venture = (conversions.c.venture_id == venture_id, conversions.c.customer_id.is_not(None))
+    several = (
+        select(conversions.c.customer_id)
+        .where(*of_venture)
+        .group_by(conversions.c.customer_id)
+        .having(func.count(conversions.c.visitor.distinct()) > 1)
+    )
+    query = (
+        select(conversions.c.visitor, func.min(conversions.c.customer_id))
+        .where(*of_venture, conversions.c.visitor.in_(_visitors_of(several, venture_id)))
+        .group_by(conversions.c.visitor)
+        .having(func.count(conversions.c.customer_id.distinct()) == 1)
+        .order_by(conversions.c.visitor)
+    )
+    first: dict[int, str] = {}
+    return {
+        visitor: first.setdefault(customer, visitor) for visitor, customer in connection.execute(query).all()
+    }
+
+
+def _visitors_of(customers: Select[tuple[int | None]], venture_id: int) -> Select[tuple[str]]:
+    return select(conversions.c.visitor).where(
+        conversions.c.venture_id == venture_id, conversions.c.customer_id.in_(customers)
+    )
+
+
+def lost_in(
+    connection: Connection,
+    period: Period,
+    zone: str,
+    venture_id: int,
+    *,
+    look_back_days: float = LOOK_BACK_DAYS,
+    session_minutes: float = 0.0,
+    across_devices: bool = True,
+) -> Paths:
     """The paths of a venture's visitors on a period's days that no conversion followed, equal ones as one.
 
     A conversion up to the look-back window after the period claims its touches too: its path is not lost.
@@ -100,12 +153,17 @@ def lost_in(connection: Connection, period: Period, zone: str, venture_id: int) 
     won = select(conversions.c.visitor, Microseconds(conversions.c.occurred_at)).where(
         conversions.c.venture_id == venture_id,
         conversions.c.occurred_at >= start,
-        conversions.c.occurred_at < end + timedelta(days=LOOK_BACK_DAYS),
+        conversions.c.occurred_at < end + timedelta(days=look_back_days),
     )
     visitors: defaultdict[str, int] = defaultdict(lambda: len(visitors))
     channels: defaultdict[str, int] = defaultdict(lambda: len(channels))
-    touches = [(visitors[who], channels[what], at) for who, what, at in connection.execute(touched).all()]
-    claims = [(visitors[who], at) for who, at in connection.execute(won).all() if who in visitors]
+    person = _people(connection, venture_id) if across_devices else {}
+    touches = [
+        (visitors[person.get(who, who)], channels[what], at)
+        for who, what, at in connection.execute(touched).all()
+    ]
+    named = ((person.get(who, who), at) for who, at in connection.execute(won).all())
+    claims = [(visitors[who], at) for who, at in named if who in visitors]
     visitor, channel, moment = np.array(touches, dtype=np.int64).reshape(-1, 3).T
     claimed_by, claimed_at = np.array(claims, dtype=np.int64).reshape(-1, 2).T
     packed = pack(
@@ -117,6 +175,8 @@ def lost_in(connection: Connection, period: Period, zone: str, venture_id: int) 
         claimed_at,
         np.zeros_like(claimed_at),
         day=timedelta(days=1) // timedelta(microseconds=1),
+        look_back_days=look_back_days,
+        session_minutes=session_minutes,
     )
     return lost(packed).collapsed()
 

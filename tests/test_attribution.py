@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engines.attribution import attribute, credit_touches, side_by_side
+from engines.attribution import attribute, by_day, credit_touches, side_by_side
 from engines.crediting import Model, Rules
 from engines.journeys import Conversion, Journey, Touch, journeys
 from engines.paths import Paths
@@ -88,6 +88,21 @@ def test_window_keeps_both_ends_and_drops_what_lies_outside() -> None:
     touches = (touch("video", 10.01), touch("email", 10), touch("seo", 0), touch("display", -0.01))
     parts = credit_touches([journey(*touches)], Model.LINEAR, rules)[1]
     assert [part.touch.channel for part in parts] == ["email", "seo"]
+
+
+def test_a_session_is_one_touch() -> None:
+    minute = 1 / 1440
+    clicks = [touch("email", 1), touch("email", 1 - 20 * minute), touch("email", 1 - 40 * minute)]
+    rules = Rules(session_minutes=30)
+    credits_ = credit_touches([journey(*clicks, touch("seo", 0.5))], Model.LINEAR, rules)[1]
+    assert [(part.touch.channel, part.touch.moment, float(part.credit)) for part in credits_] == [
+        ("email", WON - timedelta(days=1), 0.5),
+        ("seo", WON - timedelta(days=0.5), 0.5),
+    ]
+    # Another channel between, or a longer pause, begins another session.
+    assert len(split(Model.LINEAR, clicks[0], touch("seo", 1 - minute), clicks[1], rules=rules)) == 3
+    assert len(split(Model.LINEAR, clicks[0], clicks[2], rules=rules)) == 2
+    assert len(split(Model.LINEAR, *clicks)) == 3
 
 
 def test_direct_conversions_are_reported() -> None:
@@ -174,6 +189,8 @@ def test_journeys_join_conversions_to_earlier_touches_in_the_window() -> None:
         {"look_back_days": 0},
         {"decay_days": -1},
         {"decay_days": math.nan},
+        {"session_minutes": -1},
+        {"session_minutes": math.nan},
         {"position_weights": (0.5, 0.5, 0.5)},
         {"position_weights": (1.5, -1, 0.5)},
     ],
@@ -272,6 +289,17 @@ rules = st.builds(
     with_lost=st.booleans(),
     shapley_worth=st.sampled_from(Worth),
 )
+
+
+@given(many_journeys, st.sampled_from(Model))
+def test_days_add_up_to_what_was_attributed(given_: list[Journey], model: Model) -> None:
+    days = [(WON - timedelta(days=place % 3)).date() for place in range(len(given_))]
+    found = by_day(given_, days, model)
+    whole = attribute(given_, model, resamples=2)
+    assert set(found) == set(days)
+    parts = [part for of_day in found.values() for part in of_day.values()]
+    assert sum(credit for credit, _ in parts) == whole.conversions - whole.unattributed
+    assert sum(money for _, money in parts) == whole.revenue - whole.unattributed_revenue
 
 
 @given(many_journeys, lost_paths, rules, st.sampled_from([Model.MARKOV, Model.SHAPLEY]))

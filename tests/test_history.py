@@ -42,6 +42,7 @@ class Events:
             self.revenue,
             day=history.DAY,
             look_back_days=rules.look_back_days,
+            session_minutes=rules.session_minutes,
         )
 
     def tables(self) -> tuple[pyarrow.Table, pyarrow.Table]:
@@ -67,7 +68,12 @@ def duckdb() -> Any:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(
-    "rules", [Rules(), Rules(look_back_days=4, decay_days=2, position_weights=(0.6, 0.1, 0.3))]
+    "rules",
+    [
+        Rules(),
+        Rules(look_back_days=4, decay_days=2, position_weights=(0.6, 0.1, 0.3)),
+        Rules(session_minutes=60 * 24),
+    ],
 )
 def test_both_ways_give_the_same_credits(duckdb: Any, seed: int, rules: Rules) -> None:
     events = Events(seed)
@@ -75,6 +81,8 @@ def test_both_ways_give_the_same_credits(duckdb: Any, seed: int, rules: Rules) -
         duckdb.create_table(name, one)
         for name, one in zip(("touches", "conversions"), events.tables(), strict=True)
     )
+    if rules.session_minutes:
+        touches = history.sessions(touches, rules.session_minutes)
     claims = history.claimed(touches, conversions, rules.look_back_days)
     rows = {row["channel"]: row for row in history.credits_by_channel(claims, rules).to_pyarrow().to_pylist()}
     packed = events.packed(rules)

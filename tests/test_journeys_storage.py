@@ -1,20 +1,23 @@
 """Journeys and lost paths out of the database, on both kinds, and a real file through to the answer."""
 
+import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, insert, select, update
 
 from engines.crediting import Model
 from engines.terms import Period
+from storage.customers import customers
 from storage.database import Database
 from storage.imports import ImportRequest
 from storage.imports import run as imported
-from storage.journeys import journeys_in, latest_conversion, lost_in
+from storage.journeys import conversions, journeys_in, latest_conversion, lost_in
 from storage.ventures import ventures
-from tests.conftest import NOW, Speaker, run
+from tests.conftest import NOW, Speaker, assistant_on, run
 from tests.test_imports import shared
 
 EVENTS = """visitor,time,channel,conversion,revenue
@@ -67,6 +70,70 @@ def test_the_day_of_the_latest_conversion_is_the_ventures(database: Database, ve
         )
         assert latest_conversion(connection, venture, "UTC", date(2026, 2, 2)) == date(2026, 1, 7)
         assert latest_conversion(connection, venture, "UTC", date(2026, 1, 6)) is None
+
+
+def new_customer(connection: Connection, venture: int, name: str) -> int:
+    row = {"venture_id": venture, "monthly_revenue": Decimal(0), "acquired_at": NOW, "indicators": {}}
+    query = insert(customers).values(external_id=name, **row).returning(customers.c.id)
+    found: int = connection.execute(query).scalar_one()
+    return found
+
+
+FEBRUARY = Period(date(2026, 2, 1), date(2026, 2, 28))
+
+
+def test_a_customer_with_two_devices_is_one_person(database: Database, venture: int) -> None:
+    with database.write() as connection:
+        buyer = new_customer(connection, venture, "c1")
+        connection.execute(update(conversions).values(customer_id=buyer))
+    with database.read() as connection:
+        found = journeys_in(connection, FEBRUARY, "UTC", venture)
+        apart = journeys_in(connection, FEBRUARY, "UTC", venture, across_devices=False)
+        short = journeys_in(connection, FEBRUARY, "UTC", venture, look_back_days=2)
+        lost = lost_in(connection, JANUARY, "UTC", venture)
+    assert [[one.channel for one in journey.touches] for journey in found] == [
+        ["email", "paid_search", "video"]
+    ]
+    assert [[one.channel for one in journey.touches] for journey in apart] == [["video"]]
+    assert [journey.touches for journey in short] == [()]
+    assert lost.table() == {("display", "email", "email"): (0, 0, 1), ("display", "video"): (0, 0, 1)}
+
+
+def test_a_device_of_two_customers_is_nobodys(database: Database, venture: int) -> None:
+    """A tablet that a family shares does not make one person of them."""
+    with database.write() as connection:
+        one, other = (new_customer(connection, venture, name) for name in ("c1", "c2"))
+        connection.execute(update(conversions).values(customer_id=one))
+        shared_by = {"revenue": Decimal(1), "kind": "purchase", "occurred_at": NOW, "venture_id": venture}
+        connection.execute(insert(conversions).values(visitor="cat", customer_id=other, **shared_by))
+    with database.read() as connection:
+        found = journeys_in(connection, FEBRUARY, "UTC", venture)
+    assert [[touch.channel for touch in journey.touches] for journey in found] == [["video"]]
+
+
+def test_what_is_set_is_what_counts(small_portfolio: Path, tmp_path: Path, models: Path) -> None:
+    shutil.copy(small_portfolio, tmp_path / "gtm.db")
+    url = f"sqlite:///{tmp_path / 'gtm.db'}"
+
+    def report(**said: Any) -> dict[str, Any]:
+        assistant = assistant_on(url, tmp_path, models, attribution=said)
+        slots = {"venture": "Acme", "model": "position_based"}
+        reply = run(Speaker(assistant), "report_attribution", **slots)
+        told: dict[str, Any] = reply.model_dump()
+        assistant.close()
+        return told
+
+    usual = report()
+    first = report(first_weight=1, last_weight=0)
+    assert "100% to the first touch, 0% to the last" in first["reply"]["evidence"][0]["formula"]
+    first_touch = {row["channel"]: row["shares"]["first_touch"] for row in usual["result"]["models"]}
+    for row in first["result"]["channels"]:
+        assert row["share"] == pytest.approx(first_touch[row["channel"]], abs=1e-6)
+    short = report(look_back_days=1)
+    assert short["result"]["mean_length"] < usual["result"]["mean_length"]
+    assert "in the 1 day before each" in short["reply"]["evidence"][0]["data"]
+    whole = sum(sum(day["revenue"].values()) for day in usual["result"]["days"])
+    assert whole == usual["result"]["revenue"] - usual["result"]["unattributed_revenue"]
 
 
 def test_real_journeys_through_to_the_answer(chairman: Speaker) -> None:

@@ -1,6 +1,10 @@
 """Attribution: which channels brought a venture's conversions, and how the models differ about it."""
 
+from datetime import date
 from decimal import Decimal
+from math import log
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
@@ -8,9 +12,9 @@ from assistant import wording
 from assistant.handling import Context, handles
 from assistant.reply import Answer, Chart, Column, Evidence, Problem, Series, Table, Telling
 from assistant.reporting import Window, latest_window, rounded
-from engines.attribution import Attribution, attribute, side_by_side
-from engines.crediting import Model
-from engines.journeys import LOOK_BACK_DAYS
+from assistant.settings import Attribution as Settings
+from engines.attribution import Attribution, attribute, by_day, side_by_side
+from engines.crediting import Model, Rules
 from engines.resampling import CONFIDENCE_MEANING
 from engines.terms import Period
 from intents.command import Command
@@ -46,6 +50,14 @@ class PathRow(BaseModel):
     revenue: Decimal
 
 
+class DayRow(BaseModel):
+    """A day's credits by channel."""
+
+    day: date
+    conversions: dict[str, Decimal]
+    revenue: dict[str, Decimal]
+
+
 class AttributionReport(BaseModel):
     """Credits of a venture's conversions under one model, and how they came about."""
 
@@ -69,6 +81,10 @@ class AttributionReport(BaseModel):
     median_days: float | None = None
     slow_days: float | None = Field(None, description="nine of ten conversions took no longer")
     paths: list[PathRow] = Field([], description="the most frequent paths")
+    days: list[DayRow] = Field(
+        [],
+        description="each conversion's own credits, by its day; days without are left out",
+    )
 
 
 class ReportAttribution(Command):
@@ -91,11 +107,17 @@ def report_attribution(asked: ReportAttribution, context: Context) -> Answer[Att
     """Credit a venture's conversions to the touches before them; of a campaign, show its own credits."""
     venture, campaign_id, name = _attributed(asked, context)
     chosen = _window(context, venture, asked.period)
-    journeys = journeys_in(context.connection, chosen.period, venture.time_zone, venture.id)
+    counted = context.settings.attribution
+    window: dict[str, Any] = counted.model_dump(include={"look_back_days", "across_devices"})
+    of_period = (context.connection, chosen.period, venture.time_zone, venture.id)
+    journeys = journeys_in(*of_period, **window)
     if not journeys:
         raise Problem("no_conversions", f"{name} has no conversions for {wording.named(chosen.period)}.")
-    lost = lost_in(context.connection, chosen.period, venture.time_zone, venture.id)
-    found = attribute(journeys, Model(asked.model), lost=lost, seed=0)
+    lost = lost_in(*of_period, **window, session_minutes=counted.session_minutes)
+    rules, model = _rules(counted), Model(asked.model)
+    found = attribute(journeys, model, rules, lost=lost, seed=0)
+    zone = ZoneInfo(venture.time_zone)
+    days = by_day(journeys, [one.moment.astimezone(zone).date() for one in journeys], model, rules, lost=lost)
     paths = found.paths
     result = AttributionReport(
         subject=name,
@@ -110,7 +132,8 @@ def report_attribution(asked: ReportAttribution, context: Context) -> Answer[Att
         lost=found.lost,
         confidence=found.confidence,
         channels=_credits(found, campaign_id),
-        models=_models(found, side_by_side(journeys, lost=lost)),
+        models=_models(found, side_by_side(journeys, rules, lost=lost)),
+        days=_days(days),
         assisted=paths.assisted if paths else 0,
         lengths=dict(paths.lengths) if paths else {},
         mean_length=paths.mean_length if paths else None,
@@ -122,7 +145,30 @@ def report_attribution(asked: ReportAttribution, context: Context) -> Answer[Att
             for one in (paths.top if paths else ())
         ],
     )
-    return Answer(result=result, telling=_telling(result, chosen.note))
+    return Answer(result=result, telling=_telling(result, chosen.note, rules))
+
+
+def _rules(said: Settings) -> Rules:
+    between = round(1 - said.first_weight - said.last_weight, 9)
+    return Rules(
+        look_back_days=said.look_back_days,
+        decay_days=said.decay_days,
+        position_weights=(said.first_weight, between, said.last_weight),
+        markov_order=said.markov_order,
+        with_lost=said.lost_paths,
+        session_minutes=said.session_minutes,
+    )
+
+
+def _days(found: dict[date, dict[str, tuple[Decimal, Decimal]]]) -> list[DayRow]:
+    return [
+        DayRow(
+            day=day,
+            conversions={name: rounded(credit) or Decimal(0) for name, (credit, _) in of_day.items()},
+            revenue={name: revenue for name, (_, revenue) in of_day.items()},
+        )
+        for day, of_day in found.items()
+    ]
 
 
 def _attributed(asked: ReportAttribution, context: Context) -> tuple[Venture, int | None, str]:
@@ -187,7 +233,7 @@ def _models(found: Attribution, shares: dict[Model, dict[str, float]]) -> list[M
     ]
 
 
-def _telling(result: AttributionReport, note: str) -> Telling:
+def _telling(result: AttributionReport, note: str, rules: Rules) -> Telling:
     model = Model(result.model).label
     best = result.channels[0] if result.channels else None
     lead = f"{result.subject}, {wording.named(result.period)}, {model} attribution of "
@@ -199,9 +245,7 @@ def _telling(result: AttributionReport, note: str) -> Telling:
     )
     direct = ""
     if result.unattributed:
-        direct = (
-            f" {wording.count(result.unattributed)} had no touch in the {LOOK_BACK_DAYS:.0f} days before."
-        )
+        direct = f" {wording.count(result.unattributed)} had no touch in the {_look_back(rules)} before."
     return Telling(
         text=f"{lead}{told or 'no credits'}.{direct} {note}".strip(),
         speech=f"By {model}, {wording.channel(best.channel)} leads." if best else "There are no credits.",
@@ -213,7 +257,7 @@ def _telling(result: AttributionReport, note: str) -> Telling:
             labels=[wording.channel(row.channel) for row in result.channels],
             series=[Series(name="Revenue", values=[float(row.revenue) for row in result.channels])],
         ),
-        evidence=_evidence(result, note),
+        evidence=_evidence(result, note, rules),
     )
 
 
@@ -221,8 +265,6 @@ _FORMULAS = {
     Model.FIRST_TOUCH: "all credit to the first touch",
     Model.LAST_TOUCH: "all credit to the last touch",
     Model.LINEAR: "equal credit to every touch",
-    Model.TIME_DECAY: "credit by e^(-days/7), divided by the sum: a half-life of 4.85 days",
-    Model.POSITION_BASED: "40 % to the first touch, 40 % to the last, 20 % between",
     Model.MARKOV: "each channel's removal effect, the part of the conversions that is lost when every path "
     "through it ends there, divided by the sum of all channels'",
     Model.SHAPLEY: "the mean of what a channel adds over all orders in which the channels may join: each "
@@ -230,12 +272,28 @@ _FORMULAS = {
 }
 
 
-def _evidence(result: AttributionReport, note: str) -> list[Evidence]:
+def _look_back(rules: Rules) -> str:
+    return f"{rules.look_back_days:g} day{'' if rules.look_back_days == 1 else 's'}"
+
+
+def _formula(model: Model, rules: Rules) -> str:
+    if model is Model.TIME_DECAY:
+        half = rules.decay_days * log(2)
+        return f"credit by e^(-days/{rules.decay_days:g}), divided by the sum: a half-life of {half:.2f} days"
+    if model is Model.POSITION_BASED:
+        first, between, last = rules.position_weights
+        return f"{first:.0%} to the first touch, {last:.0%} to the last, {between:.0%} between"
+    return _FORMULAS[model]
+
+
+def _evidence(result: AttributionReport, note: str, rules: Rules) -> list[Evidence]:
     data = f"conversions of {result.subject} and the touches of their visitors in the "
-    data += f"{LOOK_BACK_DAYS:.0f} days before each"
+    data += f"{_look_back(rules)} before each"
+    if rules.session_minutes:
+        data += f", touches of a channel within {rules.session_minutes:g} minutes as one"
     credit = Evidence(
         claim=f"{wording.count(result.conversions)} conversions credited by {Model(result.model).label}",
-        formula=_FORMULAS[Model(result.model)],
+        formula=_formula(Model(result.model), rules),
         data=data,
         rows=result.conversions,
         period=result.period,

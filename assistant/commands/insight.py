@@ -25,6 +25,7 @@ from assistant.reporting import (
     rounded,
     window,
 )
+from assistant.unusual import UnusualDay, unusual, unusual_told
 from engines.change import EXPLAINED, Change, explain
 from engines.metrics import METRICS, compute
 from engines.response import Refusal
@@ -277,6 +278,8 @@ class ChangeReport(BaseModel):
     difference: Decimal
     parts: list[ChangePart]
     drivers: dict[str, Decimal]
+    unusual: list[UnusualDay] = []
+    """Days of the period that stand out, the most unusual first."""
 
 
 class ExplainChange(Command):
@@ -307,6 +310,7 @@ def explain_change(asked: ExplainChange, context: Context) -> Answer[ChangeRepor
     if isinstance(change, Refusal):
         raise Problem(change.code, f"{wording.sentence(change.reason)}.", f"{wording.sentence(change.cure)}.")
     result = _change_report(subject, asked.metric, chosen.period, change)
+    result.unusual = unusual(context, subject, asked.metric, chosen.period)
     return Answer(result=result, telling=_change_telling(result, now.rows + before.rows, chosen.note))
 
 
@@ -355,7 +359,8 @@ def _change_telling(result: ChangeReport, rows: int, note: str) -> Telling:
     channels = "; ".join(
         f"{wording.channel(part.channel)} {signed(part.contribution)}" for part in result.parts[:4]
     )
-    text = f"{lead} By driver: {drivers}. By channel: {channels}. {note}".strip()
+    days = unusual_told(result.unusual, result.metric, result.currency)
+    text = f"{lead} By driver: {drivers}. By channel: {channels}.{days} {note}".strip()
     top = f"Most of it is {wording.channel(result.parts[0].channel)}." if result.parts else ""
     return Telling(
         text=text,

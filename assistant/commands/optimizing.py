@@ -1,6 +1,7 @@
 """Finding the best split of a budget."""
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 from pydantic import BaseModel, Field
@@ -11,19 +12,28 @@ from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Chart, Column, Evidence, Problem, Series, Table, Telling
 from assistant.reporting import rounded
 from engines.effect import CONFIDENCE_MEANING, RISK_RULE, Line
+from engines.learning import LEARNABLE, learn_all
 from engines.optimum import Constraints, Optimum, optimize
-from engines.response import Estimate, Fit, Refusal, fit_all
+from engines.response import Day, Estimate, Fit, Refusal, fit_all
 from engines.terms import CampaignStatus, Channel, Period
 from intents.command import Command, Effect, Role
-from intents.slots import CampaignName, MoneySlot, VentureName
+from intents.slots import CampaignName, ExtraMoney, MoneySlot, RiskName, VentureName
 from storage.campaigns import Campaign, campaigns_of
 from storage.performance import Scope, history, latest_day
 
 HISTORY_DAYS = 364
 """Days of history the response curves are fitted to."""
 
-MOST_CHANGE = Decimal("0.3")
-"""Greatest change of a line in one step: further out the curves promise more than they keep."""
+CAUTIOUS, BALANCED, BOLD = "cautious", "balanced", "bold"
+MOST_CHANGES = {CAUTIOUS: Decimal("0.15"), BALANCED: Decimal("0.3"), BOLD: Decimal("0.5")}
+"""Greatest change of a line in one step by risk: further out the curves promise more than they keep."""
+WORST_SHARE = 0.2
+"""Of the curves drawn, the worst for which a cautious split is made."""
+_WANTED = {
+    CAUTIOUS: "cautious: made for the worst fifth of the curves drawn; a line changes by 15 % at most",
+    BALANCED: "",
+    BOLD: "bold: a line changes by up to 50 %, where curves promise more than they keep",
+}
 
 
 class Range(BaseModel):
@@ -90,13 +100,16 @@ class OptimizeBudget(Command):
     examples = (
         "optimize budget allocation for Spring Launch",
         "optimize budget for campaign Spring Launch",
-        "optimize the budget of Acme with 80k",
+        "what if I add 20k to Spring Launch",
+        "optimize the budget of Acme carefully",
     )
     suggested = True
 
     campaign: CampaignName | None = Field(None, description="Of which campaign?")
     venture: VentureName | None = Field(None, description="Of which venture?")
     budget: MoneySlot | None = Field(None, description="With how much a month?")
+    more: ExtraMoney | None = Field(None, description="With how much more a month?")
+    risk: RiskName = Field(BALANCED, description="How much risk?")
 
     def asks_for(self) -> str | None:
         """One of the two must be named."""
@@ -117,17 +130,33 @@ def optimize_budget(asked: OptimizeBudget, context: Context) -> Answer[OptimumRe
         for line in campaign.lines
     ]
     now = sum((line.allocated for line in lines), Decimal(0))
-    total = now if asked.budget is None else money_of(asked.budget, currency)
-    limits = Constraints(max_change=MOST_CHANGE) if total == now else Constraints()
+    total = _total(asked, now, currency)
+    learned = any(isinstance(fit, Fit) and fit.learned for fit in fits.values())
+    limits = Constraints(
+        max_change=MOST_CHANGES[asked.risk] if total == now else None,
+        worst_share=WORST_SHARE if asked.risk == CAUTIOUS else None,
+        explore=context.today.toordinal() if learned and asked.risk != CAUTIOUS else None,
+    )
     found = optimize(lines, total, currency, constraints=limits)
     if isinstance(found, Refusal):
         raise Problem(found.code, f"{name}: {found.reason}.", f"{wording.sentence(found.cure)}.")
     report = _report(name, currency, now, found, campaigns, lines)
+    if _WANTED[asked.risk]:
+        report.notes.insert(0, _WANTED[asked.risk])
     telling = _telling(report, found, lines, period)
-    if not found.worthwhile and total == now:
+    worthwhile = found.moved > 0 if learned else found.worthwhile
+    if not worthwhile and total == now:
         text = f"{telling.text} That is too little to move money for; nothing is proposed."
         return Answer(result=report, telling=telling.model_copy(update={"text": text}))
     return Answer(result=report, telling=telling, action=_action(report, found, campaigns))
+
+
+def _total(asked: OptimizeBudget, now: Decimal, currency: str) -> Decimal:
+    if asked.budget is not None and asked.more is not None:
+        raise Problem("contradictory_slots", "Is that the whole budget, or on top of it?", "Say one of them.")
+    if asked.more is not None:
+        return now + money_of(asked.more, currency)
+    return now if asked.budget is None else money_of(asked.budget, currency)
 
 
 def _meant(asked: OptimizeBudget, context: Context) -> tuple[str, dict[str, Campaign]]:
@@ -148,7 +177,7 @@ def _meant(asked: OptimizeBudget, context: Context) -> tuple[str, dict[str, Camp
 
 
 def _fits(context: Context, campaigns: dict[str, Campaign]) -> tuple[dict[int, Fit | Refusal], Period]:
-    """Every line's response curve, fitted to the year up to the latest full day with data."""
+    """Every line's response curve from the year up to the latest full day with data."""
     ids = [line.id for campaign in campaigns.values() for line in campaign.lines]
     yesterday = context.today - timedelta(days=1)
     ends = [
@@ -156,7 +185,17 @@ def _fits(context: Context, campaigns: dict[str, Campaign]) -> tuple[dict[int, F
     ]
     until = max((day for day in ends if day is not None), default=yesterday)
     days = history(context.connection, ids, until, HISTORY_DAYS)
-    return fit_all(days, seed=0), Period.last_days(HISTORY_DAYS, until)
+    return _or_learned(fit_all(days, seed=0), days, until), Period.last_days(HISTORY_DAYS, until)
+
+
+def _or_learned(
+    fits: dict[int, Fit | Refusal], days: Mapping[int, Sequence[Day]], until: date
+) -> dict[int, Fit | Refusal]:
+    """The fits; where fewer than two lines have one, young lines get what their few weeks say."""
+    young = [key for key, fit in fits.items() if isinstance(fit, Refusal) and fit.code in LEARNABLE]
+    if sum(isinstance(fit, Fit) for fit in fits.values()) >= 2 or len(young) < 2:
+        return fits
+    return fits | learn_all({key: days.get(key, ()) for key in young}, until)
 
 
 CURVE_STEPS = (0, 25, 50, 75, 100, 125, 150, 175, 200)
@@ -326,14 +365,17 @@ def _evidence(report: OptimumReport, lines: list[Line], period: Period) -> list[
     return [summary, *(_curve_evidence(line, fit, report, period) for line, fit in fitted)]
 
 
+CURVE_FORMULA = "revenue a month = ceiling × spend^slope / (spend^slope + half-saturation^slope)"
+LEARNED = ", learned week by week, older weeks counting less"
+
+
 def _curve_evidence(line: Line, fit: Fit, report: OptimumReport, period: Period) -> Evidence:
     usual = fit.expected(float(line.allocated))
     low, high = _money(usual.low, report), _money(usual.high, report)
     spend = _money(float(line.allocated), report)
     return Evidence(
         claim=f"response curve of {line.name}",
-        formula="revenue a month = ceiling × spend^slope / (spend^slope + half-saturation^slope), "
-        "carried over day to day",
+        formula=CURVE_FORMULA + (LEARNED if fit.learned else ", carried over day to day"),
         calculation=f"ceiling {_money(fit.curve.ceiling, report)}, "
         f"half at {_money(fit.curve.half, report)}, slope {fit.curve.slope:.2f}, "
         f"carry-over {fit.carry_over:.2f}, R² {fit.r_squared:.2f}; "

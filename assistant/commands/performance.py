@@ -20,12 +20,13 @@ from assistant.reporting import (
     figure,
     figures,
     freshness,
+    life,
     measured,
     portfolio_or,
     report,
     rounded,
 )
-from engines.metrics import METRICS, Totals, Unit, compute, is_ratio_of_spend
+from engines.metrics import METRICS, Totals, Unit, compute, is_ratio_of_spend, life_model
 from engines.terms import Channel, Period
 from intents.command import Command
 from intents.slots import CampaignName, ChannelName, Count, MetricName, PeriodSlot, VentureName
@@ -340,6 +341,11 @@ class MetricReport(BaseModel):
     rows: int
     fresh_until: date | None
     assumptions: list[str] = []
+    model: str | None = None
+    """How a figure that is an estimate was estimated."""
+    low: Decimal | None = None
+    """Of its 90 % range, where it has one."""
+    high: Decimal | None = None
 
 
 class ShowMetric(Command):
@@ -361,12 +367,16 @@ def show_metric(asked: ShowMetric, context: Context) -> Answer[MetricReport]:
     found = report(context, subject, asked.period, (asked.metric,))
     shown = found.figure(asked.metric)
     about = METRICS[asked.metric]
+    model = life_model(found.facts) if asked.metric == "ltv" else None
+    span = model.range if model is not None else None
     if shown.value is None:
         text = f"{about.label} of {subject.name}, {wording.named(found.window.period)}, cannot be computed: "
         text += f"{about.formula}, and one of these is missing or zero there."
     else:
         text = f"{about.label} of {subject.name}, {wording.named(found.window.period)}: {shown.shown}"
         text += f", {_moved(shown, subject.currency)}."
+        if model is not None:
+            text += f" Estimated {life(model, subject.currency)}."
     notes = [freshness(found, context.today), *assumptions(found)]
     said = wording.spoken(asked.metric, shown.value, subject.currency)
     return Answer(
@@ -380,6 +390,9 @@ def show_metric(asked: ShowMetric, context: Context) -> Answer[MetricReport]:
             rows=found.measured.rows,
             fresh_until=found.measured.fresh_until,
             assumptions=assumptions(found),
+            model=None if model is None else model.name,
+            low=None if span is None else rounded(Decimal(str(span.low))),
+            high=None if span is None else rounded(Decimal(str(span.high))),
         ),
         telling=Telling(
             text=" ".join(part for part in (text, *notes) if part),

@@ -96,7 +96,7 @@ def _deep_arrays(deep: Deep | None) -> dict[str, Any]:
     if deep is None:
         return {}
     return {
-        "deep": np.array([deep.temperature, deep.threshold, deep.sure]),
+        "deep": np.array([deep.temperature, deep.threshold, deep.sure, deep.strange]),
         "deep_judgement": deep.judgement,
         **{f"intents_{part}": getattr(deep.intents, part) for part in _PARTS},
         **({} if deep.scope is None else {f"scope_{part}": getattr(deep.scope, part) for part in _PARTS}),
@@ -106,9 +106,9 @@ def _deep_arrays(deep: Deep | None) -> dict[str, Any]:
 def _deep(arrays: dict[str, Any]) -> Deep | None:
     if "deep" not in arrays:
         return None
-    temperature, threshold, sure = map(float, arrays["deep"])
+    temperature, threshold, sure, strange = map(float, arrays["deep"])
     intents = MeaningClassifier(**{part: arrays[f"intents_{part}"] for part in _PARTS})
     scope = None
     if "scope_words" in arrays:
         scope = MeaningClassifier(**{part: arrays[f"scope_{part}"] for part in _PARTS})
-    return Deep(intents, temperature, scope, arrays["deep_judgement"], threshold, sure)
+    return Deep(intents, temperature, scope, arrays["deep_judgement"], threshold, sure, strange)

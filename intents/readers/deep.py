@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from intents.encoder import SentenceEncoder
-from intents.readers.classifier import best_temperature, softmax
+from intents.readers.classifier import best_temperature, for_each_fold, softmax
 from intents.readers.features import Floats, Sparse
 from intents.readers.meaning import MeaningClassifier, Vectors, train_meaning
 from intents.readers.measures import decisiveness, freshness
@@ -16,8 +16,10 @@ FOLDS = 3
 """Folds of the cross-validation that calibrates; sentences and their variants share one."""
 FIRST_SHARE = 0.3
 """Of the first look's scores in the second's."""
-_LEVELS = (0.95, 0.97, 0.98, 0.99, 0.995)
-_NEVER = 1.1
+_SURE_LEVELS = (0.95, 0.97, 0.98, 0.99, 0.995)
+_STRANGE_LEVELS = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
+_MOST_LOST = 1 / 5000
+"""Share of the sentences that refusing by words may misjudge beyond what the second look would."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Deep:
     """The least probability of being in scope that passes."""
     sure: float
     """Where both probabilities by words are at least this, no second look is taken."""
+    strange: float
+    """Where words alone make being in scope no likelier than this, none is taken either."""
+
+    def is_settled(self, probabilities: Floats, in_scope: float) -> bool:
+        """Whether the first look's probabilities of the intents and of being in scope are answer enough."""
+        return in_scope <= self.strange or min(in_scope, float(probabilities.max())) >= self.sure
 
     def look(
         self, features: Sparse, first: Floats, vector: Vectors, words: str, known: Collection[str]
@@ -95,27 +103,32 @@ def train_deep(lesson: Lesson) -> Deep:
     has_outside = not inside.all()
     scores = np.zeros((len(targets), int(targets.max()) + 1))
     margins = np.ones(len(targets))
-    for fold in range(FOLDS):
+
+    def learn(fold: int) -> None:
         seen, held = folds != fold, folds == fold
         if len(set(targets[seen & inside])) < scores.shape[1]:
-            continue
+            return
         intents = _trained(lesson, seen & inside, targets)
         meant = intents.all_scores(lesson.matrix[held], lesson.vectors[held])
         scores[held] = meant + FIRST_SHARE * lesson.first[held]
         if has_outside:
             scope = _trained(lesson, seen, inside.astype(int), is_balanced=True)
             margins[held] = scope.all_scores(lesson.matrix[held], lesson.vectors[held])[:, 0]
+
+    for_each_fold(FOLDS, learn)
     everything = np.ones(len(targets), dtype=bool)
     judgement, chances, threshold = np.zeros(6), np.ones(len(targets)), 0.0
     if has_outside:
         judgement, chances, threshold = _judgement(lesson, scores, margins)
+    misjudged = _misjudged(lesson, scores, chances >= threshold)
     return Deep(
         intents=_trained(lesson, inside, targets),
         temperature=best_temperature(scores[inside], targets[inside]),
         scope=_trained(lesson, everything, inside.astype(int), is_balanced=True) if has_outside else None,
         judgement=judgement,
         threshold=threshold,
-        sure=_sure(lesson, _misjudged(lesson, scores, chances >= threshold)),
+        sure=_sure(lesson, misjudged),
+        strange=_strange(lesson, misjudged),
     )
 
 
@@ -151,14 +164,25 @@ def _misjudged(lesson: Lesson, scores: Floats, is_let_in: Any) -> Any:
 
 
 def _sure(lesson: Lesson, misjudged: Any) -> float:
-    """From where on the first look errs no more often than the second would."""
+    """From where on the first look errs no more often than the second would; above 1 for nowhere."""
     chance, in_scope = lesson.by_words
-    for level in _LEVELS:
+    for level in _SURE_LEVELS:
         settled = (np.abs(chance) >= level) & (in_scope >= level)
         wrong = settled & ((chance < 0) | (lesson.targets < 0))
         if settled.any() and wrong.sum() <= (settled & misjudged).sum():
             return level
-    return _NEVER
+    return 1.1
+
+
+def _strange(lesson: Lesson, misjudged: Any) -> float:
+    """Up to where refusing by words does as well as the second look, but for `_MOST_LOST`; or below 0."""
+    _, in_scope = lesson.by_words
+    for level in _STRANGE_LEVELS:
+        settled = in_scope <= level
+        lost = (settled & (lesson.targets >= 0)).sum() - (settled & misjudged).sum()
+        if settled.any() and lost <= _MOST_LOST * len(in_scope):
+            return level
+    return -0.1
 
 
 def vectors_of(encoder: SentenceEncoder, texts: Sequence[str]) -> Vectors:

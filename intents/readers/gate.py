@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from intents.readers.classifier import FOLDS, best_temperature
+from intents.readers.classifier import FOLDS, MOST_ROUNDS, best_temperature, for_each_fold
 from intents.readers.features import Floats, Sparse
 
 KEPT = 0.95
@@ -59,11 +59,14 @@ def train_gate(
     matrix = csr_matrix(hstack([words, csr_matrix(extra)]))
     folds = np.array(groups) % FOLDS
     scores = np.zeros(len(targets))
-    for fold in range(FOLDS):
+
+    def learn(fold: int) -> None:
         seen = folds != fold
         if len(set(targets[seen])) == 2:
             weights, intercept = _fit(matrix[seen], targets[seen])
             scores[~seen] = matrix[~seen] @ weights + intercept
+
+    for_each_fold(FOLDS, learn)
     temperature = best_temperature(np.stack([-scores / 2, scores / 2], axis=1), targets)
     inside = targets == 1
     typical = inside & np.array(is_typical)
@@ -76,7 +79,9 @@ def train_gate(
 def _fit(matrix: Any, targets: Any) -> tuple[Floats, float]:
     from sklearn.svm import LinearSVC
 
-    model = LinearSVC(C=_PENALTY, class_weight="balanced", random_state=0).fit(matrix, targets)
+    model = LinearSVC(C=_PENALTY, class_weight="balanced", random_state=0, max_iter=MOST_ROUNDS).fit(
+        matrix, targets
+    )
     return model.coef_[0], float(model.intercept_[0])
 
 

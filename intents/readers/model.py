@@ -60,7 +60,7 @@ class Model:
         probabilities = self.classifier.probabilities(scores)
         measures = [*freshness(text, self.known), *decisiveness(scores)]
         in_scope, is_known = self.gate.in_scope(features, measures), len(features.columns) > 0
-        if self.deep is None or min(in_scope, float(probabilities.max())) >= self.deep.sure:
+        if self.deep is None or self.deep.is_settled(probabilities, in_scope):
             return Judged(probabilities, in_scope, self.gate.threshold, is_known, "words")
         look = self.look(text, features, scores)
         return Judged(look.probabilities, look.in_scope, self.deep.threshold, is_known, "meaning")

@@ -66,6 +66,25 @@ def next_unit(unit: str) -> Term:
     return neighbor(unit, 1, "tomorrow" if unit == "day" else f"next {unit}")
 
 
+def rest_of(unit: str) -> Term:
+    """What is left of the unit that holds today, from tomorrow on; on its last day that day."""
+
+    def term(clock: Clock) -> Period:
+        end = dates.SPAN_OF[unit](clock.today).end
+        return Period(min(dates.add_days(clock.today, 1), end), end, f"rest of the {unit}")
+
+    return term
+
+
+def to_end_of(unit: str) -> Term:
+    """From today to the end of the unit that holds it."""
+
+    def term(clock: Clock) -> Period:
+        return Period(clock.today, dates.SPAN_OF[unit](clock.today).end, f"until the end of the {unit}")
+
+    return term
+
+
 def full_days(days: int, label: str) -> Term:
     """So many days, the last of them yesterday."""
 

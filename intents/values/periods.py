@@ -119,9 +119,13 @@ _relative = either(
     sequence(_the, _next, _count, _units) >> moments.next_units,
     sequence(_the, _next, _unit) >> moments.next_unit,
     sequence(_one, _units, a("ago")) >> moments.ago,
+    sequence(_one, _units, a("ahead")) >> moments.next_units,
+    sequence(_the, _next, a("fortnight")) >> (lambda: moments.next_units(2, "week")),
 )
 
 _plain_unit = words({name: name for name in ("week", "month", "quarter", "year")})
+_rest = sequence(_the, a("rest of", "remainder of"), either(_this, _the), _plain_unit) >> moments.rest_of
+_end = sequence(_the, a("end of"), either(_this, _the), _plain_unit) >> moments.to_end_of
 _mtd = words({"mtd": "month", "qtd": "quarter", "ytd": "year", "wtd": "week"})
 _so_far = a("so far", "to date", "till now", "until now", "up to now")
 _current = either(
@@ -220,6 +224,8 @@ _points = remembered(
         _fiscal_spans,
         _relative,
         _current,
+        _rest,
+        _end,
         _weekdays,
         _years,
     )
@@ -264,7 +270,9 @@ _SPANS = either(
 PERIOD: Rule = remembered(either(_SPANS, _points))
 """A period, as a function of the clock that may raise `ImpossibleDate`."""
 
-_lead_in = a("in", "for", "during", "on", "over", "within", "throughout", "of", "as of", "by", "across")
+_lead_in = a(
+    "in", "for", "during", "on", "over", "within", "throughout", "of", "as of", "by", "until", "across"
+)
 _ALONE = sequence(maybe(_lead_in), PERIOD, maybe(a("'s", "’s")), maybe(a(".", "?", "!", "please"))) >> (
     lambda term, *_: term
 )
