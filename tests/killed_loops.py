@@ -31,7 +31,7 @@ DUE = NOW + timedelta(hours=1)
 LOOP = "campaign_optimization"
 DONE, NOT_YET = 0, 3
 KILLS = 50
-LATEST = 36
+LATEST = 28
 """A process is killed before one of so many statements: a change that is written takes about twenty."""
 MOST_STARTS = 200
 

@@ -267,7 +267,7 @@ def test_the_words_for_loops_are_those_of_the_loops(assistant: Assistant) -> Non
     assert set(lexicon.vocabulary("loop")) == {*assistant.loops.declared, "all"}
 
 
-CAMPAIGNS = 24
+CAMPAIGNS = 16
 
 
 @pytest.fixture
