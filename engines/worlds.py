@@ -225,7 +225,9 @@ def _of_kind(world: World, ceiling: Floats, season: Floats) -> World:
         return replace(still, budget=best_budget(still))
     if world.kind is Kind.FLAT:
         earned = ceiling * hill(world.budget / DAYS_A_MONTH, world.half, world.slope)
-        return replace(world, half=world.half * 0.01, slope=world.slope * 0 + 1, effect=earned[:, None] * season)
+        return replace(
+            world, half=world.half * 0.01, slope=world.slope * 0 + 1, effect=earned[:, None] * season
+        )
     if world.kind is Kind.NOISE:
         earned = ceiling * hill(world.budget / DAYS_A_MONTH, world.half, world.slope)
         return replace(world, effect=earned[:, None] * season)
