@@ -157,18 +157,18 @@ def record_of(connection: Connection, campaign: Campaign, rule: Rule, now: datet
     )
 
 
-def done_lately(connection: Connection, campaign: Campaign, rule: Rule, now: datetime) -> Decimal:
-    """What a rule already changed of a campaign within its own window, as a share of the money before it."""
+def left_to_do(connection: Connection, campaign: Campaign, rule: Rule, now: datetime) -> tuple[Decimal, bool]:
+    """How much money a rule may still move of a campaign within its own window, and whether it moved any."""
     since = now - timedelta(days=rule.days)
     found = [
         one
         for one, undone in promises.of_campaign(connection, campaign.id, since)
         if one.source == rule.name and not undone
     ]
-    if not found:
-        return Decimal(0)
-    first = found[-1].before
-    return sum((one.moved for one in found), Decimal(0)) / first if first else Decimal(1)
+    base = found[-1].before if found else campaign.allocated
+    wanted = base * abs(Decimal(-1) if rule.change is None else rule.change)
+    moved = sum((one.moved for one in found), Decimal(0))
+    return max(wanted - moved, Decimal(0)), bool(found)
 
 
 def last_change(connection: Connection, campaign: Campaign) -> datetime | None:

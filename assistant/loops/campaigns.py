@@ -212,8 +212,10 @@ def _plan(
     if _is_proposed(run, connection, campaign.id, rule):
         finding.outcome, finding.why = "waiting", "the same was proposed lately"
         return None
-    done = rulebook.done_lately(connection, campaign, rule, run.now)
-    share = _share(rule, done, restraint.room(limits, record), campaign.allocated)
+    left, began = rulebook.left_to_do(connection, campaign, rule, run.now)
+    share = None
+    if rule.in_steps or not began:
+        share = _share(rule, left, restraint.room(limits, record), campaign.allocated)
     if share is None:
         finding.outcome, finding.why = "done_before", f"it did what it may within {rule.days} days"
         return None
@@ -228,16 +230,12 @@ def _is_proposed(run: Run, connection: Connection, campaign_id: int, rule: Rule)
     )
 
 
-def _share(rule: Rule, done: Decimal, room: Decimal, budget: Decimal) -> Decimal | None:
+def _share(rule: Rule, left: Decimal, room: Decimal, budget: Decimal) -> Decimal | None:
     """By what share of its money the campaign changes now; None where nothing is left to do."""
-    wanted = Decimal(-1) if rule.change is None else rule.change
-    left = abs(wanted) - done
-    if not budget or left < SMALLEST_STEP or (done and not rule.in_steps):
+    step = min(left, room) if rule.in_steps else left
+    if not budget or step < budget * SMALLEST_STEP:
         return None
-    step = min(left, room / budget) if rule.in_steps else left
-    if step < SMALLEST_STEP:
-        return None
-    return step if wanted > 0 else -step
+    return step / budget if rule.change is not None and rule.change > 0 else -step / budget
 
 
 def _planned(run: Run, connection: Connection, watched: Watched, breach: Breach, share: Decimal) -> _Plan:
