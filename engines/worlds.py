@@ -1,8 +1,8 @@
 """Markets that move while somebody acts in them: the hidden truth behind `gtm simulate`.
 
-A world is one venture's channel lines with curves nobody sees (`engines.market`: carry-over, then Hill), and what
-happens to them day by day: drift, season, weekdays, a competitor's launch, a tracker that breaks. Days before
-`World.start` are history. Nothing here knows what is decided; nothing that decides may import this.
+A world is one venture's channel lines with curves nobody sees (`engines.market`: carry-over, then Hill), and
+what happens to them day by day: drift, season, weekdays, a competitor's launch, a tracker that breaks. Days
+before `World.start` are history. Nothing here knows what is decided; nothing that decides may import this.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -225,7 +225,9 @@ def _of_kind(world: World, ceiling: Floats, season: Floats) -> World:
         return replace(still, budget=best_budget(still))
     if world.kind is Kind.FLAT:
         earned = ceiling * hill(world.budget / DAYS_A_MONTH, world.half, world.slope)
-        return replace(world, half=world.half * 0.01, slope=world.slope * 0 + 1, effect=earned[:, None] * season)
+        return replace(
+            world, half=world.half * 0.01, slope=world.slope * 0 + 1, effect=earned[:, None] * season
+        )
     if world.kind is Kind.NOISE:
         earned = ceiling * hill(world.budget / DAYS_A_MONTH, world.half, world.slope)
         return replace(world, effect=earned[:, None] * season)
