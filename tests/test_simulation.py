@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, select
 from typer.testing import CliRunner
 
-from assistant.main import cli
+from assistant.channels.cli import cli
 from assistant.settings import Settings, load_settings
 from assistant.simulation import arena, report
 from assistant.simulation.outcome import Pair, Sums, figures
