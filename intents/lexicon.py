@@ -18,7 +18,7 @@ from intents.reading import EntityMatch
 
 EVERYWHERE = ("channel", "platform", "metric", "status", "model", "place")
 """The kinds that are looked for in every utterance, in the order in which they win."""
-WHERE_TAKEN = ("topic", "stage", "business", "currency", "time_zone", "pace", "safe", "kind", "loop")
+WHERE_TAKEN = ("topic", "stage", "business", "currency", "time_zone", "pace", "risk", "safe", "kind", "loop")
 """The kinds whose words mean too much else: looked for once it is known that the command takes them."""
 KINDS = EVERYWHERE + WHERE_TAKEN
 """Every kind of word that can be looked up here."""

@@ -207,6 +207,21 @@ MoneySlot = Annotated[
 ]
 """Money; without a currency it is in that of what it is about."""
 
+_AFTER_MORE = said_after("add", "adding", "added", "extra", "additional", "another", "plus", "further")
+_BEFORE_MORE = said_before("more", "extra", "on top", "additional", "additionally")
+
+ExtraMoney = Annotated[
+    Amount,
+    Entity(
+        "money",
+        also=("count",),
+        fits=lambda match, text: _AFTER_MORE(match, text) or _BEFORE_MORE(match, text),
+    ),
+    BeforeValidator(_money),
+    _schema("money on top of what there is: 20k more, another five thousand"),
+]
+"""Money on top of what there is."""
+
 ProposalNumber = Annotated[
     int,
     Entity("proposal", also=("count",)),
@@ -311,6 +326,9 @@ PlatformName = Annotated[str, Entity("platform"), _listed("platform")]
 CategoryName = Annotated[str, Entity("category"), _named("category")]
 """A category some influencer has."""
 
+
+RiskName = Annotated[str, Entity("risk"), _listed("risk")]
+"""How much risk is wanted: cautious, balanced or bold."""
 
 ModelName = Annotated[str, Entity("model"), _listed("model")]
 """An attribution model: first_touch, last_touch, linear, time_decay, position_based …"""

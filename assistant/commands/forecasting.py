@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from assistant import wording
 from assistant.commands.performance import campaign_subject
@@ -89,6 +90,14 @@ class Forecast(Command):
     channel: ChannelName | None = Field(None, description="Which channel?")
     horizon: PeriodSlot | None = Field(None, description="For which period to come?")
     target: MoneySlot | None = Field(None, description="Which goal?")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reaching(cls, said: Any) -> Any:
+        """Where a goal is named, "reach" is what is done with it, and not the metric."""
+        if isinstance(said, dict) and said.get("target") is not None and said.get("metric") == "reach":
+            return {name: value for name, value in said.items() if name != "metric"}
+        return said
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,23 @@ from engines.optimum import Constraints, Optimum, optimize
 from engines.response import Day, Estimate, Fit, Refusal, fit_all
 from engines.terms import CampaignStatus, Channel, Period
 from intents.command import Command, Effect, Role
-from intents.slots import CampaignName, MoneySlot, VentureName
+from intents.slots import CampaignName, ExtraMoney, MoneySlot, RiskName, VentureName
 from storage.campaigns import Campaign, campaigns_of
 from storage.performance import Scope, history, latest_day
 
 HISTORY_DAYS = 364
 """Days of history the response curves are fitted to."""
 
-MOST_CHANGE = Decimal("0.3")
-"""Greatest change of a line in one step: further out the curves promise more than they keep."""
+CAUTIOUS, BALANCED, BOLD = "cautious", "balanced", "bold"
+MOST_CHANGES = {CAUTIOUS: Decimal("0.15"), BALANCED: Decimal("0.3"), BOLD: Decimal("0.5")}
+"""Greatest change of a line in one step by risk: further out the curves promise more than they keep."""
+WORST_SHARE = 0.2
+"""Of the curves drawn, the worst for which a cautious split is made."""
+_WANTED = {
+    CAUTIOUS: "cautious: made for the worst fifth of the curves drawn; a line changes by 15 % at most",
+    BALANCED: "",
+    BOLD: "bold: a line changes by up to 50 %, where curves promise more than they keep",
+}
 
 
 class Range(BaseModel):
@@ -92,13 +100,16 @@ class OptimizeBudget(Command):
     examples = (
         "optimize budget allocation for Spring Launch",
         "optimize budget for campaign Spring Launch",
-        "optimize the budget of Acme with 80k",
+        "what if I add 20k to Spring Launch",
+        "optimize the budget of Acme carefully",
     )
     suggested = True
 
     campaign: CampaignName | None = Field(None, description="Of which campaign?")
     venture: VentureName | None = Field(None, description="Of which venture?")
     budget: MoneySlot | None = Field(None, description="With how much a month?")
+    more: ExtraMoney | None = Field(None, description="With how much more a month?")
+    risk: RiskName = Field(BALANCED, description="How much risk?")
 
     def asks_for(self) -> str | None:
         """One of the two must be named."""
@@ -119,22 +130,33 @@ def optimize_budget(asked: OptimizeBudget, context: Context) -> Answer[OptimumRe
         for line in campaign.lines
     ]
     now = sum((line.allocated for line in lines), Decimal(0))
-    total = now if asked.budget is None else money_of(asked.budget, currency)
+    total = _total(asked, now, currency)
     learned = any(isinstance(fit, Fit) and fit.learned for fit in fits.values())
     limits = Constraints(
-        max_change=MOST_CHANGE if total == now else None,
-        explore=context.today.toordinal() if learned else None,
+        max_change=MOST_CHANGES[asked.risk] if total == now else None,
+        worst_share=WORST_SHARE if asked.risk == CAUTIOUS else None,
+        explore=context.today.toordinal() if learned and asked.risk != CAUTIOUS else None,
     )
     found = optimize(lines, total, currency, constraints=limits)
     if isinstance(found, Refusal):
         raise Problem(found.code, f"{name}: {found.reason}.", f"{wording.sentence(found.cure)}.")
     report = _report(name, currency, now, found, campaigns, lines)
+    if _WANTED[asked.risk]:
+        report.notes.insert(0, _WANTED[asked.risk])
     telling = _telling(report, found, lines, period)
     worthwhile = found.moved > 0 if learned else found.worthwhile
     if not worthwhile and total == now:
         text = f"{telling.text} That is too little to move money for; nothing is proposed."
         return Answer(result=report, telling=telling.model_copy(update={"text": text}))
     return Answer(result=report, telling=telling, action=_action(report, found, campaigns))
+
+
+def _total(asked: OptimizeBudget, now: Decimal, currency: str) -> Decimal:
+    if asked.budget is not None and asked.more is not None:
+        raise Problem("contradictory_slots", "Is that the whole budget, or on top of it?", "Say one of them.")
+    if asked.more is not None:
+        return now + money_of(asked.more, currency)
+    return now if asked.budget is None else money_of(asked.budget, currency)
 
 
 def _meant(asked: OptimizeBudget, context: Context) -> tuple[str, dict[str, Campaign]]:

@@ -16,6 +16,8 @@ from intents.training import TrainingError
 
 FOLDS = 5
 """Folds of the cross-validation that calibrates."""
+MOST_ROUNDS = 5000
+"""Of the solver, which needs a few hundred as a rule."""
 _PENALTY = 1.0
 _TEMPERATURES = np.geomspace(0.02, 2.0, 120)
 
@@ -91,7 +93,7 @@ def best_temperature(scores: Floats, targets: Any) -> float:
 def _fit(matrix: Any, targets: Any) -> tuple[Floats, Floats]:
     from sklearn.svm import LinearSVC
 
-    model = LinearSVC(C=_PENALTY, random_state=0).fit(matrix, targets)
+    model = LinearSVC(C=_PENALTY, random_state=0, max_iter=MOST_ROUNDS).fit(matrix, targets)
     weights, intercepts = model.coef_.T, model.intercept_
     if weights.shape[1] == 1:
         weights, intercepts = np.hstack([-weights, weights]), np.concatenate([-intercepts, intercepts])

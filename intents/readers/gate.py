@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from intents.readers.classifier import FOLDS, best_temperature, for_each_fold
+from intents.readers.classifier import FOLDS, MOST_ROUNDS, best_temperature, for_each_fold
 from intents.readers.features import Floats, Sparse
 
 KEPT = 0.95
@@ -79,7 +79,9 @@ def train_gate(
 def _fit(matrix: Any, targets: Any) -> tuple[Floats, float]:
     from sklearn.svm import LinearSVC
 
-    model = LinearSVC(C=_PENALTY, class_weight="balanced", random_state=0).fit(matrix, targets)
+    model = LinearSVC(C=_PENALTY, class_weight="balanced", random_state=0, max_iter=MOST_ROUNDS).fit(
+        matrix, targets
+    )
     return model.coef_[0], float(model.intercept_[0])
 
 

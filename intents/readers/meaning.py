@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intents.encoder import SentenceEncoder
+from intents.readers.classifier import MOST_ROUNDS
 from intents.readers.features import Floats, Sparse
 
 Vectors = NDArray[np.float32]
@@ -88,7 +89,9 @@ def train_meaning(
     classes = np.array(targets)
     both = csr_matrix(hstack([matrix, csr_matrix(_MEANING_WEIGHT * vectors[:, :WIDTH])]))
     balance = "balanced" if is_balanced else None
-    linear = LinearSVC(C=_PENALTY, tol=_TOLERANCE, class_weight=balance, random_state=0).fit(both, classes)
+    linear = LinearSVC(
+        C=_PENALTY, tol=_TOLERANCE, class_weight=balance, random_state=0, max_iter=MOST_ROUNDS
+    ).fit(both, classes)
     weights, size = linear.coef_.T, matrix.shape[1]
     landmarks, nearness, shape, ridge_intercepts = _ridge(vectors, classes)
     return MeaningClassifier(
