@@ -15,6 +15,7 @@ from assistant.channels.cli import cli
 from assistant.settings import Settings, load_settings
 from assistant.simulation import arena, report
 from assistant.simulation.outcome import Pair, Sums, figures
+from assistant.simulation.running import PAIRS
 from engines.market import DAYS_A_MONTH
 from engines.worlds import WARM_UP, Kind, World, draw_world, from_document
 from storage.performance import daily_performance
@@ -212,7 +213,15 @@ def test_the_terminal_runs_it_whole(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, [*asked, "--processes", "1", "--out", str(tmp_path / "run")])
     assert done.exit_code == 0, done.output
     assert "flat: CAC" in done.output
-    assert (tmp_path / "run" / "report.md").exists()
+    first = (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    with (tmp_path / "run" / PAIRS).open("a", encoding="utf-8") as file:
+        file.write('{"kind": "flat", "seed"')
+    again = CliRunner().invoke(cli, [*asked, "--processes", "1", "--out", str(tmp_path / "run")])
+    assert again.exit_code == 0
+    assert (tmp_path / "run" / "report.md").read_text(encoding="utf-8").splitlines()[4:] == (
+        first.splitlines()[4:]
+    )
+    assert len((tmp_path / "run" / PAIRS).read_text(encoding="utf-8").splitlines()) == 2
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from assistant.channels.opening import fail
 from assistant.settings import load_settings
 
 console = Console()
+errors = Console(stderr=True)
 
 
 def simulate(
@@ -32,11 +33,14 @@ def simulate(
         Path | None, typer.Option(metavar="FOLDER", help="Where the report goes; by default the data folder.")
     ] = None,
 ) -> None:
-    """Prove the loops in simulated markets: with and without, by seed, with intervals and pictures."""
+    """Prove the loops in simulated markets: with and without, by seed, with intervals and pictures.
+
+    Cut off and given the same --out again, it goes on where it was.
+    """
     from assistant.simulation import report
     from assistant.simulation.arena import WAYS
     from assistant.simulation.outcome import figures, kinds, of_kind
-    from assistant.simulation.running import Job, pairs
+    from assistant.simulation.running import Job, keep, kept, pairs
     from engines.worlds import Kind
 
     chosen = tuple(dict.fromkeys(part.strip() for part in ways.split(",") if part.strip()))
@@ -49,16 +53,23 @@ def simulate(
     if not wanted or set(wanted) - set(known):
         fail(f"--markets takes {', '.join(known)}, not {markets!r}")
     settings = load_settings()
-    jobs = [Job(Kind(kind), seed, days, chosen, settings) for kind in wanted for seed in range(1, seeds + 1)]
     begun = datetime.now(UTC)
-    found = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("markets", total=len(jobs))
-        for one in pairs(jobs, min(processes or os.cpu_count() or 1, len(jobs))):
-            found.append(one)
-            progress.update(task, advance=1, description=f"{one.kind.value}, seed {one.seed}")
     folder = out or settings.data_dir / "simulations" / f"{begun:%Y%m%d-%H%M%S}"
+    # Seed by seed, so that a run that is cut off has been to all markets alike.
+    jobs = [Job(Kind(kind), seed, days, chosen, settings) for seed in range(1, seeds + 1) for kind in wanted]
+    found = kept(folder, jobs)
+    done = {(one.kind, one.seed) for one in found}
+    left = [job for job in jobs if (job.kind, job.seed) not in done]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors) as progress:
+        task = progress.add_task("markets", total=len(jobs), completed=len(found))
+        for one in pairs(left, min(processes or os.cpu_count() or 1, max(len(left), 1))):
+            keep(folder, one)
+            found.append(one)
+            told_of = f"{one.kind.value}, seed {one.seed}"
+            progress.update(task, advance=1, description=told_of)
+            if not errors.is_terminal:
+                errors.print(f"{len(found)} of {len(jobs)}: {told_of}, {one.seconds:.0f} s")
     path = report.write(folder, found, begun=f"{begun:%Y-%m-%d %H:%M} UTC")
     for kind in kinds(found):
         told = []

@@ -72,7 +72,7 @@ def lines(title: str, series: Mapping[str, Band], unit: str) -> str:
         middle = " ".join(f"{across(step):.1f},{up(value):.1f}" for step, value in enumerate(band.middle, 1))
         parts.append(f'<polygon points="{" ".join(there + back)}" fill="{colour}" fill-opacity="0.14"/>')
         parts.append(f'<polyline points="{middle}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(_text(LEFT + 8 + 110 * place, TOP - 12, name, colour=colour))
+        parts.append(_text(LEFT + 110 * place, TOP - 12, name, anchor="start", colour=colour))
     return _svg(title, height, parts)
 
 

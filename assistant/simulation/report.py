@@ -39,7 +39,7 @@ def pictures(pairs: Sequence[Pair]) -> dict[str, str]:
             one = figures(mine)[place]
             values = [figures([pair])[place].change for pair in mine]
             rows[kind.value] = Dots(values, one.change, one.low, one.high)
-        title = f"Change of {name} with the loops, a dot a seed; mean and 95 % interval below"
+        title = f"Change of {name}: a dot a seed, the mean and its 95 % interval"
         found[name.lower()] = dots(title, rows)
     series = {}
     for kind in kinds(pairs):

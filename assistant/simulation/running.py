@@ -5,12 +5,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from pydantic import ValidationError
 from threadpoolctl import threadpool_limits
 
 from assistant.settings import Settings
@@ -18,6 +20,9 @@ from assistant.simulation import arena
 from assistant.simulation.outcome import Pair, Sums
 from engines.worlds import Kind, draw_world
 from storage.synthetic.world import MARGIN
+
+PAIRS = "pairs.jsonl"
+"""Where a run's pairs are written down, a line each."""
 
 FIRST_DAY = date(2026, 1, 5)
 """The first day of every history."""
@@ -72,6 +77,28 @@ def _sums(course: arena.Course) -> Sums:
         customers=sum(course.customers),
         margin=float(MARGIN),
     )
+
+
+def keep(folder: Path, one: Pair) -> None:
+    """Write down a pair that is done, so that a run that is cut off can go on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / PAIRS).open("a", encoding="utf-8") as file:
+        file.write(one.model_dump_json() + "\n")
+
+
+def kept(folder: Path, jobs: Sequence[Job]) -> list[Pair]:
+    """The pairs of these jobs that are written down already; a line cut off in writing is left out."""
+    path = folder / PAIRS
+    if not path.exists():
+        return []
+    wanted = {(job.kind, job.seed, job.days, job.ways) for job in jobs}
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with suppress(ValidationError):
+            one = Pair.model_validate_json(line)
+            if (one.kind, one.seed, one.days, one.ways) in wanted:
+                found[one.kind, one.seed] = one
+    return list(found.values())
 
 
 def pairs(jobs: Sequence[Job], processes: int) -> Iterator[Pair]:
