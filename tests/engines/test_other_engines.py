@@ -96,6 +96,7 @@ def test_spark_gives_the_same(spark: Any, folder: Path, on_duckdb: list[Rows]) -
 def test_clickhouse_gives_the_same(folder: Path, on_duckdb: list[Rows]) -> None:
     import chdb
 
+    query: Any = chdb.query
     tables = []
     for name in ("touches", "conversions"):
         schema = pyarrow.parquet.read_schema(folder / f"{name}.parquet")
@@ -105,6 +106,6 @@ def test_clickhouse_gives_the_same(folder: Path, on_duckdb: list[Rows]) -> None:
         sql = str(ibis.to_sql(one, dialect="clickhouse"))
         for name in ("touches", "conversions"):
             sql = sql.replace(f'"{name}"', f"file('{folder / name}.parquet', Parquet)")
-        made = chdb.query(sql, "ArrowTable")
+        made = query(sql, "ArrowTable")
         found.append(in_order(made.to_pylist()))
     check(found, on_duckdb)
