@@ -12,10 +12,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import typer
 from sqlalchemy import func, select, update
 
 from assistant.bootstrap import Assistant, build_bus
 from assistant.bus import Bus
+from assistant.channels.cli import cli as commands_of_the_terminal
 from assistant.recurring import Done, Recurring, Run, Step
 from assistant.reply import Problem, Status
 from assistant.settings import Loops as LoopSettings
@@ -315,3 +317,35 @@ def test_killed_fifty_times_in_the_middle_of_applying_it_applies_everything_once
     assert set(promised.values()) == {1}
     assert len(run_of_it) == 1
     assert run_of_it[0].outcome == loops.DONE
+
+
+def test_the_terminal_lists_pauses_and_runs_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GTM_DATA_DIR", str(tmp_path))
+
+    terminal = typer.main.get_command(commands_of_the_terminal)
+
+    def gtm(*words: str) -> tuple[int, str]:
+        ended = 0
+        try:
+            result = terminal(["loops", *words], standalone_mode=False)
+            ended = result if isinstance(result, int) else 0
+        except SystemExit as leaving:
+            ended = int(leaving.code or 0)
+        except typer.Exit as leaving:
+            ended = leaving.exit_code
+        return ended, capsys.readouterr().out
+
+    status, told = gtm("--json")
+    assert status == 0
+    assert {one["loop"] for one in json.loads(told)["result"]["loops"]} == set(lexicon.vocabulary("loop")) - {
+        "all"
+    }
+    assert gtm("pause", "campaign optimizer")[1].startswith("Paused: Campaign optimization.")
+    assert gtm("pause", "optimizer")[0] == 1
+    assert gtm("resume", "all")[0] == 0
+    ran = json.loads(gtm("run", "spend watch", "--json")[1])["result"]["loops"]
+    assert [(one["loop"], one["last_outcome"]) for one in ran] == [("spend_watch", "done")]
+    assert gtm("run", "nothing")[0] == 2
+    assert gtm("--calibration")[1] == "No change with a promise was judged yet.\n"

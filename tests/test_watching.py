@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from assistant.bootstrap import Assistant
+from assistant.commands.optimizing import OptimumReport
 from assistant.reply import Status
 from storage import alerts, loops, migrate
 from storage.audit import audit
@@ -365,3 +366,53 @@ def test_the_rules_that_come_with_the_product_are_sound() -> None:
         "few_conversions",
         "dull_creatives",
     ]
+
+
+@pytest.mark.parametrize(("most", "outcome"), [("0.1", "moved"), ("0.001", "proposed")])
+def test_a_better_split_is_moved_or_proposed_once_a_week_and_never_beyond_its_limits(
+    assistant: Assistant, most: str, outcome: str
+) -> None:
+    assistant.settings.rules.most_of_campaign = Decimal(most)
+    with assistant.database.read() as connection:
+        query = select(channel_lines.c.campaign_id, channel_lines.c.id, channel_lines.c.allocated)
+        before = connection.execute(query).all()
+    assert assistant.loops.run_now("budget_optimization", NOW)
+    with assistant.database.read() as connection:
+        found = loops.runs(connection, loops.all_loops(connection)["budget_optimization"].id, 1)[0]
+        after = {key: money for _, key, money in connection.execute(query)}
+        kept = connection.execute(select(promises)).all()
+    assert found.result is not None
+    outcomes = {one["venture"]: one["outcome"] for one in found.result["ventures"]}
+    assert outcome in outcomes.values()
+    totals: dict[int, Decimal] = {}
+    moved: dict[int, Decimal] = {}
+    for campaign, key, money in before:
+        totals[campaign] = totals.get(campaign, Decimal(0)) + money
+        moved[campaign] = moved.get(campaign, Decimal(0)) + abs(after[key] - money) / 2
+    assert all(moved[campaign] <= totals[campaign] * Decimal(most) for campaign in totals)
+    assert sum(one == "moved" for one in outcomes.values()) == len(kept)
+    assert all(one.by_loop == "budget_optimization" and one.before == one.after for one in kept)
+    again = NOW + timedelta(days=3)
+    assert assistant.loops.run_now("budget_optimization", again)
+    with assistant.database.read() as connection:
+        found = loops.runs(connection, loops.all_loops(connection)["budget_optimization"].id, 1)[0]
+    assert found.result is not None
+    later = {one["venture"]: one["outcome"] for one in found.result["ventures"]}
+    assert all(later[name] == "lately" for name, one in outcomes.items() if one in ("moved", "proposed"))
+
+
+def test_a_split_the_chairman_asked_for_keeps_its_promise_too(assistant: Assistant) -> None:
+    talk = Speaker(assistant)
+    asked = run(talk, "optimize_budget", campaign="Spring Launch")
+    assert asked.status is Status.CONFIRM
+    assert talk.say("yes").status is Status.DONE
+    with assistant.database.read() as connection:
+        kept = connection.execute(select(promises)).one()
+    assert isinstance(asked.result, OptimumReport)
+    assert (kept.source, kept.by_loop, kept.confidence) == (
+        "optimize_budget",
+        None,
+        asked.result.confidence,
+    )
+    margin = kept.expected / asked.result.change.value
+    assert 0 < margin < 1

@@ -203,7 +203,7 @@ def _plan(
     """What the rule's remedy comes to now; None where it is not the time for it, as the finding then says."""
     rule, campaign = breach.rule, watched.campaign
     limits = rulebook.restraint_of(run.bus.settings.rules)
-    record = rulebook.record_of(connection, campaign, rule, run.now)
+    record = rulebook.record_of(connection, campaign, rule.name, rule.days, run.now)
     until = restraint.cools_until(limits, record, run.now)
     if until is not None:
         finding.outcome = "cooling"
@@ -226,7 +226,7 @@ def _is_proposed(run: Run, connection: Connection, campaign_id: int, rule: Rule)
     since = run.now - timedelta(days=rule.days)
     return any(
         (one.action.get("promise") or {}).get("source") == rule.name
-        for one in proposals.asked_by(connection, run.person.id, campaign_id, since)
+        for one in proposals.asked_by(connection, run.person.id, since, campaign_id=campaign_id)
     )
 
 
@@ -398,7 +398,7 @@ def _waits_for(
     run.make_sure(connection)
     now = campaign_of(connection, watched.campaign.id)
     limits = rulebook.restraint_of(run.bus.settings.rules)
-    record = rulebook.record_of(connection, now or watched.campaign, rule, run.now)
+    record = rulebook.record_of(connection, now or watched.campaign, rule.name, rule.days, run.now)
     until = restraint.cools_until(limits, record, run.now)
     if until is not None or now is None:
         raise Problem("changed_since", f"{watched.label} was changed a moment ago.", "Nothing was changed.")
