@@ -1,8 +1,8 @@
 """Markets that move while somebody acts in them: the hidden truth behind `gtm simulate`.
 
-A world is one venture's channel lines with curves nobody sees (`engines.market`: carry-over, then Hill), and what
-happens to them day by day: drift, season, weekdays, a competitor's launch, a tracker that breaks. Days before
-`World.start` are history. Nothing here knows what is decided; nothing that decides may import this.
+A world is one venture's channel lines with curves nobody sees (`engines.market`: carry-over, then Hill), and
+what happens to them day by day: drift, season, weekdays, a competitor's launch, a tracker that breaks. Days
+before `World.start` are history. Nothing here knows what is decided; nothing that decides may import this.
 """
 
 from dataclasses import asdict, dataclass, replace

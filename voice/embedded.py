@@ -45,6 +45,8 @@ _SAMPLES = 300
 _SOUNDS_A_NAME = 4
 _MOST_NAMES = 5_000
 """Names of a kind that are listened for; the most important come first."""
+_CROWD = 60
+"""Names of a kind that are many."""
 _LONGEST_TAIL = 3
 
 
@@ -150,6 +152,7 @@ class EmbeddedTranscriber:
             or known.patterns != vocabulary.patterns
             or known.values != vocabulary.values
             or set(known.names) != set(vocabulary.names)
+            or _crowded(known) != _crowded(vocabulary)
         ):
             self._sentences = _Sentences(vocabulary, self._decoder)
         names = _Spoken(vocabulary, self._sentences, self._decoder)
@@ -204,7 +207,9 @@ class _Sentences:
         words |= {token for one in vocabulary.patterns for token in spoken_tokens(one)}
         unsayable = decoder.learn_spoken(words)
         self.plan = Plan(
-            (one for one in vocabulary.patterns if not unsayable.intersection(spoken_tokens(one))), kinds
+            (one for one in vocabulary.patterns if not unsayable.intersection(spoken_tokens(one))),
+            kinds,
+            _crowded(vocabulary),
         )
         if not self.plan.sentences:
             raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
@@ -310,6 +315,10 @@ class _Spoken:
             else:
                 yield words[at]
                 at += 1
+
+
+def _crowded(vocabulary: Vocabulary) -> frozenset[str]:
+    return frozenset(kind for kind, names in vocabulary.names.items() if len(names) > _CROWD)
 
 
 def spoken_tokens(pattern: str) -> tuple[str, ...]:

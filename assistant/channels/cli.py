@@ -20,6 +20,7 @@ from assistant.channels.loops_cli import loops
 from assistant.channels.nlu import lint_sentences, measure_reader
 from assistant.channels.opening import fail, open_assistant, speaker_of
 from assistant.channels.rasa_cli import rasa
+from assistant.channels.simulate_cli import simulate
 from assistant.channels.voice_cli import measure_ears
 from assistant.channels.wyoming_cli import wyoming
 from assistant.settings import Settings, load_settings
@@ -54,6 +55,7 @@ cli.command("import")(import_file)
 nlu.command("test")(measure_reader)
 nlu.command("lint")(lint_sentences)
 cli.command()(listen)
+cli.command()(simulate)
 cli.command()(backup)
 cli.command()(restore)
 

@@ -141,7 +141,7 @@ class Arena:
 
 
 def prepare(folder: Path, world: World) -> None:
-    """A database with the world's venture and its history up to `World.start`, and the hidden truth beside."""
+    """A database with the world's venture and its history up to `World.start`; the hidden truth beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     database = Database(f"sqlite:///{folder / 'gtm.db'}")
     migrate.upgrade(database)

@@ -134,7 +134,8 @@ def write_day(connection: Connection, lines: Lines, day: date, spent: Floats, fo
     Where the tracker is broken no conversion and no revenue is reported, and of a new customer nobody knows
     what won them.
     """
-    rows, won = [], []
+    rows: list[dict[str, Any]] = []
+    won: list[dict[str, Any]] = []
     noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     for place, key in enumerate(lines.lines):
         lost = bool(found.unrecorded[place])
