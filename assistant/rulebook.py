@@ -12,7 +12,7 @@ from engines.metrics import Totals
 from engines.restraint import Record, Restraint
 from engines.rules import Observed, Remedy, Rule
 from engines.terms import CampaignStatus, Period
-from storage import promises
+from storage import promises, proposals
 from storage.campaigns import Campaign, campaigns_of
 from storage.performance import Scope, latest_day, measure
 from storage.ventures import RATE_EXPONENT, RateMissingError, Rates, Venture
@@ -172,6 +172,16 @@ def left_to_do(connection: Connection, campaign: Campaign, rule: Rule, now: date
     wanted = base * abs(Decimal(-1) if rule.change is None else rule.change)
     moved = sum((one.moved for one in found), Decimal(0))
     return max(wanted - moved, Decimal(0)), bool(found)
+
+
+def is_asked_about(connection: Connection, campaign: Campaign, now: datetime) -> bool:
+    """Whether a proposal about the campaign's money waits: another would undo what the first rests on."""
+    lines = {line.id for line in campaign.lines}
+    return any(
+        change["table"] == "channel_lines" and change["row_id"] in lines
+        for one in proposals.waiting(connection, now, venture_id=campaign.venture_id)
+        for change in one.action["changes"]
+    )
 
 
 def last_change(connection: Connection, campaign: Campaign) -> datetime | None:

@@ -31,7 +31,7 @@ class Split(BaseModel):
 
     venture: str
     outcome: str
-    """moved, proposed, nothing_to_move, lately or refused."""
+    """moved, proposed, nothing_to_move, waiting, lately or refused."""
     told: str
     audit_id: int | None = None
 
@@ -72,6 +72,11 @@ def _look_at(run: Run, venture: Venture) -> Split:
     with run.bus.database.read() as connection:
         asked = proposals.asked_by(connection, run.person.id, since, venture_id=venture.id)
         moved = promises.of_venture(connection, venture.id, SOURCE, since)
+        active = campaigns_of(connection, venture_id=venture.id, status=CampaignStatus.ACTIVE)
+        is_asked = any(rulebook.is_asked_about(connection, one, run.now) for one in active)
+    if is_asked:
+        told = "A proposal about its money waits for a decision."
+        return Split(venture=venture.name, outcome="waiting", told=told)
     if asked or moved:
         return Split(venture=venture.name, outcome="lately", told="It was looked at within a week.")
     case = Case(run.loop.name, "", (), partial(_waits_for, run, venture))

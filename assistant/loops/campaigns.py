@@ -212,6 +212,9 @@ def _plan(
     if _is_proposed(run, connection, campaign.id, rule):
         finding.outcome, finding.why = "waiting", "the same was proposed lately"
         return None
+    if rule.remedy is Remedy.BUDGET and rulebook.is_asked_about(connection, campaign, run.now):
+        finding.outcome, finding.why = "waiting", "another proposal about its money waits"
+        return None
     left, began = rulebook.left_to_do(connection, campaign, rule, run.now)
     share = None
     if rule.in_steps or not began:
