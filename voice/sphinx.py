@@ -25,8 +25,13 @@ _TRIES = 3
 _SEED = 14
 _LOUDEST = 32767
 _CONFIG = {
-    **{"lm": None, "loglevel": "FATAL", "fwdflat": False, "bestpath": False},
-    **{"silprob": 0.05, "wip": 0.2, "ds": 2},
+    "lm": None,
+    "loglevel": "FATAL",
+    "fwdflat": False,
+    "bestpath": False,
+    "silprob": 0.05,
+    "wip": 0.2,
+    "ds": 2,
 }
 """One pass and no lattice, which would cost a multiple of the time and hear worse; rather few, long words;
 the best Gaussians are looked for in every second frame."""
