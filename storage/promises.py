@@ -138,6 +138,15 @@ def of_venture(connection: Connection, venture_id: int, source: str, since: date
     return [Kept(*row) for row in connection.execute(query.order_by(table.id))]
 
 
+def near(connection: Connection, venture_id: int, since: datetime, until: datetime) -> list[Kept]:
+    """What was promised of a venture or its campaigns between two moments, without what was taken back."""
+    table = promises.c
+    query = select(*_COLUMNS).where(
+        table.venture_id == venture_id, table.made_at.between(since, until), table.audit_id.not_in(_undone())
+    )
+    return [Kept(*row) for row in connection.execute(query.order_by(table.made_at, table.id))]
+
+
 def made_by(connection: Connection, audit_id: int) -> list[int]:
     """The promises of a turn, by number."""
     return list(connection.scalars(select(promises.c.id).where(promises.c.audit_id == audit_id)))

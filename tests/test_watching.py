@@ -353,6 +353,26 @@ def test_promises_are_judged_and_the_chairman_can_ask_how_right_they_were(make: 
     assert "Promises: 1 change was judged. Stated confidence 85.0 %, kept 100.0 %" in told.reply.text
 
 
+def test_a_change_in_steps_is_judged_as_one(make: Any) -> None:
+    world = make(CUT, judge_days=7)
+    world.add("Aster")
+    for hours in (1, 26, 51):
+        world.tick(timedelta(hours=hours))
+    assert sum(world.money("Aster").values()) == 800
+    world.more_days(NOW.date() + 14 * DAY, Daily(spend=Decimal(24), revenue=Decimal(10)))
+    world.tick(10 * DAY)
+    # The second and third steps have no time of their own; the last one was two days after the first.
+    steps = world.found("promise_review")["judged"]
+    assert [one["kept"] for one in steps] == [None]
+    world.tick(12 * DAY)
+    judged = world.found("promise_review")["judged"]
+    said = [one for one in judged if one["kept"] is not None]
+    # Twelve dollars a day less spent over 30.4375 days, half of it by the first of 100, 90 and 10 dollars.
+    assert [(one["kept"], one["actual"]) for one in said] == [(True, "182.62")]
+    assert "its part of a change in 3 steps" in said[0]["note"]
+    assert Speaker(world.assistant).say("how right were your promises").reply.text.count("1 change was") == 1
+
+
 def test_the_rules_that_come_with_the_product_are_sound() -> None:
     from assistant.rulebook import rules_of
     from assistant.settings import Settings
