@@ -7,6 +7,7 @@ phones, which know no words. What they make of it together gives the confidence.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, product
 from random import Random
 from threading import Lock
@@ -107,7 +108,11 @@ class EmbeddedTranscriber:
         """As `Transcriber.guess`: the trigram's words."""
         with self._lock:
             self._prepare(vocabulary)
-            return "" if self._names is None else joined(self._names.spelled(self._decoder.glance(audio)))
+            return (
+                ""
+                if self._names is None
+                else joined(self._names.spelled(self._names.apart(self._decoder.glance(audio))))
+            )
 
     def holds(self, text: str, vocabulary: Vocabulary) -> bool:
         """Whether ``text`` is one of the sentences that can be heard."""
@@ -123,6 +128,7 @@ class EmbeddedTranscriber:
             if self._walk is None or self._names is None:
                 raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
             heard = self._decoder.hear(speech, self._walk.follows)
+            heard = replace(heard, trigram=self._names.apart(heard.trigram))
             return heard, self._words(heard, self._walk, self._names)
 
     def _words(self, heard: "Heard", walk: Walk, names: "_Spoken") -> "Words":
@@ -266,6 +272,7 @@ class _Spoken:
         self.parts: dict[str, tuple[str, ...]] = {}
         """The spoken words of a network's word."""
         self.spoken: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        """By kind, the live names as the trigram takes them: one word each."""
         self.live: set[str] = set()
         self._spellings: dict[tuple[str, ...], str] = {}
         for phrase in sentences.phrases:
@@ -285,7 +292,7 @@ class _Spoken:
                 if not parts or unsayable.intersection(parts):
                     continue
                 words.append(self._add(name, parts, decoder))
-                self.spoken[kind].append(parts)
+                self.spoken[kind].append((words[-1],))
                 self.live.add(words[-1])
             self.words[kind] = list(dict.fromkeys(words))
 
@@ -300,6 +307,10 @@ class _Spoken:
             if text.lower() != " ".join(parts):
                 self._spellings[parts] = text
         return word
+
+    def apart(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Words with those that stand for several taken apart."""
+        return tuple(part for word in words for part in self.parts.get(word, (word,)))
 
     def spelled(self, words: Sequence[str]) -> Iterator[str]:
         """The words with names in them spelled as they are written where that differs: "Studio 54"."""

@@ -135,9 +135,7 @@ def _model() -> Gaussians:
     counts = members.sum(axis=0)
     within = members.T @ (variances + (means - (centres * unit)[nearest]) ** 2)
     some = counts > 0
-    return Gaussians(
-        centres[some] * unit, within[some] / counts[some, None], counts[some] / counts.sum()
-    )
+    return Gaussians(centres[some] * unit, within[some] / counts[some, None], counts[some] / counts.sum())
 
 
 def _static(file: Path) -> Floats:

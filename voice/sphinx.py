@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, log
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,16 @@ _FRAME = RATE // 50
 _TRIES = 3
 _SEED = 14
 _LOUDEST = 32767
-_CONFIG = {
-    **{"lm": None, "loglevel": "FATAL", "fwdflat": False, "bestpath": False},
-    **{"silprob": 0.05, "wip": 0.2, "ds": 2},
-}
-"""One pass and no lattice, which would cost a multiple of the time and hear worse; rather few, long words;
-the best Gaussians are looked for in every second frame."""
+_CONFIG: dict[str, Any] = {"lm": None, "loglevel": "FATAL", "fwdflat": False, "bestpath": False}
+"""One pass and no lattice, which would cost a multiple of the time and hear worse."""
+_CONFIG |= {"silprob": 0.05, "wip": 0.2, "ds": 2}
+"""Rather few, long words; the nearest Gaussians are looked for in every second frame."""
 _NARROW = {"beam": 1e-48, "pbeam": 1e-48, "wbeam": 7e-29}
 _WIDE = {"beam": 1e-60, "pbeam": 1e-60, "wbeam": 1e-40}
 """How much less probable than the best a way may be that is followed on: in noise the best is often wrong."""
 _WORD_WEIGHT, _PHONE_WEIGHT = 6.5, 2.0
 """How much the order of words, or of phones, weighs against the sound."""
+_SCORE_STEP = 1024
 _SILENT = ("SIL", "+NSN+", "+SPN+")
 
 
@@ -182,33 +182,34 @@ class Decoder:
         counted = Counter(_texts(words) for words, _ in ballots)
         best = max(counted, key=lambda said: (fits(said), counted[said]))
         words, grammar_score = next(ballot for ballot in ballots if _texts(ballot[0]) == best)
-        sound = _seen(audio)
+        seen = _seen(audio)
         grammar = tuple(Piece(_bare(one.text), one.start, one.end, one.score) for one in words)
         expected = tuple(phone for word in words for phone in self._phones_of(word))
-        trigram = tuple(_bare(one.text) for one in self._decode("trigram", sound)[0])
-        phones, phone_score = self._decode("phones", sound)
+        trigram = tuple(_bare(one.text) for one in self._decode("trigram", seen)[0])
+        phones, phone_score = self._decode("phones", seen)
         frames = len(audio.samples) * 100 // RATE
         return Heard(grammar, trigram, tuple(phones), expected, frames, grammar_score, phone_score)
 
     def glance(self, audio: Audio) -> tuple[str, ...]:
         """What the trigram hears, in words: enough to show what is being said."""
-        sound = _seen(audio)
-        return tuple(_bare(one.text) for one in self._decode("trigram", sound)[0])
+        seen = _seen(audio)
+        return tuple(_bare(one.text) for one in self._decode("trigram", seen)[0])
 
     def _set(self, terms: Mapping[str, float]) -> None:
         """For searches that are made from now on."""
         for key, value in terms.items():
             self._engine.config[key] = value
 
-    def _decode(self, search: str, sound: bytes) -> tuple[list[Piece], float]:
+    def _decode(self, search: str, seen: NDArray[np.float32]) -> tuple[list[Piece], float]:
         engine = self._engine
         engine.activate_search(search)
         engine.start_utt()
-        engine.process_cep(sound, no_search=False, full_utt=True)
+        # The engine writes into what it is given: a copy for each search.
+        engine.process_cep(seen.tobytes(), no_search=False, full_utt=True)
         engine.end_utt()
         if engine.hyp() is None:
             return [], 0.0
-        said = [Piece(one.word, one.start_frame, one.end_frame, float(one.ascore)) for one in engine.seg()]
+        said = [Piece(one.word, one.start_frame, one.end_frame, _nats(one.ascore)) for one in engine.seg()]
         heard = [one for one in said if not one.text.startswith(("<", "[", "(")) and one.text not in _SILENT]
         return heard, sum(one.score for one in said)
 
@@ -221,8 +222,8 @@ class Decoder:
         ]
 
 
-def _seen(audio: Audio, more: int = 0) -> bytes:
-    return features(dithered(audio.samples, more)).tobytes()
+def _seen(audio: Audio, more: int = 0) -> NDArray[np.float32]:
+    return features(dithered(audio.samples, more))
 
 
 def dithered(samples: NDArray[np.int16], more: int = 0) -> NDArray[np.int16]:
@@ -242,6 +243,11 @@ def _is_too_clean(samples: NDArray[np.int16]) -> bool:
     if not len(frames):
         return False
     return float(np.percentile(np.sqrt(np.mean(frames**2, axis=1)), 5)) < _NOTHING
+
+
+def _nats(score: float) -> float:
+    """The engine's scores count thousandths of the logarithm; its Python side gives powers of them."""
+    return log(score) * _SCORE_STEP if score > 0 else -inf
 
 
 def _texts(words: Sequence[Piece]) -> tuple[str, ...]:
