@@ -11,7 +11,7 @@ export RASA_TELEMETRY_ENABLED := false
 export SQLALCHEMY_SILENCE_UBER_WARNING := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-rasa rasa check format lock benchmark docs clean
+.PHONY: help setup run test test-rasa test-engines rasa check format lock benchmark docs clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -67,6 +67,14 @@ test-rasa: .venv/.dev ## the tests against a real Rasa server (Python 3.10; four
 		$(BIN)/python -m pytest -n 0 tests/rasa; \
 	else test -z "$$CI" || exit 1; echo "the tests against Rasa were NOT run"; fi
 
+.venv/.engines: requirements/engines.txt .venv/.dev
+	@echo "· installing Spark and ClickHouse's engine (1.2 GB)"
+	@$(UV) $(HASHED) -r $<
+	@touch $@
+
+test-engines: .venv/.engines ## the history on Spark (where there is Java) and on ClickHouse's engine (a minute)
+	@$(BIN)/python -m pytest -n 0 tests/engines
+
 check: .venv/.dev ## format, lint, strict types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -82,8 +90,9 @@ docs: .venv/.dev ## write the generated pages of docs/ again
 	@$(BIN)/python -m assistant.documents
 
 lock: .venv/.bootstrap ## resolve the dependencies again, without hosts
-	@for part in bootstrap run dev rasa; do \
+	@for part in bootstrap run dev engines rasa; do \
 		case $$part in bootstrap) from="requirements/bootstrap.in";; run) from="--extra voice pyproject.toml";; dev) from="--extra voice --extra history --extra dev pyproject.toml";; \
+			engines) from="--extra voice --extra history --extra dev --extra engines pyproject.toml";; \
 			rasa) from="requirements/rasa.in";; esac; \
 		version=3.11; test $$part != rasa || version=3.10; \
 		$(UV) pip compile --upgrade --universal --python-version $$version --generate-hashes --no-emit-index-url \

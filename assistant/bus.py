@@ -249,27 +249,29 @@ class Bus:
         if isinstance(answer, Reply):
             return answer
         evidence = [*case.evidence, *answer.telling.evidence]
-        telling = answer.telling.model_copy(update={"text": case.why, "evidence": evidence})
+        reasons = case.why or answer.telling.text
+        telling = answer.telling.model_copy(update={"text": reasons, "evidence": evidence})
         reply = Reply(
             turn_id=turn.turn_id, text=turn.text, status=Status.DONE, reply=telling, result=answer.result
         )
         if answer.action is None or answer.action.does_nothing:
             return self.conclude(turn, reply)
         more = {"confidence": case.confidence, "risk": case.risk, "promise": case.promise}
-        action = answer.action.model_copy(update=more)
+        given = {name: value for name, value in more.items() if value is not None}
+        action = answer.action.model_copy(update=given)
         kept: list[Promise] = []
 
         def make(connection: Connection) -> list[RowChange]:
             waits = case.waits_for(connection, action)
             if waits is None:
                 made = approval.carry_out(connection, turn, action, reply, self.clock())
-                text = f"{action.done} {case.why}"
+                text = f"{action.done} {reasons}"
                 reply.reply = telling.model_copy(update={"text": text, "speech": action.done})
-                if case.promise is not None:
-                    kept.append(case.promise.model_copy(update={"by_loop": case.loop}))
+                if action.promise is not None:
+                    kept.append(action.promise.model_copy(update={"by_loop": case.loop}))
             else:
                 made = []
-                why = telling.model_copy(update={"text": f"{case.why} {waits}"})
+                why = telling.model_copy(update={"text": f"{reasons} {waits}"})
                 lifetime = timedelta(days=self.settings.approvals.proposal_days)
                 asked = approval.propose(connection, turn, command, action, why, self.clock(), lifetime)
                 reply.status, reply.reply = asked.status, asked.reply

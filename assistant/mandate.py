@@ -16,7 +16,7 @@ class Case:
 
     loop: str
     why: str
-    """In whole sentences."""
+    """In whole sentences; empty where the command itself tells it."""
     evidence: tuple[Evidence, ...]
     waits_for: Callable[[Connection, Action], str | None]
     """Asked in the transaction of the change: why a person must decide; None when the loop may act.
@@ -26,5 +26,6 @@ class Case:
     confidence: Decimal | None = None
     risk: str | None = None
     promise: Promise | None = None
+    """These three are the command's own where they are left out."""
     also: Callable[[Connection], None] | None = None
     """What is written down together with the change, such as an alert."""

@@ -133,9 +133,12 @@ def by_day(connection: Connection, campaign: Campaign, period: Period) -> list[t
     return sorted(found.parts.items())
 
 
-def record_of(connection: Connection, campaign: Campaign, rule: Rule, now: datetime) -> Record:
-    """What happened lately to a campaign and its venture, all money in the campaign's currency."""
-    lately = promises.of_campaign(connection, campaign.id, now - max(DAY, timedelta(days=rule.days)))
+def record_of(connection: Connection, campaign: Campaign, source: str, days: int, now: datetime) -> Record:
+    """What happened lately to a campaign and its venture, all money in the campaign's currency.
+
+    ``source`` is the rule or command that is to change it, ``days`` how long a person's no to it counts.
+    """
+    lately = promises.of_campaign(connection, campaign.id, now - max(DAY, timedelta(days=days)))
     active = campaigns_of(connection, venture_id=campaign.venture_id, status=CampaignStatus.ACTIVE)
     day = (now - DAY).date()
     rates = Rates(connection, campaign.currency, Period(day, now.date()))
@@ -153,22 +156,22 @@ def record_of(connection: Connection, campaign: Campaign, rule: Rule, now: datet
         moved_of_venture=sum((own(amount, currency) for currency, amount in moved), Decimal(0)),
         budget=campaign.allocated,
         budget_of_venture=sum((own(one.allocated, one.currency) for one in active), Decimal(0)),
-        was_taken_back=any(undone and one.source == rule.name for one, undone in lately),
+        was_taken_back=any(undone and one.source == source for one, undone in lately),
     )
 
 
-def done_lately(connection: Connection, campaign: Campaign, rule: Rule, now: datetime) -> Decimal:
-    """What a rule already changed of a campaign within its own window, as a share of the money before it."""
+def left_to_do(connection: Connection, campaign: Campaign, rule: Rule, now: datetime) -> tuple[Decimal, bool]:
+    """How much money a rule may still move of a campaign within its own window, and whether it moved any."""
     since = now - timedelta(days=rule.days)
     found = [
         one
         for one, undone in promises.of_campaign(connection, campaign.id, since)
         if one.source == rule.name and not undone
     ]
-    if not found:
-        return Decimal(0)
-    first = found[-1].before
-    return sum((one.moved for one in found), Decimal(0)) / first if first else Decimal(1)
+    base = found[-1].before if found else campaign.allocated
+    wanted = base * abs(Decimal(-1) if rule.change is None else rule.change)
+    moved = sum((one.moved for one in found), Decimal(0))
+    return max(wanted - moved, Decimal(0)), bool(found)
 
 
 def last_change(connection: Connection, campaign: Campaign) -> datetime | None:

@@ -328,7 +328,7 @@ class Loops(_Section):
     tick_seconds: float = Field(
         5, ge=0.1, le=60, description="How often it looks whether one is due, or was asked for."
     )
-    keep_days: int = Field(30, ge=1, description="How long what they came to is kept.")
+    keep_days: int = Field(7, ge=1, description="How long what they came to is kept.")
 
 
 class Rule(_Section):

@@ -98,6 +98,8 @@ class Service:
             "GTM_NOTIFY__WEBHOOK_SECRET": SECRET,
             "GTM_NOTIFY__WEBHOOK_SECONDS": "2",
             "GTM_SERVER__REQUESTS_PER_MINUTE": "1000000",
+            # What is counted afterwards is what the clients asked for.
+            "GTM_LOOPS__ENABLED": "false",
         }
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -149,7 +149,8 @@ def _lost(touches: Any, claims: Any, look_back: int) -> Any:
 
     known = claims.select("id").distinct().mutate(claimed=True)
     marked = touches.left_join(known, "id")
-    marked = marked.select("id", "visitor", "moment", "channel", free=marked.claimed.isnull())
+    # Where nothing matches ClickHouse has false, others have null.
+    marked = marked.select("id", "visitor", "moment", "channel", free=~marked.claimed.fill_null(False))
     in_order = ibis.window(group_by="visitor", order_by=["moment", "id"])
     beside = marked.mutate(
         earlier=marked.channel.lag().over(in_order),

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    and_,
     delete,
     or_,
     select,
@@ -200,24 +199,20 @@ def settle(
     result: dict[str, Any] | None,
     next_due: datetime,
 ) -> bool:
-    """Note what a run came to, and when the next one is due; False when somebody else has the loop by now.
-
-    Whoever asked meanwhile for an earlier time than ``next_due`` gets it.
-    """
+    """Note what a run came to, and when the next one is due; False when somebody else has the loop by now."""
     table = loops.c
-    sooner = and_(table.due_at > loop.due_at, table.due_at < next_due)
     settled = connection.execute(
         update(loops)
         .where(table.id == loop.id, table.claimed_by == by)
         .values(
             claimed_by=None,
             lease_until=None,
+            due_at=next_due,
             failures=0 if outcome == DONE else table.failures + 1,
         )
     )
     if not settled.rowcount:
         return False
-    connection.execute(update(loops).where(table.id == loop.id, ~sooner).values(due_at=next_due))
     connection.execute(
         update(loop_runs)
         .where(loop_runs.c.loop_id == loop.id, loop_runs.c.due_at == loop.due_at)

@@ -191,4 +191,4 @@ def service(connection: Connection, name: str, time_zone: str, now: datetime) ->
         .on_conflict_do_nothing(index_elements=["name"])
     )
     row = connection.execute(select(*_PERSON).where(users.c.name == name)).one()
-    return _person(row._tuple())
+    return _person(row)

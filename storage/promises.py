@@ -129,6 +129,29 @@ def of_campaign(connection: Connection, campaign_id: int, since: datetime) -> li
     return [(Kept(*row), bool(undone)) for *row, undone in connection.execute(query)]
 
 
+def of_venture(connection: Connection, venture_id: int, source: str, since: datetime) -> list[Kept]:
+    """What a source promised of a venture or its campaigns since a moment."""
+    table = promises.c
+    query = select(*_COLUMNS).where(
+        table.venture_id == venture_id, table.source == source, table.made_at >= since
+    )
+    return [Kept(*row) for row in connection.execute(query.order_by(table.id))]
+
+
+def near(connection: Connection, venture_id: int, since: datetime, until: datetime) -> list[Kept]:
+    """What was promised of a venture or its campaigns between two moments, without what was taken back."""
+    table = promises.c
+    query = select(*_COLUMNS).where(
+        table.venture_id == venture_id, table.made_at.between(since, until), table.audit_id.not_in(_undone())
+    )
+    return [Kept(*row) for row in connection.execute(query.order_by(table.made_at, table.id))]
+
+
+def made_by(connection: Connection, audit_id: int) -> list[int]:
+    """The promises of a turn, by number."""
+    return list(connection.scalars(select(promises.c.id).where(promises.c.audit_id == audit_id)))
+
+
 def moved_by_loops(connection: Connection, venture_id: int, since: datetime) -> list[tuple[str, Decimal]]:
     """Currency and size of every change loops made of a venture's money since a moment."""
     table = promises.c

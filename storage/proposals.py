@@ -176,12 +176,20 @@ def executed(connection: Connection, number: int, outcome: str, reason: str | No
     )
 
 
-def asked_by(connection: Connection, user_id: int, campaign_id: int, since: datetime) -> list[Proposal]:
-    """What somebody proposed for a campaign since a moment, or earlier where it still waits."""
+def asked_by(
+    connection: Connection,
+    user_id: int,
+    since: datetime,
+    *,
+    campaign_id: int | None = None,
+    venture_id: int | None = None,
+) -> list[Proposal]:
+    """What somebody proposed since a moment, or earlier where it still waits; for one campaign or venture."""
     table = proposals.c
-    query = _query().where(
-        table.requested_by == user_id,
-        table.campaign_id == campaign_id,
-        or_(table.requested_at >= since, and_(table.decision.is_(None), table.expires_at > since)),
-    )
+    still_waits = and_(table.decision.is_(None), table.expires_at > since)
+    query = _query().where(table.requested_by == user_id, or_(table.requested_at >= since, still_waits))
+    if campaign_id is not None:
+        query = query.where(table.campaign_id == campaign_id)
+    if venture_id is not None:
+        query = query.where(table.venture_id == venture_id)
     return [Proposal(*row) for row in connection.execute(query.order_by(table.id))]

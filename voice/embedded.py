@@ -7,6 +7,7 @@ phones, which know no words. What they make of it together gives the confidence.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, product
 from random import Random
 from threading import Lock
@@ -45,6 +46,8 @@ _SAMPLES = 300
 _SOUNDS_A_NAME = 4
 _MOST_NAMES = 5_000
 """Names of a kind that are listened for; the most important come first."""
+_CROWD = 60
+"""Names of a kind that are many."""
 _LONGEST_TAIL = 3
 
 
@@ -105,7 +108,11 @@ class EmbeddedTranscriber:
         """As `Transcriber.guess`: the trigram's words."""
         with self._lock:
             self._prepare(vocabulary)
-            return "" if self._names is None else joined(self._names.spelled(self._decoder.glance(audio)))
+            return (
+                ""
+                if self._names is None
+                else joined(self._names.spelled(self._names.apart(self._decoder.glance(audio))))
+            )
 
     def holds(self, text: str, vocabulary: Vocabulary) -> bool:
         """Whether ``text`` is one of the sentences that can be heard."""
@@ -121,6 +128,7 @@ class EmbeddedTranscriber:
             if self._walk is None or self._names is None:
                 raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
             heard = self._decoder.hear(speech, self._walk.follows)
+            heard = replace(heard, trigram=self._names.apart(heard.trigram))
             return heard, self._words(heard, self._walk, self._names)
 
     def _words(self, heard: "Heard", walk: Walk, names: "_Spoken") -> "Words":
@@ -150,6 +158,7 @@ class EmbeddedTranscriber:
             or known.patterns != vocabulary.patterns
             or known.values != vocabulary.values
             or set(known.names) != set(vocabulary.names)
+            or _crowded(known) != _crowded(vocabulary)
         ):
             self._sentences = _Sentences(vocabulary, self._decoder)
         names = _Spoken(vocabulary, self._sentences, self._decoder)
@@ -204,7 +213,9 @@ class _Sentences:
         words |= {token for one in vocabulary.patterns for token in spoken_tokens(one)}
         unsayable = decoder.learn_spoken(words)
         self.plan = Plan(
-            (one for one in vocabulary.patterns if not unsayable.intersection(spoken_tokens(one))), kinds
+            (one for one in vocabulary.patterns if not unsayable.intersection(spoken_tokens(one))),
+            kinds,
+            _crowded(vocabulary),
         )
         if not self.plan.sentences:
             raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
@@ -261,6 +272,7 @@ class _Spoken:
         self.parts: dict[str, tuple[str, ...]] = {}
         """The spoken words of a network's word."""
         self.spoken: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+        """By kind, the live names as the trigram takes them: one word each."""
         self.live: set[str] = set()
         self._spellings: dict[tuple[str, ...], str] = {}
         for phrase in sentences.phrases:
@@ -280,7 +292,7 @@ class _Spoken:
                 if not parts or unsayable.intersection(parts):
                     continue
                 words.append(self._add(name, parts, decoder))
-                self.spoken[kind].append(parts)
+                self.spoken[kind].append((words[-1],))
                 self.live.add(words[-1])
             self.words[kind] = list(dict.fromkeys(words))
 
@@ -296,6 +308,10 @@ class _Spoken:
                 self._spellings[parts] = text
         return word
 
+    def apart(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Words with those that stand for several taken apart."""
+        return tuple(part for word in words for part in self.parts.get(word, (word,)))
+
     def spelled(self, words: Sequence[str]) -> Iterator[str]:
         """The words with names in them spelled as they are written where that differs: "Studio 54"."""
         longest = max(map(len, self._spellings), default=0)
@@ -310,6 +326,10 @@ class _Spoken:
             else:
                 yield words[at]
                 at += 1
+
+
+def _crowded(vocabulary: Vocabulary) -> frozenset[str]:
+    return frozenset(kind for kind, names in vocabulary.names.items() if len(names) > _CROWD)
 
 
 def spoken_tokens(pattern: str) -> tuple[str, ...]:

@@ -2,13 +2,13 @@
 
 Patterns share their beginnings and their ends. A place for a name is one set of arcs for all patterns that
 go on alike after it, so that a thousand names make thousands of arcs rather than millions; where a kind has
-too many ways to go on, the rare ones are thrown together, which lets through some sentences that no pattern
+many names, the rare ways to go on are thrown together, which lets through some sentences that no pattern
 holds. A name is one word of the network, whatever it consists of.
 """
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -17,7 +17,7 @@ from voice.network import Network, of_grammar
 from voice.pronouncing import spoken
 
 MOST_HUBS = 2
-"""Ways to go on after a kind of place that are kept apart."""
+"""Ways to go on after a place for names that are kept apart where the names are many."""
 _PLACE = re.compile(r"\{(\w+)\}")
 _OWNER = "'s"
 BEFORE = ("please", "can you", "could you", "can you please", "could you please", "i want you to")
@@ -117,7 +117,10 @@ class _Node:
 class Plan:
     """The patterns of a vocabulary woven into a network, before names and values are put in."""
 
-    def __init__(self, patterns: Iterable[str], kinds: Iterable[str], most_hubs: int = MOST_HUBS) -> None:
+    def __init__(
+        self, patterns: Iterable[str], kinds: Iterable[str], crowded: Collection[str] = frozenset()
+    ) -> None:
+        """``crowded`` are the kinds with so many names that their arcs must be few."""
         known = {f"{{{kind}}}" for kind in kinds}
         self.sentences = tuple(
             tokens
@@ -132,7 +135,7 @@ class Plan:
         self.hubs: list[tuple[str, int, int]] = []
         """Kind, entrance and exit of each set of names."""
         self.entrances: list[tuple[int, int, float]] = []
-        self._gather(most_hubs)
+        self._gather(frozenset(f"{{{kind}}}" for kind in crowded))
 
     def _weave(self) -> None:
         root = _Node()
@@ -170,7 +173,7 @@ class Plan:
                 self.ends[order[number]] = ending / total
         self.states = len(order)
 
-    def _gather(self, most_hubs: int) -> None:
+    def _gather(self, crowded: Collection[Token]) -> None:
         """One entrance for all places of a kind after which the same may follow."""
         places: dict[Token, dict[int, float]] = defaultdict(lambda: defaultdict(float))
         for _, to, weight, token in self.arcs:
@@ -179,7 +182,8 @@ class Plan:
         exits: dict[tuple[Token, int], int] = {}
         for token, targets in sorted(places.items()):
             ranked = sorted(targets, key=lambda target: -targets[target])
-            apart = ranked if len(ranked) <= most_hubs else ranked[: most_hubs - 1]
+            are_few = token not in crowded or len(ranked) <= MOST_HUBS
+            apart = ranked if are_few else ranked[: MOST_HUBS - 1]
             exits |= {(token, target): target for target in apart}
             rest = ranked[len(apart) :]
             if rest:

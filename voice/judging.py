@@ -18,6 +18,12 @@ class Traits:
     """Edit distance of the expected and the heard phones, as a share of the longer."""
     worst_name: float
     """The same within the live name that fits least; 0 without names."""
+    grammar_fit: float = 0.0
+    """Acoustic score of the grammar's words beside the best sounds, in natural logarithms a frame."""
+    phone_fit: float = 0.0
+    """The same of the bare phones."""
+    shortness: float = 0.0
+    """One over the number of words."""
 
 
 MOST_DISAGREEMENT, MOST_PHONE_DISTANCE = 0.5, 0.7
@@ -43,6 +49,9 @@ def traits(heard: Heard, plain: tuple[str, ...], named: tuple[int, ...]) -> Trai
         disagreement=_share(list(plain), list(heard.trigram)),
         phone_distance=_share(expected, phones),
         worst_name=max(names, default=0.0),
+        grammar_fit=heard.grammar_score / max(heard.frames, 1),
+        phone_fit=heard.phone_score / max(heard.frames, 1),
+        shortness=1 / max(len(plain), 1),
     )
 
 
@@ -54,7 +63,7 @@ def is_far_off(heard: Heard, plain: tuple[str, ...]) -> bool:
 
 def confidence(found: Traits) -> float:
     """The probability that the words are those that were said."""
-    sum_ = BIAS + sum(weight * value for weight, value in zip(WEIGHTS, astuple(found), strict=True))
+    sum_ = BIAS + sum(weight * value for weight, value in zip(WEIGHTS, astuple(found), strict=False))
     return 1 / (1 + exp(-max(min(sum_, 50.0), -50.0)))
 
 

@@ -4,6 +4,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, log
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice.audio import RATE, Audio
+from voice.features import features
 from voice.grammar import Walk
 from voice.pronouncing import pronunciations
 
@@ -23,10 +25,16 @@ _FRAME = RATE // 50
 _TRIES = 3
 _SEED = 14
 _LOUDEST = 32767
-_CONFIG = {"lm": None, "loglevel": "FATAL", "fwdflat": False, "bestpath": False}
+_CONFIG: dict[str, Any] = {"lm": None, "loglevel": "FATAL", "fwdflat": False, "bestpath": False}
 """One pass and no lattice, which would cost a multiple of the time and hear worse."""
+_CONFIG |= {"silprob": 0.05, "wip": 0.2, "ds": 2}
+"""Rather few, long words; the nearest Gaussians are looked for in every second frame."""
+_NARROW = {"beam": 1e-48, "pbeam": 1e-48, "wbeam": 7e-29}
+_WIDE = {"beam": 1e-60, "pbeam": 1e-60, "wbeam": 1e-40}
+"""How much less probable than the best a way may be that is followed on: in noise the best is often wrong."""
 _WORD_WEIGHT, _PHONE_WEIGHT = 6.5, 2.0
 """How much the order of words, or of phones, weighs against the sound."""
+_SCORE_STEP = 1024
 _SILENT = ("SIL", "+NSN+", "+SPN+")
 
 
@@ -67,14 +75,14 @@ class Decoder:
     """One loaded model. Not for several threads at once."""
 
     def __init__(self, *, thorough: bool = False) -> None:
-        """``thorough`` weighs more Gaussians: for small grammars, where time is no matter."""
+        """``thorough`` looks closer at each frame: for small grammars, where time is no matter."""
         import pocketsphinx
 
         with tempfile.TemporaryDirectory() as folder:
             first = Path(folder) / "first.dict"
             first.write_text("a AH\na(2) EY\n", encoding="utf-8")
             self._engine: Any = pocketsphinx.Decoder(
-                pocketsphinx.Config(dict=str(first), **(_CONFIG | ({"topn": 4} if thorough else {})))
+                pocketsphinx.Config(dict=str(first), **(_CONFIG | ({"ds": 1} if thorough else {})))
             )
         self._engine.config["lw"] = _PHONE_WEIGHT
         self._engine.add_allphone_file("phones", pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin"))
@@ -145,7 +153,9 @@ class Decoder:
                 model.trans_add(step.start, step.end, weight, numbers[step.word])
         model.set_start_state(0)
         model.set_final_state(walk.end)
+        self._set(_WIDE)
         self._engine.add_fsg("grammar", model)
+        self._set(_NARROW)
 
     def take_jsgf(self, text: str) -> None:
         """Listen for a grammar in JSGF from now on. Its words must be known."""
@@ -166,34 +176,40 @@ class Decoder:
         """
         ballots: list[tuple[list[Piece], float]] = []
         for more in range(max(votes, _TRIES)):
-            ballots.append(self._decode("grammar", dithered(audio.samples, more).tobytes()))
+            ballots.append(self._decode("grammar", _seen(audio, more)))
             if len(ballots) >= votes and any(fits(_texts(words)) for words, _ in ballots):
                 break
         counted = Counter(_texts(words) for words, _ in ballots)
         best = max(counted, key=lambda said: (fits(said), counted[said]))
         words, grammar_score = next(ballot for ballot in ballots if _texts(ballot[0]) == best)
-        sound = dithered(audio.samples).tobytes()
+        seen = _seen(audio)
         grammar = tuple(Piece(_bare(one.text), one.start, one.end, one.score) for one in words)
         expected = tuple(phone for word in words for phone in self._phones_of(word))
-        trigram = tuple(_bare(one.text) for one in self._decode("trigram", sound)[0])
-        phones, phone_score = self._decode("phones", sound)
+        trigram = tuple(_bare(one.text) for one in self._decode("trigram", seen)[0])
+        phones, phone_score = self._decode("phones", seen)
         frames = len(audio.samples) * 100 // RATE
         return Heard(grammar, trigram, tuple(phones), expected, frames, grammar_score, phone_score)
 
     def glance(self, audio: Audio) -> tuple[str, ...]:
         """What the trigram hears, in words: enough to show what is being said."""
-        sound = dithered(audio.samples).tobytes()
-        return tuple(_bare(one.text) for one in self._decode("trigram", sound)[0])
+        seen = _seen(audio)
+        return tuple(_bare(one.text) for one in self._decode("trigram", seen)[0])
 
-    def _decode(self, search: str, sound: bytes) -> tuple[list[Piece], float]:
+    def _set(self, terms: Mapping[str, float]) -> None:
+        """For searches that are made from now on."""
+        for key, value in terms.items():
+            self._engine.config[key] = value
+
+    def _decode(self, search: str, seen: NDArray[np.float32]) -> tuple[list[Piece], float]:
         engine = self._engine
         engine.activate_search(search)
         engine.start_utt()
-        engine.process_raw(sound, no_search=False, full_utt=True)
+        # The engine writes into what it is given: a copy for each search.
+        engine.process_cep(seen.tobytes(), no_search=False, full_utt=True)
         engine.end_utt()
         if engine.hyp() is None:
             return [], 0.0
-        said = [Piece(one.word, one.start_frame, one.end_frame, float(one.ascore)) for one in engine.seg()]
+        said = [Piece(one.word, one.start_frame, one.end_frame, _nats(one.ascore)) for one in engine.seg()]
         heard = [one for one in said if not one.text.startswith(("<", "[", "(")) and one.text not in _SILENT]
         return heard, sum(one.score for one in said)
 
@@ -204,6 +220,10 @@ class Decoder:
             Piece(phone, word.start + int(at * size), word.start + int((at + 1) * size) - 1)
             for at, phone in enumerate(phones)
         ]
+
+
+def _seen(audio: Audio, more: int = 0) -> NDArray[np.float32]:
+    return features(dithered(audio.samples, more))
 
 
 def dithered(samples: NDArray[np.int16], more: int = 0) -> NDArray[np.int16]:
@@ -223,6 +243,11 @@ def _is_too_clean(samples: NDArray[np.int16]) -> bool:
     if not len(frames):
         return False
     return float(np.percentile(np.sqrt(np.mean(frames**2, axis=1)), 5)) < _NOTHING
+
+
+def _nats(score: float) -> float:
+    """The engine's scores count thousandths of the logarithm; its Python side gives powers of them."""
+    return log(score) * _SCORE_STEP if score > 0 else -inf
 
 
 def _texts(words: Sequence[Piece]) -> tuple[str, ...]:

@@ -309,7 +309,7 @@ def _goal_told(about: _Asked, goal: Goal) -> tuple[str, str]:
         return text, f"Not likely by {by}."
     text = f"{wording.sentence(what)} around {wording.day(goal.reached)}"
     if goal.early is not None:
-        late = f"and {wording.day(goal.late)}" if goal.late is not None else f"and later than {by}"
+        late = f"and {wording.day(goal.late)}" if goal.late is not None else f"and some day after {by}"
         text += f", between {wording.day(goal.early)} {late} in nine of ten cases"
     return f"{text}: {so_far}", f"Around {wording.day(goal.reached)}."
 

@@ -20,6 +20,7 @@ from intents.command import Command, Effect, Role
 from intents.slots import CampaignName, ExtraMoney, MoneySlot, RiskName, VentureName
 from storage.campaigns import Campaign, campaigns_of
 from storage.performance import Scope, history, latest_day
+from storage.promises import Promise
 
 HISTORY_DAYS = 364
 """Days of history the response curves are fitted to."""
@@ -148,7 +149,10 @@ def optimize_budget(asked: OptimizeBudget, context: Context) -> Answer[OptimumRe
     if not worthwhile and total == now:
         text = f"{telling.text} That is too little to move money for; nothing is proposed."
         return Answer(result=report, telling=telling.model_copy(update={"text": text}))
-    return Answer(result=report, telling=telling, action=_action(report, found, campaigns))
+    action = _action(report, found, campaigns)
+    if total == now and not learned:
+        action = action.model_copy(update={"promise": _promise(report, found, campaigns, context)})
+    return Answer(result=report, telling=telling, action=action)
 
 
 def _total(asked: OptimizeBudget, now: Decimal, currency: str) -> Decimal:
@@ -388,6 +392,30 @@ def _curve_evidence(line: Line, fit: Fit, report: OptimumReport, period: Period)
 
 def _money(value: float, report: OptimumReport) -> str:
     return wording.money(Decimal(str(round(value, 2))), report.currency)
+
+
+def _promise(
+    report: OptimumReport, found: Optimum, campaigns: dict[str, Campaign], context: Context
+) -> Promise:
+    """What the split of the same money promises, to be judged once it was in force for a while."""
+    first = next(iter(campaigns.values()))
+    margin = context.owner(first).gross_margin
+    gain = (report.change.value, report.change.low, report.change.high)
+    expected, low, high = (rounded(margin * one) or Decimal(0) for one in gain)
+    return Promise(
+        source="optimize_budget",
+        venture_id=first.venture_id,
+        campaign_id=first.id if len(campaigns) == 1 else None,
+        currency=report.currency,
+        before=report.total_before,
+        after=report.total_after,
+        moved=found.moved,
+        expected=expected,
+        low=low,
+        high=high,
+        confidence=report.confidence,
+        days=context.settings.rules.judge_days,
+    )
 
 
 def _action(report: OptimumReport, found: Optimum, campaigns: dict[str, Campaign]) -> Action:

@@ -203,7 +203,7 @@ def _plan(
     """What the rule's remedy comes to now; None where it is not the time for it, as the finding then says."""
     rule, campaign = breach.rule, watched.campaign
     limits = rulebook.restraint_of(run.bus.settings.rules)
-    record = rulebook.record_of(connection, campaign, rule, run.now)
+    record = rulebook.record_of(connection, campaign, rule.name, rule.days, run.now)
     until = restraint.cools_until(limits, record, run.now)
     if until is not None:
         finding.outcome = "cooling"
@@ -212,8 +212,10 @@ def _plan(
     if _is_proposed(run, connection, campaign.id, rule):
         finding.outcome, finding.why = "waiting", "the same was proposed lately"
         return None
-    done = rulebook.done_lately(connection, campaign, rule, run.now)
-    share = _share(rule, done, restraint.room(limits, record), campaign.allocated)
+    left, began = rulebook.left_to_do(connection, campaign, rule, run.now)
+    share = None
+    if rule.in_steps or not began:
+        share = _share(rule, left, restraint.room(limits, record), campaign.allocated)
     if share is None:
         finding.outcome, finding.why = "done_before", f"it did what it may within {rule.days} days"
         return None
@@ -224,20 +226,16 @@ def _is_proposed(run: Run, connection: Connection, campaign_id: int, rule: Rule)
     since = run.now - timedelta(days=rule.days)
     return any(
         (one.action.get("promise") or {}).get("source") == rule.name
-        for one in proposals.asked_by(connection, run.person.id, campaign_id, since)
+        for one in proposals.asked_by(connection, run.person.id, since, campaign_id=campaign_id)
     )
 
 
-def _share(rule: Rule, done: Decimal, room: Decimal, budget: Decimal) -> Decimal | None:
+def _share(rule: Rule, left: Decimal, room: Decimal, budget: Decimal) -> Decimal | None:
     """By what share of its money the campaign changes now; None where nothing is left to do."""
-    wanted = Decimal(-1) if rule.change is None else rule.change
-    left = abs(wanted) - done
-    if not budget or left < SMALLEST_STEP or (done and not rule.in_steps):
+    step = min(left, room) if rule.in_steps else left
+    if not budget or step < budget * SMALLEST_STEP:
         return None
-    step = min(left, room / budget) if rule.in_steps else left
-    if step < SMALLEST_STEP:
-        return None
-    return step if wanted > 0 else -step
+    return step / budget if rule.change is not None and rule.change > 0 else -step / budget
 
 
 def _planned(run: Run, connection: Connection, watched: Watched, breach: Breach, share: Decimal) -> _Plan:
@@ -400,7 +398,7 @@ def _waits_for(
     run.make_sure(connection)
     now = campaign_of(connection, watched.campaign.id)
     limits = rulebook.restraint_of(run.bus.settings.rules)
-    record = rulebook.record_of(connection, now or watched.campaign, rule, run.now)
+    record = rulebook.record_of(connection, now or watched.campaign, rule.name, rule.days, run.now)
     until = restraint.cools_until(limits, record, run.now)
     if until is not None or now is None:
         raise Problem("changed_since", f"{watched.label} was changed a moment ago.", "Nothing was changed.")

@@ -1,7 +1,7 @@
 """Compares what changes promised with what they brought."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from pydantic import BaseModel
@@ -52,7 +52,9 @@ def promise_review(run: Run) -> Done:
     for one in due:
         run.keep()
         with run.bus.database.read() as connection:
-            found = _judged(connection, one)
+            found = _judged(connection, one, run.now.date())
+        if found is None:
+            continue
         with run.bus.database.write() as connection:
             run.make_sure(connection)
             promises.judge(connection, one.id, run.now, actual=found.actual, kept=found.kept, note=found.note)
@@ -65,21 +67,34 @@ def promise_review(run: Run) -> Done:
 
 @dataclass(frozen=True)
 class _Sides:
-    """The two times that are compared, of equal length, the day of the change left out."""
+    """The two times that are compared, of equal length; the days of the change are left out."""
 
     before: Period
     after: Period
 
 
-def _judged(connection: Connection, one: Kept) -> PromiseJudged:
-    day = one.made_at.date()
-    span = timedelta(days=one.days)
-    next_day = timedelta(days=1)
-    sides = _Sides(Period(day - span, day - next_day), Period(day + next_day, day + span))
-    owner = venture(connection, one.venture_id)
+def _sides(first: date, last: date, days: int) -> _Sides:
+    span, next_day = timedelta(days=days), timedelta(days=1)
+    return _Sides(Period(first - span, first - next_day), Period(last + next_day, last + span))
+
+
+def _judged(connection: Connection, one: Kept, today: date) -> PromiseJudged | None:
+    """What came of a promise; None where its last step is too young."""
     subject = _subject(connection, one)
+    owner = venture(connection, one.venture_id)
     if owner is None:
         return _verdict(one, subject, None, "its venture is gone")
+    around = _around(connection, one)
+    if any(other.source != one.source for other in around):
+        return _verdict(one, subject, None, "something else changed it at about the same time")
+    if any(other.made_at < one.made_at for other in around):
+        return _verdict(
+            one, subject, None, "it is a step of an earlier change, which is judged for all of it"
+        )
+    last = max([one.made_at, *(other.made_at for other in around)]).date()
+    if today < last + timedelta(days=one.days + 2):
+        return None
+    sides = _sides(one.made_at.date(), last, one.days)
     try:
         own = [_totals(connection, one, [one.campaign_id], side) for side in (sides.before, sides.after)]
         others = _others(connection, one)
@@ -89,8 +104,20 @@ def _judged(connection: Connection, one: Kept) -> PromiseJudged:
     found = compare(own[0], own[1], rest[0], rest[1], one.days, owner.gross_margin)
     if isinstance(found, str):
         return _verdict(one, subject, None, found)
-    against = f"moved as {len(others)} other campaigns did" if found.against_others else "as it was before"
-    return _verdict(one, subject, found, f"{one.days} days after against before, {against}")
+    moved = one.moved + sum((other.moved for other in around), Decimal(0))
+    note = f"{one.days} days after against before, "
+    note += f"moved as {len(others)} other campaigns did" if found.against_others else "as it was before"
+    if around:
+        note += f"; its part of a change in {len(around) + 1} steps"
+        found = replace(found, gain=found.gain * one.moved / moved)
+    return _verdict(one, subject, found, note)
+
+
+def _around(connection: Connection, one: Kept) -> list[Kept]:
+    """What else changed the same campaign, or the same venture as a whole, too near to be told apart."""
+    span = timedelta(days=one.days)
+    found = promises.near(connection, one.venture_id, one.made_at - span, one.made_at + span)
+    return [other for other in found if other.id != one.id and other.campaign_id in (None, one.campaign_id)]
 
 
 def _subject(connection: Connection, one: Kept) -> str:
