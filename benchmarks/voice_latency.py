@@ -1,9 +1,9 @@
 """From the end of speech to the reply on the line that listens: embedded ears, sound in real time.
 
-``python -m benchmarks.voice_latency [--clips 24] [--silence 0.6]`` prints JSON. The line is fed blocks of
-20 ms as a microphone would. The last sample of speech is the last one that is not near silence; from the
-moment it was sent to the reply's message counts. ``found``: the line finds the end by itself. ``button``: the
-button is let go with the last sample.
+``python -m benchmarks.voice_latency [--clips 24] [--silence 0.6]`` prints JSON. The line is fed blocks of 20
+ms as a microphone would. The last sample of speech is the last one that is not near silence; from the moment
+it was sent to the reply's message counts. ``found``: the line finds the end by itself. ``button``: the button
+is let go with the last sample.
 """
 
 import argparse

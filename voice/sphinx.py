@@ -32,8 +32,8 @@ _CONFIG |= {"silprob": 0.05, "wip": 0.2, "ds": 2}
 _NARROW = {"beam": 1e-48, "pbeam": 1e-48, "wbeam": 7e-29}
 _WIDE = {"beam": 1e-60, "pbeam": 1e-60, "wbeam": 1e-40}
 """How much less probable than the best a way may be that is followed on: in noise the best is often wrong."""
-_WORD_WEIGHT, _PHONE_WEIGHT = 6.5, 2.0
-"""How much the order of words, or of phones, weighs against the sound."""
+_WORD_WEIGHT, _TRIGRAM_WEIGHT, _PHONE_WEIGHT = 6.5, 9.5, 2.0
+"""How much the order of words weighs against the sound in the grammar and the trigram, or that of phones."""
 _SCORE_STEP = 1024
 _SILENT = ("SIL", "+NSN+", "+SPN+")
 
@@ -166,7 +166,9 @@ class Decoder:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.arpa"
             path.write_text(model, encoding="utf-8")
+            self._set(_WIDE | {"lw": _TRIGRAM_WEIGHT})
             self._engine.add_lm_file("trigram", str(path))
+            self._set(_NARROW | {"lw": _WORD_WEIGHT})
 
     def hear(self, audio: Audio, fits: Callable[[Sequence[str]], bool], votes: int = 1) -> Heard:
         """Decode one utterance three ways.
