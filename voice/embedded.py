@@ -158,11 +158,12 @@ class EmbeddedTranscriber:
             or known.patterns != vocabulary.patterns
             or known.values != vocabulary.values
             or set(known.names) != set(vocabulary.names)
-            or _crowded(known) != _crowded(vocabulary)
         ):
             self._sentences = _Sentences(vocabulary, self._decoder)
         names = _Spoken(vocabulary, self._sentences, self._decoder)
-        self._walk = self._sentences.plan.walk(names.words, self._sentences.networks, names.labels)
+        self._walk = self._sentences.plan(_crowded(vocabulary)).walk(
+            names.words, self._sentences.networks, names.labels
+        )
         self._decoder.take_walk(self._walk)
         self._decoder.take_trigram(arpa(self._sentences.counted(names)))
         self._names = names
@@ -212,18 +213,19 @@ class _Sentences:
         kinds = {*vocabulary.values, *(kind for kind, names in vocabulary.names.items() if names)}
         words |= {token for one in vocabulary.patterns for token in spoken_tokens(one)}
         unsayable = decoder.learn_spoken(words)
-        self.plan = Plan(
-            (one for one in vocabulary.patterns if not unsayable.intersection(spoken_tokens(one))),
-            kinds,
-            _crowded(vocabulary),
-        )
-        if not self.plan.sentences:
+        self._patterns = [
+            one for one in vocabulary.patterns if not unsayable.intersection(spoken_tokens(one))
+        ]
+        self._kinds = kinds
+        self._plans: dict[frozenset[str], Plan] = {}
+        said = self.plan(_crowded(vocabulary)).sentences
+        if not said:
             raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
         self._fixed = Counts()
         self.phrases = {phrase for phrases in self.listed.values() for phrase in phrases} | {*BEFORE, *AFTER}
         named = set(vocabulary.names)
         self._named: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-        for sentence in self.plan.sentences:
+        for sentence in said:
             places = {token[1:-1] for token in sentence if is_place(token)}
             if places & named:
                 for kind in sorted(places & named):
@@ -233,6 +235,12 @@ class _Sentences:
                     self._fixed.add([tuple(self._filled(sentence, {}))])
         self._fixed.add((*phrase.split(), "show") for phrase in BEFORE)
         self._fixed.add(tuple(phrase.split()) for phrase in AFTER)
+
+    def plan(self, crowded: frozenset[str]) -> Plan:
+        """The network where these kinds have many names."""
+        if crowded not in self._plans:
+            self._plans = {crowded: Plan(self._patterns, self._kinds, crowded)}
+        return self._plans[crowded]
 
     def _filled(
         self, sentence: Iterable[str], names: Mapping[str, Sequence[tuple[str, ...]]]

@@ -22,7 +22,6 @@ _QUIETER = 10 ** (-30 / 20)
 """The noise added against speech between whose words is nothing at all, as synthesisers make it."""
 _NOTHING = 1.0
 _FRAME = RATE // 50
-_TRIES = 3
 _SEED = 14
 _LOUDEST = 32767
 _CONFIG: dict[str, Any] = {"lm": None, "loglevel": "FATAL", "fwdflat": False, "bestpath": False}
@@ -173,14 +172,10 @@ class Decoder:
     def hear(self, audio: Audio, fits: Callable[[Sequence[str]], bool], votes: int = 1) -> Heard:
         """Decode one utterance three ways.
 
-        The grammar listens again, through other noise, until the words fit. With more ``votes`` it listens
-        so often at least; what it hears most often is what it heard, the first before the later.
+        With more ``votes`` the grammar listens so often, each time through other noise; what it hears most
+        often is what it heard, the first before the later, and what fits before what does not.
         """
-        ballots: list[tuple[list[Piece], float]] = []
-        for more in range(max(votes, _TRIES)):
-            ballots.append(self._decode("grammar", _seen(audio, more)))
-            if len(ballots) >= votes and any(fits(_texts(words)) for words, _ in ballots):
-                break
+        ballots = [self._decode("grammar", _seen(audio, more)) for more in range(votes)]
         counted = Counter(_texts(words) for words, _ in ballots)
         best = max(counted, key=lambda said: (fits(said), counted[said]))
         words, grammar_score = next(ballot for ballot in ballots if _texts(ballot[0]) == best)
