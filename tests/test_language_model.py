@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Select, Table, func, select, update
 
-from assistant.bootstrap import Assistant
+from assistant.bootstrap import Assistant, build_loops
 from assistant.metering import MonthlyMeter
 from assistant.reply import Reply, Status
 from assistant.settings import ConfigurationError, LanguageModel, Understanding, load_settings
@@ -36,6 +36,7 @@ from storage.database import Database
 from storage.imports import ImportRequest
 from storage.imports import run as import_file
 from storage.influencers import influencers
+from storage.loops import loops
 from storage.performance import daily_performance
 from storage.schema import metadata
 from storage.spending import reader_spend
@@ -277,7 +278,7 @@ def test_its_probability_is_its_confidence_where_the_endpoint_tells_it(
 
 def test_a_fiscal_period_and_two_halves_do_not_ask_twice(talk: Speaker, model: LoopbackModel) -> None:
     model.always(calling("show_performance", venture="Northwind", period="fiscal q1"))
-    talk.say("the vibe and the damage and whatnot at Northwind in fiscal Q1, and then the rest")
+    talk.say("the gubbins at Northwind in fiscal Q1, and then the other thingy")
     assert len(model.asked) == 1
 
 
@@ -445,15 +446,13 @@ def test_what_is_cut_off_or_untold_counts_at_its_dearest_and_a_refusal_nothing(
 
 
 def test_at_the_limit_it_is_no_longer_asked(asking: Callable[..., Assistant], model: LoopbackModel) -> None:
-    talk = Speaker(
-        asking(monthly_limit=Decimal("0.005"), input_price=Decimal("0.2"), output_price=Decimal(0))
-    )
-    model.always(calling("show_status"))
+    talk = Speaker(asking(monthly_limit=Decimal("0.03"), input_price=Decimal("0.2"), output_price=Decimal(0)))
+    model.always(Says(calls=(("show_status", {}),), usage={"prompt_tokens": 125_000, "completion_tokens": 0}))
     replies = [talk.say(UNUSUAL) for _ in range(4)]
     assert [reply.reader for reply in replies] == ["language_model", "embedded", "embedded", "embedded"]
     assert trace(talk, replies[-1])["notes"] == ["language_model: monthly limit reached"]
     assert len(model.asked) == 1
-    assert took(talk.assistant).cost == Decimal("0.001")
+    assert took(talk.assistant).cost == Decimal("0.025")
 
 
 def test_a_new_month_begins_at_nothing(database: Database) -> None:
@@ -663,6 +662,10 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
 ) -> None:
     with stage.assistant.database.read() as connection:
         handle = connection.scalar(select(influencers.c.handle).order_by(influencers.c.id))
+    build_loops(stage.assistant.bus).prepare(NOW)
+    with stage.assistant.database.write() as connection:
+        paused = update(loops).where(loops.c.name == "promise_review").values(state="paused")
+        connection.execute(paused)
     worst: dict[str, dict[str, Any]] = {
         "approve": {"proposal": stage.proposal},
         "reject": {"proposal": stage.proposal, "reason": "because"},
@@ -686,6 +689,10 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
         },
         "resume_campaign": {"campaign": "Paused Already"},
         "set_budget": {"campaign": "Spring Launch", "amount": "60k"},
+        "pause_loop": {"loop": "spend_watch"},
+        "resume_loop": {"loop": "promise_review"},
+        "run_loop": {"loop": "spend_watch"},
+        "set_spend_limit": {"campaign": "Spring Launch", "amount": "1", "pace": "day"},
         "stop_spending": {},
         "update_venture": {"venture": "Acme", "stage": "scale"},
     }
