@@ -20,7 +20,7 @@ import numpy as np
 from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.kills import Service, database_of
-from benchmarks.turns import READS, prepare
+from benchmarks.turns import prepare
 from tests.postgres import free_port
 from voice.audio import RATE, Audio
 from voice.espeak import EspeakSpeaker
@@ -28,6 +28,12 @@ from voice.espeak import EspeakSpeaker
 BLOCK = RATE // 50
 QUIET = 0.01
 """Of the loudest sample: what is fainter at the end is no speech."""
+SAID = (
+    "show gtm performance for Acme",
+    "what are the top performing channels this month",
+    "find influencers for fitness with fifty thousand followers",
+    "how is Northwind doing",
+)
 VOICES = ("en-us", "en-gb", "en-us+m7")
 
 
@@ -35,7 +41,7 @@ def spoken(count: int) -> list[Audio]:
     """Questions, said in several voices."""
     mouth = EspeakSpeaker()
     return [
-        mouth.speak(READS[at % len(READS)], voice=VOICES[at % len(VOICES)], speed=0.9) for at in range(count)
+        mouth.speak(SAID[at % len(SAID)], voice=VOICES[at % len(VOICES)], speed=0.9) for at in range(count)
     ]
 
 

@@ -239,7 +239,7 @@ class _Sentences:
     def plan(self, crowded: frozenset[str]) -> Plan:
         """The network where these kinds have many names."""
         if crowded not in self._plans:
-            self._plans = {crowded: Plan(self._patterns, self._kinds, crowded)}
+            self._plans[crowded] = Plan(self._patterns, self._kinds, crowded)
         return self._plans[crowded]
 
     def _filled(
