@@ -107,7 +107,6 @@ class _Asked:
     period: Period
     """Days to tell; may begin before the forecast does."""
     known_until: date
-    today: date
     notes: tuple[str, ...]
 
 
@@ -148,7 +147,7 @@ def _about(asked: Forecast, context: Context) -> _Asked:
     notes = ["Assumes that budgets, prices and campaigns go on as they are."]
     if latest < yesterday:
         notes.insert(0, f"Data reach to {wording.day(latest)}.")
-    return _Asked(subject, metric, _period(asked, context, latest), latest, context.today, tuple(notes))
+    return _Asked(subject, metric, _period(asked, context, latest), latest, tuple(notes))
 
 
 def _usual(target: Amount | None) -> str:
@@ -199,8 +198,7 @@ def _goal(
         whole = measured(context, about.subject, Period(since, about.known_until), "channel").whole
         so_far = Decimal(whole.new_customers)
     else:
-        year = parse_period("this year", context.today)
-        since = about.today.replace(month=1, day=1) if year is None else year.start
+        since = context.today.replace(month=1, day=1)
         so_far = sum((value for day, value in history.items() if day >= since), Decimal(0))
     if so_far >= target:
         told = f"{_shown(about, so_far)} {_counted(about.metric)}"
