@@ -159,7 +159,7 @@ class Bus:
         )
         self._remember(turn, answer)
         action = answer.action
-        if action is None or action.does_nothing:
+        if action is None or action.does_nothing or turn.only_looks:
             return self.conclude(turn, reply)
         # A typed yes to words that were heard makes them no less heard.
         is_spoken = turn.heard is not None or bool(turn.said)
