@@ -35,6 +35,8 @@ class Entity:
     """Which of several matches; a slot that says so chooses before one that takes any."""
     opened_by: tuple[str, ...] = ()
     """For a name nobody knows yet: the words it follows (``called``, ``named``)."""
+    to_the_end: bool = False
+    """Whether such words go on to the end of the text, joining words and all."""
     as_said: bool = False
     """Whether the slot reads the words itself: they mean something else here than elsewhere."""
 
@@ -243,7 +245,7 @@ ProposalNumber = Annotated[
 ]
 """The number a proposal is listed with."""
 
-Reason = Annotated[str, Entity("reason", opened_by=("because", "since it", "the reason is"))]
+Reason = Annotated[str, Entity("reason", opened_by=("because", "since it", "the reason is"), to_the_end=True)]
 """Free words: why."""
 
 PersonName = Annotated[str, Entity("person"), _named("person")]
