@@ -123,9 +123,9 @@ class Decoder:
         found: dict[str, list[str]] = {}
         with self._dictionary.open(encoding="utf-8") as lines:
             for line in lines:
-                word, _, phones = line.partition(" ")
-                if (bare := _bare(word)) in words:
-                    found.setdefault(bare, []).append(phones.strip())
+                word = line[: line.find(" ")]
+                if word in words or (word.endswith(")") and _bare(word) in words):
+                    found.setdefault(_bare(word), []).append(line[len(word) :].strip())
         return found
 
     def sounds_of(self, word: str) -> tuple[str, ...]:
