@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from assistant.channels.desk.asking import Ask
 from assistant.turn import Page as InFront
@@ -12,6 +13,7 @@ class View:
     """What a page is opened with: the words of its address, and the names there are."""
 
     said: Mapping[str, str]
+    today: date
     ventures: tuple[str, ...] = ()
     campaigns: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
@@ -81,11 +83,12 @@ def _venture(view: View) -> dict[str, Ask]:
 
 def _campaign(view: View) -> dict[str, Ask]:
     about = {"campaign": view["campaign"], "period": view["period"]}
+    since = view.today - timedelta(days=CHANGES_DAYS)
     return {
         "now": Ask("show_campaign", about),
         **{name: Ask("show_metric", {**about, "metric": name}) for name in ("spend", "revenue", "roas")},
         "funnel": Ask("show_funnel", about),
-        "audit": Ask("show_audit", {"period": "last 90 days", "count": MOST_ENTRIES}),
+        "audit": Ask("show_audit", {"period": f"since {since}", "count": MOST_ENTRIES}),
     }
 
 
@@ -128,6 +131,8 @@ def _settings(view: View) -> dict[str, Ask]:
     return {"status": Ask("show_status")}
 
 
+CHANGES_DAYS = 90
+"""How far back the changes of a campaign are shown."""
 MOST_ENTRIES = "200"
 """Entries of the audit that are looked through for those about a campaign."""
 

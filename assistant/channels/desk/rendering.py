@@ -54,6 +54,7 @@ templates.env.filters.update(
     tone=lambda figure: showing.tone(figure, _BETTER),
     change=lambda share: wording.percent(share, signed=True),
     brief=showing.brief,
+    money=wording.money,
     percent=wording.percent,
     sentence=wording.sentence,
     plain=lambda name: str(name).replace("_", " "),

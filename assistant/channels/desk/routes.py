@@ -1,6 +1,6 @@
 """The routes of the desk: its pages, why a number is what it is, and what its forms ask for."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -19,7 +19,7 @@ from assistant.channels.page import gate, read_form
 from assistant.channels.service import Here, Service
 from assistant.commands.why import Depth
 from assistant.reply import Reply
-from assistant.turn import Turn, front_of
+from assistant.turn import DESK, Turn, front_of
 from intents.command import Command, slots_of
 
 router = APIRouter(include_in_schema=False)
@@ -36,7 +36,7 @@ def _page_route(page: Page) -> Callable[..., Awaitable[Response]]:
         if isinstance(found, Response):
             return found
         said = {**request.query_params, **request.path_params}
-        view = View(said, *(await here.lane.run(names, here, found)))
+        view = await here.lane.run(view_of, here, found, said)
         asks = page.asks(view)
         told = await ask_all(here, found.person, asks)
         main = told[page.main].reply
@@ -58,10 +58,10 @@ for _one in PAGES:
 NAMED = ("venture", "campaign", "category")
 
 
-def names(here: Service, found: SignedIn) -> list[tuple[str, ...]]:
-    """The live names that can be chosen."""
-    scene = here.assistant.dialogue.scene(Turn(person=found.person, channel="desk", text=""))
-    return [tuple(scene.names.labels(kind)) for kind in NAMED]
+def view_of(here: Service, found: SignedIn, said: Mapping[str, str]) -> View:
+    """The address as the person means it today, with the live names that can be chosen."""
+    scene = here.assistant.dialogue.scene(Turn(person=found.person, channel=DESK, text=""))
+    return View(said, scene.today, *(tuple(scene.names.labels(kind)) for kind in NAMED))
 
 
 @router.get("/go")
@@ -98,7 +98,7 @@ def _reasons(here: Service, found: SignedIn, ask: Ask, depth: int) -> tuple[Repl
     dialogue, conversation = here.assistant.dialogue, f"why-{uuid4().hex}"
 
     def turn(text: str) -> Turn:
-        return Turn(found.person, "desk", text, conversation_id=conversation, only_looks=True)
+        return Turn(found.person, DESK, text, conversation_id=conversation, only_looks=True)
 
     answer = dialogue.run(ask.command, ask.known, turn(as_text(ask.command, ask.known)))
     if answer.error is not None:

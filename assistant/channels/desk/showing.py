@@ -64,12 +64,12 @@ def spark(values: Sequence[float | None], width: int = 120, height: int = 28) ->
     return "M" + "L".join(points)
 
 
-_CENTS = re.compile(r"(?<=[\d,]{5})\.\d\d$")
+_CENTS = re.compile(r"\d{1,3}(?:,\d{3})+\.\d\d(?!\d)")
 
 
 def brief(shown: str) -> str:
     """An amount without its cents where they are beside the point: of a thousand and more."""
-    return _CENTS.sub("", shown)
+    return _CENTS.sub(lambda amount: f"{Decimal(amount[0].replace(',', '')):,.0f}", shown)
 
 
 def tone(figure: Any, better: Mapping[str, bool | None]) -> str:
@@ -83,7 +83,8 @@ def tone(figure: Any, better: Mapping[str, bool | None]) -> str:
 def about(rows: Sequence[Any], name: str, reads: Container[str]) -> list[Any]:
     """Audit entries in which something of that name was changed, or was to be."""
     wanted = name.casefold()
-    return [row for row in rows if row.command and row.command not in reads and wanted in row.text.casefold()]
+    changing = (row for row in rows if row.command and row.command not in reads)
+    return [row for row in changing if wanted in row.text.casefold() or name in row.slots.values()]
 
 
 MOST_CURVES = 8
@@ -94,7 +95,7 @@ def curves(result: Any) -> dict[str, Any] | None:
     moves = {f"{channel_name(one.channel)} in {one.campaign}": one for one in result.lines}
     found = [
         {
-            "name": one.line,
+            "name": one.line.removesuffix(f" in {result.subject}"),
             "points": [[float(point.spend), float(point.revenue.value)] for point in one.points],
             "now": _at(one, moves[one.line].before) if one.line in moves else None,
             "then": _at(one, moves[one.line].after) if one.line in moves else None,
