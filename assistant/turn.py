@@ -13,6 +13,9 @@ from assistant.memory import Memory
 from intents.reading import Reader, Reading
 from storage.people import Person
 
+DESK = "desk"
+"""The channel of turns that a page asks for by being opened."""
+
 
 @dataclass(frozen=True)
 class Page:

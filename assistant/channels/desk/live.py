@@ -60,6 +60,6 @@ def _state(assistant: Assistant) -> str:
             [one.id for one in proposals.waiting(connection, now)],
             [one.id for one in alerts.latest(connection, now - timedelta(days=ALERT_DAYS))],
             [(one.id, one.state, str(one.progress)) for one in jobs.latest(connection, only_open=True)],
-            [(one.name, one.state, str(one.due_at)) for one in loops.all_loops(connection).values()],
+            [(one.name, one.state, one.failures) for one in loops.all_loops(connection).values()],
         )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
