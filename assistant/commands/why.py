@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from assistant import wording
 from assistant.commands.attribution import AttributionReport, models_table, paths_table
@@ -17,6 +17,7 @@ from assistant.reporting import Subject, figures, measured, portfolio_or, rounde
 from engines.metrics import METRICS, needs
 from engines.terms import Channel, Period
 from intents.command import Command
+from intents.slots import CampaignName, DeedName, VentureName
 from storage.records import DailyRecord, largest
 
 SHOWN_ROWS = 10
@@ -63,7 +64,11 @@ class Reasons(BaseModel):
 class Why(Command):
     """Explains the last answer; asked again, its parts, and then the rows they rest on."""
 
-    examples = ("why?", "where does that number come from")
+    examples = ("why?", "where does that number come from", "why did you change the budget of Spring Launch")
+
+    deed: DeedName | None = Field(None, description="Which change?")
+    venture: VentureName | None = Field(None, description="Of which venture?")
+    campaign: CampaignName | None = Field(None, description="Of which campaign?")
 
 
 @handles
