@@ -104,11 +104,6 @@ class Bus:
         name = command.command_name()
         try:
             return self._answer(command, turn)
-        except OverflowError as error:
-            if "date value" not in str(error):
-                log.exception("%s failed in turn %s", name, turn.turn_id)
-                return self.conclude(turn, refusal(turn, defect(turn)))
-            return self.conclude(turn, refusal(turn, _beyond_the_calendar()))
         except Problem as problem:
             if name not in ABOUT_THE_TALK:
                 tried = Tried(command=name, slots=turn.slots, understood_by=turn.understood_by)
@@ -165,7 +160,7 @@ class Bus:
         )
         self._remember(turn, answer)
         action = answer.action
-        if action is None or action.does_nothing:
+        if action is None or action.does_nothing or turn.only_looks:
             return self.conclude(turn, reply)
         # A typed yes to words that were heard makes them no less heard.
         is_spoken = turn.heard is not None or bool(turn.said)
@@ -498,11 +493,6 @@ class Bus:
             took_ms=reply.took_ms,
             idempotency_key=None if may_repeat else turn.key,
         )
-
-
-def _beyond_the_calendar() -> Problem:
-    """A period so far back or so long that what lies before it has no date."""
-    return Problem("beyond_the_calendar", "That period is too long ago to look at.", "Name a later one.")
 
 
 def _step(turn: Turn, words: str, answer: Answer[Any]) -> Reply:

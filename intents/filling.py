@@ -67,7 +67,8 @@ def slots_from(command: type[Command], entities: tuple[EntityMatch, ...], text: 
         problems += [problem for match in taken if (problem := _problem(slot, match))]
         if not slot.many:
             problems += _too_many(slot, [match for match in matches if match.entity == taken[0].entity])
-        filled[slot.name] = tuple(match.value for match in taken) if slot.many else taken[0].value
+        meant = tuple(match.text if slot.as_said else match.value for match in taken)
+        filled[slot.name] = meant if slot.many else meant[0]
         left = [match for match in left if match not in taken]
     if problems:
         raise SlotErrors(tuple(problems))

@@ -12,12 +12,13 @@ from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from engines.terms import Period
 from intents import lexicon, values
 from intents.reading import EntityMatch, Scene
+from intents.values.dates import ImpossibleDate, checked_year
 
 Fits = Callable[[EntityMatch, str], bool]
 """Whether a match, in its utterance, is meant for a slot."""
@@ -34,6 +35,8 @@ class Entity:
     """Which of several matches; a slot that says so chooses before one that takes any."""
     opened_by: tuple[str, ...] = ()
     """For a name nobody knows yet: the words it follows (``called``, ``named``)."""
+    as_said: bool = False
+    """Whether the slot reads the words itself: they mean something else here than elsewhere."""
 
 
 def said_after(*words: str) -> Fits:
@@ -119,6 +122,16 @@ ChannelName = Annotated[str, Entity("channel"), _listed("channel")]
 
 MetricName = Annotated[str, Entity("metric"), _listed("metric")]
 """A name of `engines.metrics`."""
+
+
+def _is_no_verb(match: EntityMatch, text: str) -> bool:
+    """Not the "reach" that an amount follows: "when do we reach a million in revenue"."""
+    after = text[match.end :].split()[:2]
+    return match.value != "reach" or not any(values.parse_money(" ".join(after[:count])) for count in (1, 2))
+
+
+GoalMetric = Annotated[str, Entity("metric", fits=_is_no_verb), _listed("metric")]
+"""The same where goals are reached."""
 
 StatusName = Annotated[str, Entity("status"), _listed("status")]
 """A value of `engines.terms.CampaignStatus`."""
@@ -353,7 +366,10 @@ def _zone(value: Any) -> Any:
 TimeZoneName = Annotated[str, Entity("time_zone"), BeforeValidator(_zone)]
 """A time zone as Europe/Berlin."""
 
-NewName = Annotated[str, Entity("name", opened_by=("called", "named", "venture", "campaign"))]
+NewName = Annotated[
+    str,
+    Entity("name", opened_by=("called", "named", "call it", "name it", "calling it", "venture", "campaign")),
+]
 """A name nobody knows yet."""
 
 
@@ -472,26 +488,62 @@ TargetName = Annotated[
 ]
 """The channel or campaign money goes to."""
 
+
+def _in_known_years(period: Period) -> Period:
+    for day in (period.start, period.end):
+        try:
+            checked_year(day.year)
+        except ImpossibleDate as error:
+            raise slot_error("beyond_the_calendar", str(error)) from error
+    return period
+
+
+_PERIOD_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "description": "a period as people say it: last month, Q3, since March"},
+            {
+                "type": "object",
+                "properties": {
+                    "start": {"type": "string", "format": "date"},
+                    "end": {"type": "string", "format": "date"},
+                    "label": {"type": "string"},
+                },
+                "required": ["start", "end"],
+            },
+        ]
+    },
+    mode="validation",
+)
+
 PeriodSlot = Annotated[
     Period,
     Entity("period"),
     _said(lambda text, scene: values.parse_period(text, scene.today, scene.fiscal_year_start), "a period"),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "description": "a period as people say it: last month, Q3, since March"},
-                {
-                    "type": "object",
-                    "properties": {
-                        "start": {"type": "string", "format": "date"},
-                        "end": {"type": "string", "format": "date"},
-                        "label": {"type": "string"},
-                    },
-                    "required": ["start", "end"],
-                },
-            ]
-        },
-        mode="validation",
-    ),
+    AfterValidator(_in_known_years),
+    _PERIOD_SCHEMA,
 ]
-"""Inclusive days in the asker's time zone."""
+"""Inclusive days in the asker's time zone. Words of no year mean the latest there was: "July", said in June,
+is last year's."""
+
+
+def _coming(text: str, scene: Scene) -> Period | None:
+    """The period; words of no year mean the one that is not over yet, where there is one."""
+    found = values.parse_period(text, scene.today, scene.fiscal_year_start)
+    if found is None or found.end >= scene.today:
+        return found
+    for year in (scene.today.year, scene.today.year + 1):
+        later = values.parse_period(f"{text} {year}", scene.today, scene.fiscal_year_start)
+        if later is not None and later.end >= scene.today:
+            return later
+    return found
+
+
+ComingPeriod = Annotated[
+    Period,
+    Entity("period", as_said=True),
+    _said(_coming, "a period"),
+    AfterValidator(_in_known_years),
+    _PERIOD_SCHEMA,
+]
+"""The same of what is to come: "July", said in June, is this year's."""

@@ -14,7 +14,8 @@ from assistant.reporting import rounded
 from engines.effect import CONFIDENCE_MEANING, RISK_RULE, Line
 from engines.learning import LEARNABLE, learn_all
 from engines.optimum import Constraints, Optimum, optimize
-from engines.response import Day, Estimate, Fit, Refusal, fit_all
+from engines.pooling import POOLING_MEANING, fit_together
+from engines.response import Day, Estimate, Fit, Refusal
 from engines.terms import CampaignStatus, Channel, Period
 from intents.command import Command, Effect, Role
 from intents.slots import CampaignName, ExtraMoney, MoneySlot, RiskName, VentureName
@@ -181,15 +182,27 @@ def _meant(asked: OptimizeBudget, context: Context) -> tuple[str, dict[str, Camp
 
 
 def _fits(context: Context, campaigns: dict[str, Campaign]) -> tuple[dict[int, Fit | Refusal], Period]:
-    """Every line's response curve from the year up to the latest full day with data."""
+    """Every line's response curve from the year up to the latest full day with data.
+
+    The venture's other active campaigns are fitted with them: what its lines are like is learned from all.
+    """
     ids = [line.id for campaign in campaigns.values() for line in campaign.lines]
+    first = next(iter(campaigns.values()))
+    others = [
+        line.id
+        for one in campaigns_of(context.connection, venture_id=first.venture_id, status=CampaignStatus.ACTIVE)
+        if one.currency == first.currency
+        for line in one.lines
+    ]
     yesterday = context.today - timedelta(days=1)
     ends = [
         latest_day(context.connection, Scope(campaign_id=one.id), yesterday) for one in campaigns.values()
     ]
     until = max((day for day in ends if day is not None), default=yesterday)
-    days = history(context.connection, ids, until, HISTORY_DAYS)
-    return _or_learned(fit_all(days, seed=0), days, until), Period.last_days(HISTORY_DAYS, until)
+    days = history(context.connection, [*dict.fromkeys([*ids, *others])], until, HISTORY_DAYS)
+    together = fit_together(days, seed=0)
+    fits = {key: together[key] for key in ids}
+    return _or_learned(fits, days, until), Period.last_days(HISTORY_DAYS, until)
 
 
 def _or_learned(
@@ -363,6 +376,7 @@ def _evidence(report: OptimumReport, lines: list[Line], period: Period) -> list[
         assumptions=[
             CONFIDENCE_MEANING,
             RISK_RULE,
+            POOLING_MEANING,
             f"A channel gets at most {wording.percent(report.channel_cap)} of the budget.",
         ],
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from intents import lexicon
 from intents.names import Names
-from intents.readers.entities import NUMBERS, Explained
+from intents.readers.entities import NUMBERS, Explained, is_proposal_number
 from intents.readers.words import ordinary_words
 from intents.reading import EntityMatch
 from intents.values import MoneySaid
@@ -15,7 +15,12 @@ from intents.values import MoneySaid
 OPEN_KINDS = ("influencer", "name")
 """Kinds whose names need not be known beforehand."""
 _WORD = re.compile(r"\w+")
-_OPENED = re.compile(r"\b(?:(?:called|named)\b.*|(?:venture|campaign)\s+)$", re.IGNORECASE | re.DOTALL)
+_BEFORE_AMOUNTS = re.compile(
+    r"\b(?:but|with|at|for|only|just|make it|of|instead|(?:it|that|up|down|back) to)\s+$", re.IGNORECASE
+)
+_OPENED = re.compile(
+    r"\b(?:(?:called|named|(?:call|name|calling) it)\b.*|(?:venture|campaign)\s+)$", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,10 @@ class Layer:
         if is_fragment:
             return tuple(sorted((*explained.entities, *lexicon.find_alone(text)), key=_place))
         kinds = set(self.kinds.get(intent, ()))
-        found = [_as_wanted(entity, kinds) for entity in explained.entities]
+        said = explained.entities
+        if "proposal" in kinds and all(entity.entity != "proposal" for entity in said):
+            said = tuple(_as_proposal(entity, text) for entity in said)
+        found = [_as_wanted(entity, kinds) for entity in said]
         if kinds.intersection(NUMBERS):
             kinds.update(NUMBERS)
         kept = [entity for entity in found if entity.entity in kinds or _is_name(entity)]
@@ -99,6 +107,14 @@ def _is_name(entity: EntityMatch) -> bool:
 
 def _free(found: Iterable[EntityMatch], kept: list[EntityMatch]) -> list[EntityMatch]:
     return [one for one in found if all(one.end <= other.start or one.start >= other.end for other in kept)]
+
+
+def _as_proposal(entity: EntityMatch, text: str) -> EntityMatch:
+    """A bare number as the proposal's ("I want 3 rejected") unless words of an amount lead it in."""
+    may_be = entity.entity == "count" and is_proposal_number(entity)
+    if not may_be or _BEFORE_AMOUNTS.search(text[: entity.start]):
+        return entity
+    return replace(entity, entity="proposal")
 
 
 def _as_wanted(entity: EntityMatch, kinds: Collection[str]) -> EntityMatch:
