@@ -245,6 +245,92 @@ ProposalNumber = Annotated[
 ]
 """The number a proposal is listed with."""
 
+_BEFORE_SPANS = said_before("hours?", "hrs?", "days?", "weeks?", "months?", "more (?:hours?|days?|weeks?)")
+
+AlertNumber = Annotated[
+    int,
+    Entity("count", fits=lambda match, text: not _BEFORE_SPANS(match, text)),
+    _said(lambda text, scene: values.parse_count(text), "an alert's number"),
+    _schema("the number of an alert"),
+]
+"""The number an alert is listed with."""
+
+SpanCount = Annotated[
+    int,
+    Entity("count", fits=_BEFORE_SPANS),
+    _said(lambda text, scene: values.parse_count(text), "a number"),
+    _schema("how many hours, days, weeks or months"),
+]
+"""How many of a span of time."""
+
+SpanName = Annotated[str, Entity("span"), _listed("span")]
+"""A span of time: hour, day, week or month."""
+
+Everything = Annotated[
+    bool,
+    Entity("every"),
+    BeforeValidator(lambda value: True if value == "every" else value),
+    WithJsonSchema({"type": "boolean", "description": "true for all of them"}),
+]
+"""Whether all are meant, not one."""
+
+DeedName = Annotated[str, Entity("deed"), _listed("deed")]
+"""What was done and is asked about: budget_changed, was_paused or was_resumed."""
+
+ComparisonName = Annotated[str, Entity("comparison"), _listed("comparison")]
+"""The side of a level that is waited for: above or below."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A number that a metric is held against."""
+
+    number: Decimal
+    unit: str | None = None
+    """``percent`` (the number is a share then), a currency, or None for a bare number."""
+    side: str | None = None
+    """above or below, where what was said tells it."""
+
+
+def _level(value: Any, info: ValidationInfo) -> Any:
+    """A level from money, a share, a bare number or a range with one end."""
+    if isinstance(value, str) and isinstance(info.context, Scene):
+        share = values.parse_percent(value)
+        said = values.parse_range(value) or (
+            values.NumberRange(share, share, "percent") if share is not None else values.parse_money(value)
+        )
+        if said is None:
+            raise slot_error("not_understood", f"I cannot read {value[:80]!r} as a level.")
+        value = said
+    if isinstance(value, values.MoneySaid):
+        return Level(Decimal(value.amount), value.currency)
+    if isinstance(value, values.NumberRange):
+        return _one_end(value)
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return Level(Decimal(value))
+    if isinstance(value, dict):
+        return Level(Decimal(str(value["number"])), value.get("unit"), value.get("side"))
+    return value
+
+
+def _one_end(said: values.NumberRange) -> Level:
+    if said.min is not None and said.max is not None and said.min != said.max:
+        raise slot_error("two_levels", "A level is one number, not two.")
+    number = said.max if said.min is None else said.min
+    if number is None:
+        raise slot_error("not_understood", "A level is a number.")
+    side = None if said.min == said.max else "below" if said.min is None else "above"
+    return Level(number, said.unit, side)
+
+
+LevelSlot = Annotated[
+    Level,
+    Entity("range", also=("money", "percent", "count")),
+    BeforeValidator(_level),
+    _schema("a level: 120, $120, 2%, above 120, under two percent"),
+]
+"""The number a metric is held against, with its side where that is said."""
+
 Reason = Annotated[str, Entity("reason", opened_by=("because", "since it", "the reason is"), to_the_end=True)]
 """Free words: why."""
 
