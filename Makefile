@@ -6,6 +6,9 @@ UV := $(BIN)/uv --quiet
 HASHED := pip install --require-hashes
 RASA := .rasa/venv/bin/rasa
 RASA_PORT ?= 5005
+WEB := assistant/web
+DESK := $(WEB)/built/.built
+NPM := cd $(WEB) && PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent
 export RASA_PYTHON
 export RASA_TELEMETRY_ENABLED := false
 export SQLALCHEMY_SILENCE_UBER_WARNING := 1
@@ -35,14 +38,31 @@ help: ## this list
 	@$(UV) $(HASHED) -r $<
 	@touch $@
 
-setup: .venv/.run ## prepare the environment; leaves .venv/bin/gtm
+.venv/.node: requirements/web.txt .venv/.bootstrap
+	@echo "· installing Node"
+	@$(UV) $(HASHED) -r $<
+	@touch $@
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(WEB)/package.json .venv/.node
+	@echo "· installing the locked packages of the web pages"
+	@$(NPM) ci --no-audit --no-fund
+	@touch $@
+
+$(DESK): $(wildcard $(WEB)/source/*) $(WEB)/node_modules/.installed
+	@echo "· building the web pages"
+	@rm -rf $(@D)
+	@$(NPM) run build
+	@gzip -9 -k -n $(@D)/*.js $(@D)/*.css
+	@touch $@
+
+setup: .venv/.run $(DESK) ## prepare the environment; leaves .venv/bin/gtm
 	@echo "· training the reader, if its sentences changed (a minute or two)"
 	@$(BIN)/gtm nlu train
 
 run: setup ## prepare, fill an empty database, serve on 127.0.0.1:8000 and print a sign-in link
 	@$(BIN)/gtm serve --fill
 
-test: .venv/.dev ## prepare and run the tests
+test: .venv/.dev $(DESK) ## prepare and run the tests
 	@$(BIN)/gtm nlu train
 	@$(BIN)/python -m pytest -n 2 $(TESTS)
 
@@ -75,12 +95,13 @@ test-rasa: .venv/.dev ## the tests against a real Rasa server (Python 3.10; four
 test-engines: .venv/.engines ## the history on Spark (where there is Java) and on ClickHouse's engine (a minute)
 	@$(BIN)/python -m pytest -n 0 tests/engines
 
-check: .venv/.dev ## format, lint, strict types, import contracts
+check: .venv/.dev $(WEB)/node_modules/.installed ## format, lint, strict types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	@! grep -noE 'https?://|file:' requirements/*.txt || (echo "the lock must name no host" && false)
+	@$(NPM) run check
+	@! grep -noE 'https?://|file:' requirements/*.txt $(WEB)/package-lock.json || (echo "the lock must name no host" && false)
 
 format: .venv/.dev ## rewrite the code in the house format
 	@$(BIN)/ruff check --fix-only -q .
@@ -90,8 +111,8 @@ docs: .venv/.dev ## write the generated pages of docs/ again
 	@$(BIN)/python -m assistant.documents
 
 lock: .venv/.bootstrap ## resolve the dependencies again, without hosts
-	@for part in bootstrap run dev engines rasa; do \
-		case $$part in bootstrap) from="requirements/bootstrap.in";; run) from="--extra voice pyproject.toml";; dev) from="--extra voice --extra history --extra dev pyproject.toml";; \
+	@for part in bootstrap web run dev engines rasa; do \
+		case $$part in bootstrap) from="requirements/bootstrap.in";; web) from="requirements/web.in";; run) from="--extra voice pyproject.toml";; dev) from="--extra voice --extra history --extra dev pyproject.toml";; \
 			engines) from="--extra voice --extra history --extra dev --extra engines pyproject.toml";; \
 			rasa) from="requirements/rasa.in";; esac; \
 		version=3.11; test $$part != rasa || version=3.10; \
@@ -102,4 +123,4 @@ benchmark: .venv/.dev ## measure the figures of docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
 
 clean: ## remove the environment (the database in var/ stays)
-	rm -rf .venv .rasa .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .rasa $(WEB)/built $(WEB)/node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -27,6 +27,7 @@ from assistant.channels import (
 )
 from assistant.channels.admission import LimitRate
 from assistant.channels.connections import connections
+from assistant.channels.desk import routes as desk
 from assistant.channels.edge import AddHeaders, AwaitBody, CountRequests, LimitBody, security_headers
 from assistant.channels.errors import add_error_handlers
 from assistant.channels.lane import Lane
@@ -102,13 +103,15 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(rasa_actions.open_router)
     app.include_router(health.router)
     app.include_router(page.router)
+    app.include_router(desk.router)
     app.mount("/static", page.page_files(), name="static")
+    app.mount("/built", page.built_files(), name="built")
     return app
 
 
 MOST_HEARING = 2
 """Streams of sound that are looked at, at the same moment."""
-UNLIMITED = (rasa_actions.HEALTH, health.ALIVE, health.READY, health.METRICS, "/static/")
+UNLIMITED = (rasa_actions.HEALTH, health.ALIVE, health.READY, health.METRICS, "/static/", "/built/")
 """Paths that may be asked for as often as anybody likes."""
 COLLECTED_AFTER = 20_000
 """New objects until the youngest are looked through for cycles."""

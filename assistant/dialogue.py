@@ -144,6 +144,7 @@ class Dialogue:
             stored = conversations.load(connection, turn.conversation_id)
         if stored is None:
             turn.after = 0
+            self._look_in_front(turn)
             return
         if stored.user_id != turn.person.id:
             turn.conversation_id = None
@@ -158,6 +159,16 @@ class Dialogue:
         turn.forgotten = frozenset(
             name for name in FORGETTING if getattr(before, name) and not getattr(turn.memory, name)
         )
+        self._look_in_front(turn)
+
+    def _look_in_front(self, turn: Turn) -> None:
+        """A talk that is about nothing yet is about the page in front of the person."""
+        command = None if turn.page is None else self.bus.catalogue.get(turn.page.command)
+        if turn.page is None or command is None or command.effect is not Effect.READ:
+            turn.page = None
+        elif turn.memory.command is None and turn.memory.tried is None:
+            known = {"command": turn.page.command, "slots": turn.page.slots}
+            turn.memory = turn.memory.model_copy(update=known)
 
     def _command(self, name: str) -> type[Command]:
         command = self.bus.catalogue.get(name)
@@ -541,7 +552,8 @@ class Dialogue:
         known = self._known(turn)
         if turn.borrowed is not None and command.effect is not Effect.READ:
             turn.lead = "For a change I need the name in this conversation."
-        slots = pointing.meant(command, said, known.slots, turn.text, may_change=turn.borrowed is None)
+        about = pointing.in_sight(known.slots, turn.page, turn.text)
+        slots = pointing.meant(command, said, about, turn.text, may_change=turn.borrowed is None)
         if slots != said:
             turn.rest_on(known.understood_by)
         unknown = values.unexplained(reading.unknown, slots)

@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from assistant.turn import Page
 from engines.terms import Period
 from intents.command import Command, Effect, slots_of
 
@@ -44,6 +45,7 @@ _POINTING = re.compile(
     r"|(?:this|that)(?=\W*$))\b",
     re.IGNORECASE,
 )
+_THIS = re.compile(r"\b(?:this|here)\b(?!\s+(?:day|week|month|quarter|year))", re.IGNORECASE)
 _THEN = re.compile(
     r"\b(?:(?:in|for|over|during)\s+(?:the\s+same|that)\s+(?:period|time|month|week|quarter|year)"
     r"|back then)\b"
@@ -93,6 +95,13 @@ def points(text: str) -> bool:
 def points_at_thing(text: str) -> bool:
     """Whether "it", "there" or "that campaign" is said."""
     return _POINTING.search(text) is not None
+
+
+def in_sight(known: dict[str, Any], page: Page | None, text: str) -> dict[str, Any]:
+    """What is known, or where "this" or "here" is said, what the page in front of the person is about."""
+    if page is None or _THIS.search(text) is None or not any(one in page.slots for one in POINTED_AT):
+        return known
+    return page.slots
 
 
 def meant(

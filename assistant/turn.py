@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
 
 from assistant.doubting import Heard
@@ -11,6 +12,34 @@ from assistant.hearing import least_sure
 from assistant.memory import Memory
 from intents.reading import Reader, Reading
 from storage.people import Person
+
+DESK = "desk"
+"""The channel of turns that a page asks for by being opened."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The answer a page shows: its command and the names it was asked with."""
+
+    command: str
+    slots: dict[str, Any]
+
+    @property
+    def sent(self) -> str:
+        """As a page sends it along: ``show_venture?venture=Acme``."""
+        return f"{self.command}?{urlencode(self.slots, doseq=True)}"
+
+
+def front_of(sent: str) -> Page | None:
+    """What a page sent along as being in front of the person; None where it is nothing of the kind."""
+    command, _, names = sent.partition("?")
+    if not command:
+        return None
+    return Page(command, {name: value for name, value in parse_qsl(names) if name in NAMED})
+
+
+NAMED = ("venture", "campaign", "channel", "influencer", "metric")
+"""Slots that a page may name: what "this" can stand for."""
 
 
 @dataclass
@@ -47,6 +76,10 @@ class Turn:
     """What the conversation no longer remembers because it was too long ago: pending, waiting, command."""
     borrowed: Memory | None = None
     """What the same person's talk on another channel is about; only for looking, never for changing."""
+    page: Page | None = None
+    """What is in front of the person: "this" means it, and a conversation that has only begun is about it."""
+    only_looks: bool = False
+    """Whether nothing may come of the turn: a page shows what a command would do, and does not ask for it."""
     on_stage: Callable[[str], None] | None = None
     """Told what is being done with the turn: understanding, working, writing."""
 
@@ -79,6 +112,8 @@ class Turn:
             heard=self.heard,
             turn_id=self.turn_id,
             started=self.started,
+            page=self.page,
+            only_looks=self.only_looks,
             on_stage=self.on_stage,
         )
 

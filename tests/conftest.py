@@ -5,7 +5,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -205,6 +205,13 @@ class Server:
 @pytest.fixture
 def server(assistant: Assistant) -> Iterator[Server]:
     """The service on a loopback port."""
+    with serving(assistant) as running:
+        yield running
+
+
+@contextmanager
+def serving(assistant: Assistant) -> Iterator[Server]:
+    """The service of an assistant on a loopback port."""
     import uvicorn
 
     from assistant.app import create_app, server_options

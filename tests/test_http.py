@@ -324,7 +324,7 @@ def test_a_chunked_body_within_the_limit_is_taken(server: Server) -> None:
         ("GET", "/docs", 404, "not_found"),
         ("DELETE", SAY, 405, "method_not_allowed"),
         ("POST", "/", 405, "method_not_allowed"),
-        ("PUT", "/static/page.js", 405, "method_not_allowed"),
+        ("PUT", "/static/favicon.svg", 405, "method_not_allowed"),
     ],
 )
 def test_unknown_paths_and_methods(site: Site, method: str, path: str, status: int, code: str) -> None:
@@ -529,7 +529,7 @@ def test_metrics_count_turns_and_requests_without_naming_anybody(site: Site) -> 
     site.post(SAY, {"text": "show gtm performance for Acme", "conversation_id": "secret-talk"})
     site.post("/api/v1/commands/dance", {})
     site.get("/no/such/page")
-    site.get("/static/page.js")
+    site.get("/static/favicon.svg")
     told = site.get("/metrics").text
     assert 'gtm_turns_total{channel="http",command="show_performance",status="done"} 1.0' in told
     assert 'gtm_turn_seconds_count{channel="http"} 2.0' in told

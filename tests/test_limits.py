@@ -15,7 +15,7 @@ from intents.command import Role
 from tests.conftest import Server
 from tests.test_http import SAY, STATUS, Site, is_error, site_of
 
-FREE = ("/healthz", "/readyz", "/metrics", "/static/page.js")
+FREE = ("/healthz", "/readyz", "/metrics", "/static/favicon.svg")
 
 
 def configured(assistant: Assistant, **values: object) -> Assistant:

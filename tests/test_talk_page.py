@@ -481,6 +481,7 @@ def test_a_page_that_is_not_secure_has_no_microphone(
 ) -> None:
     page = opening("")
     page.goto(server.sign_in_link().replace("127.0.0.1", HOST))
+    page.goto(f"{server.url.replace('127.0.0.1', HOST)}/talk")
     button(page).click()
     expect(page.get_by_role("alert")).to_contain_text("Browsers lend the microphone to secure pages only.")
     expect(page.get_by_role("alert")).to_contain_text("https")

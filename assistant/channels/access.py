@@ -131,13 +131,18 @@ def signed_in(here: Service, cookie: str | None) -> SignedIn | None:
     return None if person is None else SignedIn(person, session)
 
 
-def refuse_forgery(request: Request, here: Service, session: Session) -> None:
-    """Raise `Refused` unless the request was made by one of our own pages in this session."""
+def refuse_forgery(request: Request, here: Service, session: Session, sent: str | None = None) -> None:
+    """Raise `Refused` unless the request was made by one of our own pages in this session.
+
+    ``sent`` is the token where a form carries it; scripts send it as a header.
+    """
     if not _is_own_page(request, here.assistant.settings.server.public_url):
         raise Refused(
             403, "foreign_origin", "The request came from another site.", "Use the service's own page."
         )
-    if not here.sessions.is_csrf_token(session, request.headers.get(CSRF_HEADER, "")):
+    if not here.sessions.is_csrf_token(
+        session, request.headers.get(CSRF_HEADER, "") if sent is None else sent
+    ):
         raise Refused(
             403,
             "csrf_token_wrong",

@@ -8,6 +8,7 @@ from typing import Any
 from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from assistant.channels.desk.live import PATH as EVENTS
 from assistant.channels.errors import ErrorBody
 from assistant.reply import Error
 
@@ -96,6 +97,12 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if self._in_body:
             self._expect()
+
+    def shutdown(self) -> None:
+        """End at once what would never end: a stream of events goes on with whoever serves next."""
+        super().shutdown()
+        if self._is_answering and self.scope["path"] == EVENTS:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what cannot be parsed."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from assistant.channels.access import Asked
 from assistant.channels.answers import answered, refuse_other_request, status_of_turn
 from assistant.channels.errors import documented
-from assistant.channels.service import ConversationId, Here, IdempotencyKey
+from assistant.channels.service import ConversationId, Here, IdempotencyKey, InFront
 from assistant.channels.strict import StrictRoute
 from assistant.commands.conversation import HelpEntry, help_entries
 from assistant.derive import slot_schema
@@ -50,6 +50,7 @@ async def say(
     said: Annotated[Say, Body(openapi_examples=_EXAMPLES)],
     here: Here,
     asker: Asked,
+    page: InFront,
     key: IdempotencyKey = None,
 ) -> Response:
     """Say something and get the reply.
@@ -63,6 +64,7 @@ async def say(
         text=said.text,
         conversation_id=said.conversation_id or str(uuid4()),
         key=key,
+        page=page,
     )
     reply = await here.lane.run(here.assistant.dialogue.turn, turn)
     refuse_other_request(turn, reply)

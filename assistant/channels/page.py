@@ -1,16 +1,19 @@
-"""The web page: sign in, talk, sign out."""
+"""The web's door: sign in, sign out, the conversation on a page of its own, scripts and styles."""
 
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import FormData, Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
+from starlette.types import Scope
 
 from assistant.bus import database_problem
-from assistant.channels.access import SESSION_COOKIE, Cookie, refuse_forgery, signed_in
+from assistant.channels.access import SESSION_COOKIE, Cookie, SignedIn, refuse_forgery, signed_in
 from assistant.channels.service import Here, Service
 from storage import people
 
@@ -21,8 +24,26 @@ templates = Jinja2Templates(directory=WEB / "templates")
 router = APIRouter(include_in_schema=False)
 
 
+CSRF_FIELD = "_csrf"
+MOST_FIELDS = 40
+
+
 class PageFiles(StaticFiles):
-    """The page's scripts and styles: kept by the browser, asked for anew whether they changed."""
+    """The page's scripts and styles: kept by the browser, asked for anew whether they changed.
+
+    A file that was compressed beforehand (``desk.js.gz``) is sent so to whoever takes it.
+    """
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, compressed where that is there and wanted."""
+        wants = "gzip" in Headers(scope=scope).get("accept-encoding", "")
+        if not wants or not self.lookup_path(f"{path}.gz")[1]:
+            return await super().get_response(path, scope)
+        response = await super().get_response(f"{path}.gz", scope)
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept-Encoding"
+        response.headers["Content-Type"] = guess_type(path)[0] or "application/octet-stream"
+        return response
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """A file, or that it has not changed."""
@@ -36,21 +57,41 @@ def page_files() -> PageFiles:
     return PageFiles(directory=WEB / "static")
 
 
-@router.get("/")
-def home(request: Request, here: Here, cookie: Cookie) -> Response:
-    """The conversation, or how to sign in."""
+def built_files() -> PageFiles:
+    """What is served under ``/built``: scripts and styles that `make setup` puts together."""
+    return PageFiles(directory=WEB / "built", check_dir=False)
+
+
+async def gate(request: Request, here: Service, cookie: str | None) -> SignedIn | Response:
+    """Who is signed in, or the page that says how to."""
     try:
-        found = signed_in(here, cookie)
+        found = await here.lane.run(signed_in, here, cookie)
     except SQLAlchemyError as error:
         problem = database_problem(error)
         return _notice(request, "Not available", problem.message, problem.cure, 503)
     if found is not None:
-        context = {"person": found.person, "csrf_token": here.sessions.csrf_token(found.session)}
-        return templates.TemplateResponse(request, "chat.html", context)
+        return found
     if cookie is None and request.headers.get("sec-fetch-site") == "cross-site":
         # The browser keeps a strict cookie back on a link from elsewhere; coming from here it is sent.
         return templates.TemplateResponse(request, "enter.html", {})
     return templates.TemplateResponse(request, "sign_in.html", {"is_over": cookie is not None})
+
+
+async def read_form(request: Request, here: Service, found: SignedIn) -> FormData:
+    """The fields of a form of ours. Raises `Refused` for one that another site made up."""
+    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+    refuse_forgery(request, here, found.session, str(form.get(CSRF_FIELD, "")))
+    return form
+
+
+@router.get("/talk")
+async def talk(request: Request, here: Here, cookie: Cookie) -> Response:
+    """The conversation alone."""
+    found = await gate(request, here, cookie)
+    if isinstance(found, Response):
+        return found
+    context = {"person": found.person, "csrf_token": here.sessions.csrf_token(found.session)}
+    return templates.TemplateResponse(request, "chat.html", context)
 
 
 @router.get("/sign-in")
@@ -71,12 +112,14 @@ def sign_in(request: Request, here: Here, token: Annotated[str, Query(max_length
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, here: Here, cookie: Cookie) -> Response:
+async def sign_out(request: Request, here: Here, cookie: Cookie) -> Response:
     """Forget the session."""
     session = here.sessions.read(cookie)
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     if session is not None:
-        refuse_forgery(request, here, session)
-    response = Response(status_code=204)
+        sent = str((await request.form(max_files=0)).get(CSRF_FIELD, "")) if is_form else None
+        refuse_forgery(request, here, session, sent)
+    response = RedirectResponse("/", 303) if is_form else Response(status_code=204)
     _set_cookie(response, here, "", 0)
     return response
 

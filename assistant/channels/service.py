@@ -17,6 +17,7 @@ from assistant.channels.limits import Limits
 from assistant.channels.metrics import Metrics
 from assistant.channels.sessions import Sessions
 from assistant.channels.turns import Turns
+from assistant.turn import Page, front_of
 
 
 @dataclass(frozen=True)
@@ -76,3 +77,20 @@ async def conversation(
 
 
 Conversation = Annotated[str | None, Depends(conversation)]
+
+
+async def in_front(
+    x_page: Annotated[
+        str | None,
+        Header(
+            max_length=1_000,
+            description="What the person looks at, as a command and its names "
+            "(`show_campaign?campaign=Spring+Launch`): what “this” means.",
+        ),
+    ] = None,
+) -> Page | None:
+    """The page in front of the person, where the caller tells it."""
+    return None if x_page is None else front_of(x_page)
+
+
+InFront = Annotated[Page | None, Depends(in_front)]

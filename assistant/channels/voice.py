@@ -12,7 +12,7 @@ from starlette.responses import Response
 from assistant.channels.access import Asked
 from assistant.channels.answers import status_of_turn
 from assistant.channels.errors import RETRY_SECONDS, Refused, documented
-from assistant.channels.service import Conversation, Here, IdempotencyKey
+from assistant.channels.service import Conversation, Here, IdempotencyKey, InFront
 from assistant.channels.strict import StrictRoute
 from assistant.reply import Reply
 from assistant.spoken import Exchange
@@ -135,6 +135,7 @@ async def hear(
     here: Here,
     asker: Asked,
     conversation: Conversation,
+    page: InFront,
     speak: Annotated[Form | None, Query(description="Answer aloud too, in this form.")] = None,
     key: IdempotencyKey = None,
 ) -> Response:
@@ -152,6 +153,7 @@ async def hear(
         text="",
         conversation_id=conversation or str(uuid4()),
         key=key,
+        page=page,
     )
     spoken = here.assistant.spoken
     try:

@@ -25,10 +25,10 @@ from intents.slots import (
     CampaignName,
     ChannelMoney,
     ChannelName,
+    ComingPeriod,
     ExtraMoney,
     LineChange,
     MoneySlot,
-    PeriodSlot,
     RiskName,
     TargetMetric,
     TargetRange,
@@ -142,7 +142,7 @@ class OptimizeBudget(Command):
     channel_money: ChannelMoney | None = Field(None, description="What must that channel get?")
     campaign_change: CampaignChange | None = Field(None, description="How far may a campaign change?")
     line_change: LineChange | None = Field(None, description="How far may a line change?")
-    period: PeriodSlot | None = Field(None, description="For which time is the money?")
+    period: ComingPeriod | None = Field(None, description="For which time is the money?")
 
     def asks_for(self) -> str | None:
         """One of the two must be named, and what a cost must be."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
-from assistant import wording
+from assistant import trend, wording
 from assistant.handling import Context, handles
 from assistant.reply import Answer, Button, Chart, Column, Listed, Problem, Series, Table, Telling
 from assistant.reporting import (
@@ -21,7 +21,6 @@ from assistant.reporting import (
     figures,
     freshness,
     life,
-    measured,
     portfolio_or,
     report,
     rounded,
@@ -160,18 +159,8 @@ def _label(name: str) -> str:
 
 
 def _by_day(context: Context, found: Report) -> Chart:
-    days = measured(context, found.subject, found.window.period, "day", with_customers=False).parts
-    ordered = sorted(days)
-    return Chart(
-        kind="line",
-        title=f"Spend and revenue of {found.subject.name} by day",
-        unit=found.subject.currency,
-        labels=[str(day) for day in ordered],
-        series=[
-            Series(name="Spend", values=[float(days[day].spend) for day in ordered]),
-            Series(name="Revenue", values=[float(days[day].revenue) for day in ordered]),
-        ],
-    )
+    title = f"Spend and revenue of {found.subject.name} by day"
+    return trend.by_day(context, found.subject, found.window.period, ("spend", "revenue"), title)
 
 
 class ChannelRanking(BaseModel):
@@ -397,9 +386,17 @@ def show_metric(asked: ShowMetric, context: Context) -> Answer[MetricReport]:
         telling=Telling(
             text=" ".join(part for part in (text, *notes) if part),
             speech=f"{about.label} of {subject.name} is {said}.",
+            chart=_trend(context, found, asked.metric),
             evidence=evidence(found, (asked.metric, *about.inputs)),
         ),
     )
+
+
+def _trend(context: Context, found: Report, metric: str) -> Chart | None:
+    if not trend.has_days(metric):
+        return None
+    title = f"{METRICS[metric].label} of {found.subject.name} by day"
+    return trend.by_day(context, found.subject, found.window.period, (metric,), title)
 
 
 def _moved(shown: Figure, currency: str) -> str:

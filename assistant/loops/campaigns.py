@@ -178,12 +178,21 @@ def _advise(run: Run, watched: Watched, finding: RuleFinding, breach: Breach) ->
 
 
 def _alert(run: Run, watched: Watched, key: str, kind: str, told: str) -> None:
-    owner = {"venture_id": watched.venture.id, "campaign_id": watched.campaign.id}
+    venture, campaign = watched.venture.id, watched.campaign.id
     with run.bus.database.read() as connection:
         if alerts.is_raised(connection, key):
             return
     with run.bus.database.write() as connection:
-        raise_alert(connection, run.bus.settings, key, kind, told, run.now, **owner)
+        raise_alert(
+            connection,
+            run.bus.settings,
+            key,
+            kind,
+            told,
+            run.now,
+            venture_id=venture,
+            campaign_id=campaign,
+        )
 
 
 @dataclass(frozen=True)

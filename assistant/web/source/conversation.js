@@ -1,4 +1,4 @@
-/** The conversation page. */
+/** The conversation, on a page of its own or beside another. */
 
 import { Aloud } from "./aloud.js";
 import { packed, unpacked } from "./base64.js";
@@ -44,7 +44,10 @@ function start() {
   attach.addEventListener("click", () => file.click());
   file.addEventListener("change", take);
   document.getElementById("new").addEventListener("click", startAnew);
-  document.getElementById("sign-out").addEventListener("click", leave);
+  document.getElementById("sign-out").addEventListener("click", (event) => {
+    event.preventDefault();
+    leave();
+  });
   offerVoice();
 }
 

@@ -61,6 +61,7 @@ async function request(method, path, body, headers = {}) {
     method,
     headers: {
       Accept: "application/json, audio/mpeg",
+      ...(document.body.dataset.front ? { "X-Page": document.body.dataset.front } : {}),
       "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content,
       ...(body ? { "Content-Type": isFile ? "application/octet-stream" : "application/json" } : {}),
       ...headers,

@@ -1,0 +1,3 @@
+/** The conversation on a page of its own. */
+
+import "./conversation.js";
