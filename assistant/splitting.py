@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from assistant import wording
 from assistant.handling import Context
-from assistant.reply import Problem
+from assistant.reply import Evidence, Problem
 from engines.money import spread
 from engines.response import MONTH_DAYS
 from engines.terms import Channel, Period, minor_units
@@ -30,6 +30,7 @@ class Asked:
     channel_least: dict[str, Decimal] = field(default_factory=dict)
     channel_most: dict[str, Decimal] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    evidence: list[Evidence] = field(default_factory=list)
 
 
 class WeekMoney(BaseModel):
@@ -56,8 +57,8 @@ def target(
     said: NumberRange | None,
     campaigns: Sequence[Campaign],
     period: Period,
-) -> tuple[float, str] | None:
-    """The outcome a unit of money must bring, and how that was found.
+) -> tuple[float, str, Evidence | None] | None:
+    """The outcome a unit of money must bring, how to say it, and how that was found where it was computed.
 
     A cost of a customer or conversion is turned into a return by what one brought in ``period``. Raises
     `Problem` for a target of no metric, a return or a cost the wrong way round, and where none was won.
@@ -72,7 +73,11 @@ def target(
         if least is None:
             raise Problem("wrong_way", "A target return is one it must at least reach.", "Say at least 3.")
         least = least + 1 if metric == "roi" else least
-        return float(least), f"Each unit of money must bring {wording.number(least)} of revenue at least"
+        return (
+            float(least),
+            f"each unit of money must bring {wording.number(least)} of revenue at least",
+            None,
+        )
     most = said.max
     if most is None:
         raise Problem("wrong_way", "A target cost is one it may at most reach.", "Say at most 80.")
@@ -82,12 +87,21 @@ def target(
         raise Problem("other_currency", f"That is planned in {currency}.", f"Name the amount in {currency}.")
     worth, won = _worth(context, metric, campaigns, period)
     least = worth / most
-    noun = _COSTS[metric][0]
-    return float(least), (
-        f"a {noun} brought {wording.money(worth, currency)} in the {period.days} days to "
-        f"{wording.day(period.end)} ({won:,} of them), so at {wording.money(most, currency)} each unit of "
-        f"money must bring {wording.number(least)}"
+    noun, nouns = _COSTS[metric]
+    brought, cost = wording.money(worth, currency), wording.money(most, currency)
+    told = (
+        f"a {noun} brought {brought} in the {period.days} days to {wording.day(period.end)} "
+        f"({won:,} of them), so at {cost} each unit of money must bring {wording.number(least)}"
     )
+    found = Evidence(
+        claim=f"a target return of {wording.number(least)}",
+        formula=f"revenue / {nouns} / target {metric.upper()}",
+        calculation=f"{wording.money(worth * won, currency)} / {won:,} / {cost} = {wording.number(least)}",
+        data=f"daily revenue and {nouns} of what is optimized",
+        rows=won,
+        period=period,
+    )
+    return float(least), told, found
 
 
 def _worth(

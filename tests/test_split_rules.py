@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from assistant.bootstrap import Assistant
 from assistant.reply import Reply, Status
@@ -16,6 +17,7 @@ from engines.effect import Line
 from engines.optimum import Constraints, Optimum, optimize
 from engines.response import Curve, Draws, Fit, Refusal
 from storage.campaigns import campaigns_of
+from storage.performance import daily_performance
 from tests.conftest import AS_OF, Speaker, run
 from tests.test_learning import young_campaign
 
@@ -190,20 +192,29 @@ def test_a_target_return_spends_less_where_it_must(chairman: Speaker, campaign: 
     assert wrong.error.code == "wrong_way"
 
 
-def test_a_target_cost_is_a_return_by_what_a_customer_brought(
+def test_a_target_cost_is_a_return_by_what_a_conversion_brought(
     assistant: Assistant, chairman: Speaker, campaign: str
 ) -> None:
     none = run(chairman, "optimize_budget", campaign=campaign, metric="cpa", target="under 20")
     assert none.error is not None
     assert none.error.code == "nothing_won"
-    with assistant.database.read() as connection:
-        venture = next(one for one in campaigns_of(connection) if one.name == campaign).venture_id
-        others = [
-            one for one in campaigns_of(connection) if one.venture_id == venture and one.name != campaign
-        ]
-    assert others
-    told = run(chairman, "optimize_budget", venture="Acme", metric="cpa", target="under 20")
-    assert "conversion brought" in told.reply.text or told.error is not None
+    asked = run(chairman, "optimize_budget", campaign=campaign, metric="cpa")
+    assert asked.error is not None
+    assert (asked.error.code, asked.error.slot) == ("missing", "target")
+    with assistant.database.write() as connection:
+        lines = next(one for one in campaigns_of(connection) if one.name == campaign).lines
+        connection.execute(
+            update(daily_performance)
+            .where(daily_performance.c.line_id.in_([line.id for line in lines]))
+            .values(conversions=3)
+        )
+    told = run(chairman, "optimize_budget", campaign=campaign, metric="cpa", target="under 60")
+    assert told.error is None, told.error
+    assert "a conversion brought" in told.reply.text.lower()
+    [found] = [one for one in told.reply.evidence if one.claim.startswith("a target return")]
+    worth = Decimal(str(found.calculation.split(" = ")[1]))
+    totals = report(told)
+    assert totals["revenue_then"]["value"] / totals["total_after"] >= Decimal("0.99") * worth
 
 
 def test_a_channel_must_get_its_money(chairman: Speaker, campaign: str) -> None:

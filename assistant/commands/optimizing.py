@@ -200,6 +200,7 @@ def optimize_budget(asked: OptimizeBudget, context: Context) -> Answer[OptimumRe
     if over is not None:
         report.weeks = over.weeks
     telling = _telling(report, found, lines, period)
+    telling = telling.model_copy(update={"evidence": [*telling.evidence, *rules.evidence]})
     worthwhile = found.moved > 0 if learned else found.worthwhile
     must = found.total != now or (found.moved > 0 and bool(asked.channel_money))
     if not worthwhile and not must:
@@ -222,8 +223,9 @@ def _rules(asked: OptimizeBudget, context: Context, campaigns: Sequence[Campaign
     rules = channel_limits(asked.channel, asked.channel_money, campaigns[0].currency)
     found = target(context, asked.metric, asked.target, campaigns, period)
     if found is not None:
-        rules.least_return = found[0]
-        rules.told.insert(0, found[1])
+        rules.least_return, told, computed = found
+        rules.told.insert(0, told)
+        rules.evidence += [computed] if computed is not None else []
     return rules
 
 
