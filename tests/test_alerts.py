@@ -313,7 +313,9 @@ def test_several_alerts_are_asked_about(make: Callable[..., World]) -> None:
             alerts.raise_once(connection, name, alerts.ADVICE, f"Look at {name}.", NOW)
     asked = world.run("acknowledge_alert")
     assert code_of(asked) == "ambiguous_alert"
-    assert asked.reply.choices == ["alert 2", "alert 1"]
+    assert asked.reply.choices == ["acknowledge alert 2", "acknowledge alert 1"]
+    later = world.run("snooze_alert", span="day", count=3)
+    assert later.reply.choices == ["snooze alert 2 for 3 days", "snooze alert 1 for 3 days"]
     assert world.run("acknowledge_alert", every=True).reply.text == "Acknowledged alerts 2 and 1."
     assert world.run("list_alerts").reply.text == "No alert is open.\nAcknowledged: 2 and 1."
 
