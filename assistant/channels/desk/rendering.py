@@ -15,7 +15,7 @@ from assistant.channels.page import templates
 from assistant.channels.service import Service
 from assistant.commands.attribution import models_table, paths_table
 from assistant.turn import Page as InFront
-from engines.attribution import Model
+from engines.crediting import Model
 from engines.metrics import METRICS
 from intents.command import Effect, Role
 
