@@ -19,7 +19,7 @@ FIRST_SHARE = 0.3
 _SURE_LEVELS = (0.95, 0.97, 0.98, 0.99, 0.995)
 _STRANGE_LEVELS = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
 _COST_OF_LETTING_IN = 4
-"""Of what is out of scope, in refusals of what is in scope: who is refused says it again, the other is acted on.
+"""Of one out of scope, in refusals of what is in scope: who is refused says it again, the other is acted on.
 
 Cross-validation hides all that resembles a sentence, so it refuses many more than people would meet.
 """
