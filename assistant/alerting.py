@@ -17,6 +17,11 @@ OPEN_DAYS = 7
 """An alert that has no end of its own counts as open for so long."""
 
 
+def tracking_cause(venture_id: int) -> str:
+    """The cause of a venture's broken tracking, whoever sees it first."""
+    return f"market:{venture_id}:tracking"
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something that lasts, and is worth an alert."""

@@ -277,7 +277,13 @@ Everything = Annotated[
 DeedName = Annotated[str, Entity("deed"), _listed("deed")]
 """What was done and is asked about: budget_changed, was_paused or was_resumed."""
 
-ComparisonName = Annotated[str, Entity("comparison"), _listed("comparison")]
+_BEFORE_PERIODS = said_before("the", "this", "these", "last", "past", "next", "our", "a", "an")
+
+ComparisonName = Annotated[
+    str,
+    Entity("comparison", fits=lambda match, text: not _BEFORE_PERIODS(match, text)),
+    _listed("comparison"),
+]
 """The side of a level that is waited for: above or below."""
 
 

@@ -35,6 +35,11 @@ def make(database_url: str, tmp_path: Path) -> Iterator[Callable[..., World]]:
         yield made
 
 
+def every(daily: Daily) -> Callable[[int], Daily]:
+    """What each line does, the same."""
+    return lambda _: daily
+
+
 def code_of(reply: Reply) -> str | None:
     return None if reply.error is None else reply.error.code
 
@@ -142,9 +147,9 @@ def test_a_level_is_one_alert_a_crossing(make: Callable[..., World]) -> None:
         "It is 10.00 over the 7 days to Mar 14, 2026."
     )
     states = []
-    for day, ratio in enumerate((7, "8.2", "7.9", "8.39", 9, 6)):
+    for day, ratio in enumerate(("7", "8.2", "7.9", "8.39", "9", "6")):
         low = Daily(spend=Decimal(30), revenue=30 * Decimal(ratio), clicks=100, conversions=10)
-        world.days(lambda _, one=low: one, TODAY - 20 * DAY, TODAY + day * DAY)
+        world.days(every(low), TODAY - 20 * DAY, TODAY + day * DAY)
         found = world.look(NOW + (day + 1) * DAY, "alert_watch")
         states.append((found["levels"][0]["outcome"], len(world.open()), world.every()))
     assert states == [
@@ -202,7 +207,7 @@ def test_a_level_is_changed_taken_back_and_forgotten(make: Callable[..., World])
         ({"metric": "cac", "value": "above 100", "comparison": "below"}, "contradictory_slots"),
     ],
 )
-def test_what_is_no_level_is_refused(make: Callable[..., World], slots: dict[str, str], code: str) -> None:
+def test_what_is_no_level_is_refused(make: Callable[..., World], slots: dict[str, Any], code: str) -> None:
     world = make()
     world.venture()
     refused = world.run("set_alert", **slots)
@@ -222,12 +227,13 @@ def test_who_only_looks_changes_nothing(make: Callable[..., World]) -> None:
     world.venture()
     world.look(NOW + 4 * DAY)
     assert world.run("list_alerts", Role.VIEWER).status is Status.DONE
-    for name, slots in {
+    tried: dict[str, dict[str, Any]] = {
         "acknowledge_alert": {"alert": 1},
         "snooze_alert": {"alert": 1},
         "set_alert": {"metric": "cac", "value": "above 1"},
         "delete_alert": {"every": True},
-    }.items():
+    }
+    for name, slots in tried.items():
         refused = world.run(name, Role.VIEWER, **slots)
         assert code_of(refused) == "role_required", name
 
@@ -307,7 +313,9 @@ def test_several_alerts_are_asked_about(make: Callable[..., World]) -> None:
             alerts.raise_once(connection, name, alerts.ADVICE, f"Look at {name}.", NOW)
     asked = world.run("acknowledge_alert")
     assert code_of(asked) == "ambiguous_alert"
-    assert asked.reply.choices == ["alert 2", "alert 1"]
+    assert asked.reply.choices == ["acknowledge alert 2", "acknowledge alert 1"]
+    later = world.run("snooze_alert", span="day", count=3)
+    assert later.reply.choices == ["snooze alert 2 for 3 days", "snooze alert 1 for 3 days"]
     assert world.run("acknowledge_alert", every=True).reply.text == "Acknowledged alerts 2 and 1."
     assert world.run("list_alerts").reply.text == "No alert is open.\nAcknowledged: 2 and 1."
 

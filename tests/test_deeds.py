@@ -53,7 +53,9 @@ def test_what_somebody_did_without_a_word_is_told_so(make: Callable[..., World])
     told = world.run("why", deed="paused").reply.text
     assert "operator! asked for that (“pause_campaign”)" in told
     assert told.endswith("No reason was given.")
-    world.run("undo", Role.OPERATOR)
+    # Letting it spend again is the chairman's to decide.
+    assert world.run("undo", Role.OPERATOR).status is Status.APPROVAL
+    assert world.run("approve", proposal=1).status is Status.DONE
     assert "It was taken back since." in world.run("why", deed="paused").reply.text
 
 

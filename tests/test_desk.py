@@ -32,7 +32,7 @@ PAGES = (
     "/budget?venture=Acme",
     "/attribution",
     "/influencers?category=fitness",
-    "/loops?loop=campaigns",
+    "/loops?loop=campaign_optimization",
     "/audit",
     "/settings",
     "/why/show_metric?metric=roas&venture=Acme&_depth=3",

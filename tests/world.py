@@ -33,6 +33,10 @@ USUAL = Daily(spend=Decimal(30), revenue=Decimal(300), clicks=100, conversions=1
 LOUD = {"quiet_from": None, "quiet_until": None}
 
 
+def _always(daily: Daily) -> Callable[[date], Daily]:
+    return lambda _: daily
+
+
 @dataclass
 class World:
     """The door and the loops on an empty database, with a clock that can be set."""
@@ -61,7 +65,7 @@ class World:
                 when = daily_performance.c.day.between(first, last)
                 connection.execute(delete(daily_performance).where(daily_performance.c.line_id == line, when))
                 if known is not None:
-                    add_days(connection, [line], first, last, lambda _, one=known: one)
+                    add_days(connection, [line], first, last, _always(known))
 
     def look(self, at: datetime, loop: str = "market_watch") -> dict[str, Any]:
         """Run a loop at a moment, and give what it came to."""

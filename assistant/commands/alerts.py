@@ -1,8 +1,8 @@
 """Alerts: what somebody should look at, putting it off, and the levels that are watched."""
 
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
@@ -297,7 +297,7 @@ class AcknowledgeAlert(Command):
 @handles
 def acknowledge_alert(asked: AcknowledgeAlert, context: Context) -> Answer[AlertsChanged]:
     """Note who saw it, and when."""
-    chosen = _chosen(asked, context, lambda one: one.acknowledged_at is None)
+    chosen = _chosen(asked, context, lambda one: one.acknowledged_at is None, "acknowledge alert {}")
     if asked.alert is not None and chosen[0].acknowledged_at is not None:
         raise Problem("acknowledged_already", f"Alert {asked.alert} is acknowledged already.")
     done = f"Acknowledged {_named(chosen)}."
@@ -325,8 +325,16 @@ def acknowledge_alert(asked: AcknowledgeAlert, context: Context) -> Answer[Alert
     )
 
 
-def _chosen(asked: "AcknowledgeAlert | SnoozeAlert", context: Context, wanted: Any) -> list[alerts.Alert]:
-    """The alerts meant: of a number, all of a thing, or the only one there is. Raises `Problem`."""
+def _chosen(
+    asked: "AcknowledgeAlert | SnoozeAlert",
+    context: Context,
+    wanted: Callable[[alerts.Alert], bool],
+    say: str,
+) -> list[alerts.Alert]:
+    """The alerts meant: of a number, all of a thing, or the only one there is. Raises `Problem`.
+
+    ``say`` is what asks the same for the number in its braces.
+    """
     if asked.alert is not None:
         one = _numbered(asked.alert, context)
         if one.closed_at is not None:
@@ -342,8 +350,8 @@ def _chosen(asked: "AcknowledgeAlert | SnoozeAlert", context: Context, wanted: A
         raise Problem(
             "ambiguous_alert",
             f"{len(found)} alerts are open: {told}",
-            "Say its number, or all of them.",
-            choices=[f"alert {one.id}" for one in found[:SHOWN]],
+            f"Say “{say.format(found[0].id)}”, or all of them.",
+            choices=[say.format(one.id) for one in found[:SHOWN]],
         )
     return found
 
@@ -373,9 +381,9 @@ class SnoozeAlert(Command):
 @handles
 def snooze_alert(asked: SnoozeAlert, context: Context) -> Answer[AlertsChanged]:
     """Put it off; then it is told again, if its cause still lasts."""
-    chosen = _chosen(asked, context, lambda one: not one.sleeps(context.now))
     until, note = _until(asked, context)
     when = _moment(until, ZoneInfo(context.person.time_zone))
+    chosen = _chosen(asked, context, lambda one: not one.sleeps(context.now), _again(asked, when))
     done = f"Snoozed {_named(chosen)} until {when}.{note}"
     return Answer(
         result=AlertsChanged(alerts=[one.id for one in chosen], state="snoozed", until=until),
@@ -399,6 +407,14 @@ def snooze_alert(asked: SnoozeAlert, context: Context) -> Answer[AlertsChanged]:
             kind="campaign",
         ),
     )
+
+
+def _again(asked: SnoozeAlert, when: str) -> str:
+    """How the same is said with a number."""
+    if asked.span is None:
+        return f"snooze alert {{}} until {when}"
+    count = asked.count or 1
+    return f"snooze alert {{}} for {count} {asked.span}{'' if count == 1 else 's'}"
 
 
 _SPANS = {

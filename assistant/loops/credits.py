@@ -114,7 +114,7 @@ def _compared(connection: Connection, said: Settings, venture: Venture, period: 
 
 
 def _shares(found: Attribution) -> dict[str, Estimate]:
-    return {one.channel: one.share for one in found.channels}
+    return {one.channel: Estimate(one.share.value, one.share.low, one.share.high) for one in found.channels}
 
 
 def _finding(

@@ -3,13 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
+from sqlalchemy import Connection
 
 from assistant import wording
-from assistant.alerting import Finding, keep, sweep
+from assistant.alerting import Finding, keep, sweep, tracking_cause
 from assistant.handling import Context
 from assistant.notices import LOOP_CHANNEL
 from assistant.recurring import Done, Run, recurs
@@ -93,11 +94,21 @@ def market_watch(run: Run) -> Done:
         run.make_sure(connection)
         for subject, one in found:
             outcome = keep(connection, run.bus.settings, one, run.now)
+            if one.kind == alerts.TRACKING:
+                _take_over(connection, one, run.now)
             result.findings.append(
                 MarketFinding(subject=subject, kind=one.kind, told=one.told, outcome=outcome)
             )
         result.closed = sweep(connection, PREFIX, {one.cause for _, one in found}, run.now)
     return Done(_told(result), result)
+
+
+def _take_over(connection: Connection, found: Finding, now: datetime) -> None:
+    """Close what the rules said of single campaigns: the venture's alert says it, and ends with it."""
+    since = now - timedelta(days=REMEMBERED_DAYS)
+    for one in alerts.open_alerts(connection, since, venture_id=found.venture_id):
+        if one.kind == alerts.TRACKING and one.cause is None:
+            alerts.close(connection, one.id, now)
 
 
 def _told(result: MarketRun) -> str:
@@ -128,7 +139,7 @@ def _silent(context: Context, seen: _Seen) -> Finding | None:
     ]
     since = min(one.since for one in lines)
     return Finding(
-        cause=f"{PREFIX}{seen.venture.id}:tracking",
+        cause=tracking_cause(seen.venture.id),
         kind=alerts.TRACKING,
         told=f"{seen.venture.name}: clicks go on and no conversion is counted any more, so its tracking is "
         f"most likely broken: {_some(told)}.",

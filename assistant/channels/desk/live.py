@@ -35,8 +35,8 @@ async def events(here: Here, cookie: Cookie) -> Response:
 
 
 async def _told(here: Service, cookie: str | None) -> AsyncIterator[str]:
-    yield "retry: 3000\n\n"
     before, quiet = await here.lane.run(_state, here.assistant), 0.0
+    yield "retry: 3000\n\n"
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         quiet += LOOK_SECONDS

@@ -20,7 +20,13 @@ class View:
 
     def __getitem__(self, name: str) -> str | None:
         """A value of the address; None where it is not there or empty."""
-        return self.said.get(name, "").strip() or None
+        # Databases store no NUL characters, and half characters not either.
+        return clean(self.said.get(name, "")).strip() or None
+
+
+def clean(said: str) -> str:
+    """Words of an address or a form as they can be stored."""
+    return said.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 Asks = Callable[[View], dict[str, Ask]]

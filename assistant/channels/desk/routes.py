@@ -12,7 +12,7 @@ from assistant.channels.access import Cookie, SignedIn
 from assistant.channels.answers import as_text, status_of_command
 from assistant.channels.desk import live
 from assistant.channels.desk.asking import Ask, Told, ask_all
-from assistant.channels.desk.pages import PAGES, Page, View
+from assistant.channels.desk.pages import PAGES, Page, View, clean
 from assistant.channels.desk.rendering import rendered
 from assistant.channels.desk.standing import standing
 from assistant.channels.page import gate, read_form
@@ -70,8 +70,8 @@ async def go(request: Request) -> Response:
     return RedirectResponse(_back(request.query_params.get("to", "/")), 303)
 
 
-@router.get("/why/{command}")
-async def why(command: str, request: Request, here: Here, cookie: Cookie) -> Response:
+@router.get("/why/{name}")
+async def why(name: str, request: Request, here: Here, cookie: Cookie) -> Response:
     """Where the numbers of a command's answer come from, as deep as asked."""
     found = await gate(request, here, cookie)
     if isinstance(found, Response):
@@ -80,7 +80,7 @@ async def why(command: str, request: Request, here: Here, cookie: Cookie) -> Res
     wanted = request.query_params.get("_depth", "1")
     depth = min(int(wanted), DEPTHS) if wanted.isdecimal() else 1
     catalogue = here.assistant.bus.catalogue
-    ask = Ask(command, _slots(catalogue.get(command), said))
+    ask = Ask(clean(name), _slots(catalogue.get(name), said))
     answer, levels = await here.lane.run(_reasons, here, found, ask, max(depth, 1))
     context = {
         "page": None,
@@ -146,7 +146,7 @@ async def act(request: Request, here: Here, cookie: Cookie) -> Response:
 
 
 def _text(form: FormData, name: str) -> str:
-    return str(form.get(name, ""))
+    return clean(str(form.get(name, "")))
 
 
 def _back(path: str) -> str:
@@ -162,7 +162,7 @@ def _slots(command: type[Command] | None, said: Iterable[tuple[str, str]]) -> di
         if not value.strip():
             continue
         if name in many:
-            slots.setdefault(name, []).append(value)
+            slots.setdefault(clean(name), []).append(clean(value))
         else:
-            slots[name] = value
+            slots[clean(name)] = clean(value)
     return slots
