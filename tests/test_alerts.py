@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from assistant import notices
 from assistant.commands.alerts import _coming
+from assistant.memory import Memory
 from assistant.outbox import Sender
 from assistant.reply import Reply, Status
 from assistant.settings import Email
@@ -54,7 +55,7 @@ def test_a_broken_tracker_is_one_alert_until_it_counts_again(make: Callable[...,
     world = make(notify=WEBHOOK)
     zeta = world.venture()
     broken = Daily(spend=Decimal(30), revenue=Decimal(0), clicks=100, conversions=0)
-    assert world.look(NOW)["findings"] == []
+    assert world.look(NOW)["alerts"] == []
     world.days(lambda place: broken if place == 0 else USUAL, TODAY, TODAY)
     world.look(NOW + DAY)
     (one,) = world.open()
@@ -104,7 +105,8 @@ def test_what_a_day_was_out_of_the_usual_for_is_one_alert(make: Callable[..., Wo
     world.look(NOW + DAY)
     (one,) = world.open()
     assert one.kind == alerts.UNUSUAL
-    assert "unusual rise. Revenue on Mar 15, 2026 with $3,000.00" in one.told
+    assert one.told.startswith("Zeta: unusual rise of Revenue and Conversions on Mar 15, 2026, mostly ")
+    assert "Revenue on Mar 15, 2026 with $3,000.00" in one.told
     assert "Conversions on Mar 15, 2026 with 100" in one.told
     world.days(lambda _: USUAL, TODAY + DAY, TODAY + 3 * DAY)
     world.look(NOW + 2 * DAY)
@@ -114,11 +116,25 @@ def test_what_a_day_was_out_of_the_usual_for_is_one_alert(make: Callable[..., Wo
     assert world.every() == 1
 
 
+def test_a_day_of_a_venture_with_few_conversions_says_nothing(make: Callable[..., World]) -> None:
+    world = make()
+    world.venture()
+    few = Daily(spend=Decimal(30), revenue=Decimal(0), clicks=100, conversions=0)
+    world.days(every(few), TODAY - 99 * DAY, TODAY - DAY)
+    world.days(lambda place: None if place else Daily(Decimal(60), Decimal(90), 3000, 100, 1), TODAY, TODAY)
+    found = world.look(NOW + DAY)
+    assert [one for one in found["alerts"] if one["kind"] == alerts.UNUSUAL] == []
+    # A day with many is news, however few are usual.
+    world.days(every(Daily(Decimal(30), Decimal(900), 3000, 100, 9)), TODAY + DAY, TODAY + DAY)
+    world.look(NOW + 2 * DAY)
+    assert "Conversions on Mar 16, 2026 with 18" in world.open()[0].told
+
+
 def test_data_that_end_are_one_alert_for_all_ventures(make: Callable[..., World]) -> None:
     world = make()
     world.venture("Zeta")
     world.venture("Eta")
-    assert world.look(NOW + DAY)["findings"] == []
+    assert world.look(NOW + DAY)["alerts"] == []
     world.look(NOW + 4 * DAY)
     (one,) = world.open()
     assert one.told == "No new data: Eta since Mar 14, 2026; Zeta since Mar 14, 2026."
@@ -316,6 +332,10 @@ def test_several_alerts_are_asked_about(make: Callable[..., World]) -> None:
     assert asked.reply.choices == ["acknowledge alert 2", "acknowledge alert 1"]
     later = world.run("snooze_alert", span="day", count=3)
     assert later.reply.choices == ["snooze alert 2 for 3 days", "snooze alert 1 for 3 days"]
+    # Whoever has just looked at one means that one.
+    looked = Memory(command="list_alerts", slots={"alert": 1})
+    assert world.run("snooze_alert", memory=looked).reply.text.startswith("Snoozed alert 1 until Mar 16")
+    world.run("undo")
     assert world.run("acknowledge_alert", every=True).reply.text == "Acknowledged alerts 2 and 1."
     assert world.run("list_alerts").reply.text == "No alert is open.\nAcknowledged: 2 and 1."
 
