@@ -45,7 +45,7 @@ _POINTING = re.compile(
     r"|(?:this|that)(?=\W*$))\b",
     re.IGNORECASE,
 )
-_THIS = re.compile(r"\b(?:this|here)\b(?!\s+(?:day|week|month|quarter|year))", re.IGNORECASE)
+_THIS = re.compile(r"\bthis\b(?!\s+(?:day|week|month|quarter|year))", re.IGNORECASE)
 _THEN = re.compile(
     r"\b(?:(?:in|for|over|during)\s+(?:the\s+same|that)\s+(?:period|time|month|week|quarter|year)"
     r"|back then)\b"
@@ -98,7 +98,7 @@ def points_at_thing(text: str) -> bool:
 
 
 def in_sight(known: dict[str, Any], page: Page | None, text: str) -> dict[str, Any]:
-    """What is known, or where "this" or "here" is said, what the page in front of the person is about."""
+    """What is known, or where "this" is said, what the page in front of the person is about."""
     if page is None or _THIS.search(text) is None or not any(one in page.slots for one in POINTED_AT):
         return known
     return page.slots

@@ -13,6 +13,9 @@ from assistant.memory import Memory
 from intents.reading import Reader, Reading
 from storage.people import Person
 
+DESK = "desk"
+"""The channel of turns that a page asks for by being opened."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -30,13 +33,16 @@ class Page:
 def front_of(sent: str) -> Page | None:
     """What a page sent along as being in front of the person; None where it is nothing of the kind."""
     command, _, names = sent.partition("?")
-    if not command:
+    if not command or names.count("&") >= MOST_NAMES:
         return None
-    return Page(command, {name: value for name, value in parse_qsl(names) if name in NAMED})
+    said = parse_qsl(names)
+    return Page(command, {name: value for name, value in said if name in NAMED and value.isprintable()})
 
 
 NAMED = ("venture", "campaign", "channel", "influencer", "metric")
 """Slots that a page may name: what "this" can stand for."""
+MOST_NAMES = 10
+"""Of what a page sends along."""
 
 
 @dataclass

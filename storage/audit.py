@@ -133,12 +133,13 @@ class Said:
     status: str
     approved_by: str | None
     took_ms: float
+    slots: dict[str, Any]
 
 
 def between(
-    connection: Connection, start: datetime, end: datetime, *, person: str | None, count: int
+    connection: Connection, start: datetime, end: datetime, *, person: str | None, count: int, but: str = ""
 ) -> list[Said]:
-    """Entries from ``start`` to before ``end``, the latest first; of one person if named."""
+    """Entries from ``start`` to before ``end``, the latest first; none of the channel ``but``."""
     table = audit.c
     query = (
         select(
@@ -151,16 +152,17 @@ def between(
             table.status,
             table.approval,
             table.took_ms,
+            table.slots,
         )
-        .where(table.at >= start, table.at < end)
+        .where(table.at >= start, table.at < end, table.channel != but)
         .order_by(table.id.desc())
         .limit(count)
     )
     if person is not None:
         query = query.where(table.person == person)
     return [
-        Said(number, at, by, channel, text, command, status, (approval or {}).get("by"), took)
-        for number, at, by, channel, text, command, status, approval, took in connection.execute(query)
+        Said(number, at, by, channel, text, command, status, (approval or {}).get("by"), took, slots)
+        for number, at, by, channel, text, command, status, approval, took, slots in connection.execute(query)
     ]
 
 

@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import httpx2
@@ -12,16 +13,30 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from sqlalchemy import func, select
 
 from assistant.bootstrap import Assistant
+from assistant.commands.optimizing import OptimumReport
+from assistant.reply import Status
 from intents.command import Role
 from storage import proposals
 from storage.audit import audit
-from tests.conftest import NOW, Server, Speaker, assistant_on, serving
-from tests.test_page import chromium, watched
+from tests.conftest import NOW, Server, Speaker, assistant_on, run, serving
+from tests.test_page import chromium, last, say, watched
 
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parent.parent / "assistant/web/node_modules/axe-core/axe.min.js"
-PAGES = ("/", "/portfolio", "/ventures/Acme", "/why/show_metric?metric=roas&venture=Acme&_depth=3")
+PAGES = (
+    "/",
+    "/portfolio",
+    "/ventures/Acme",
+    "/campaigns/Spring%20Launch",
+    "/budget?venture=Acme",
+    "/attribution",
+    "/influencers?category=fitness",
+    "/loops?loop=campaign_optimization",
+    "/audit",
+    "/settings",
+    "/why/show_metric?metric=roas&venture=Acme&_depth=3",
+)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 MOST_BYTES = 300_000
 
@@ -130,7 +145,8 @@ def test_the_numbers_are_those_of_the_command(desk: Page, server: Server) -> Non
     said = Speaker(server.assistant).say("what is the revenue of Acme")
     opened(desk, "/ventures/Acme")
     shown = desk.get_by_role("link", name=re.compile(r"^Revenue \$")).first
-    exact = (shown.get_attribute("aria-label") or "").removeprefix("Revenue ").removesuffix(": why?")
+    exact = (shown.get_attribute("title") or "").removesuffix(": where it comes from")
+    assert exact.startswith("$")
     assert exact in said.reply.text
 
 
@@ -158,6 +174,101 @@ def test_a_name_nobody_knows_is_an_error_page(server: Server) -> None:
     answered = httpx2.get(f"{server.url}/ventures/Nobody%20Inc", headers=headers)
     assert answered.status_code == 404
     assert "Nobody Inc" in answered.text
+
+
+def test_what_waits_appears_by_itself_and_is_approved_once(desk: Page, server: Server) -> None:
+    opened(desk, "/")
+    expect(desk.get_by_text("Nothing waits for a yes.")).to_be_visible()
+    asked = Speaker(server.assistant, Role.OPERATOR).say("set the budget of Spring Launch to $61,000")
+    assert asked.status is Status.APPROVAL
+    row = desk.get_by_role("listitem").filter(has_text="Set the budget of Spring Launch to $61,000 a month")
+    row.get_by_role("button", name="Approve").click()
+    expect(desk.locator("#outcome")).to_contain_text("Approved proposal")
+    expect(desk.get_by_text("Nothing waits for a yes.")).to_be_visible()
+    opened(desk, "/campaigns/Spring%20Launch")
+    expect(desk.locator(".lead")).to_contain_text("$61,000 a month")
+
+
+def test_nobody_but_the_chairman_is_offered_a_yes(browser: Browser, server: Server) -> None:
+    Speaker(server.assistant, Role.OPERATOR).say("set the budget of Summer Splash to $7,000")
+    with signed_in(browser, server, Role.LEAD) as page:
+        opened(page, "/")
+        row = page.get_by_role("listitem").filter(has_text="Set the budget of Summer Splash to $7,000")
+        expect(row).to_be_visible()
+        expect(row.get_by_role("button")).to_have_count(0)
+        page.goto("/settings")
+        expect(page.get_by_role("heading", name="People")).to_have_count(0)
+    cookie = {"Cookie": f"gtm_session={_session(server, Role.VIEWER)}"}
+    assert httpx2.get(f"{server.url}/audit", headers=cookie).status_code == 403
+
+
+def test_this_means_the_page(desk: Page) -> None:
+    opened(desk, "/campaigns/Summer%20Splash")
+    desk.get_by_role("button", name="New").click()
+    say(desk, "and last month?")
+    expect(desk.locator(last(".told"))).to_contain_text("Summer Splash")
+    expect(desk.locator(last(".told"))).to_contain_text("Feb 1 – Feb 28, 2026")
+    opened(desk, "/campaigns/Spring%20Launch")
+    say(desk, "pause this")
+    expect(desk.locator(last(".told"))).to_contain_text("Paused Spring Launch")
+    opened(desk, "/campaigns/Spring%20Launch")
+    expect(desk.locator(".lead .state")).to_have_text("paused")
+    expect(desk.locator("main .rows")).to_contain_text("pause this")
+    desk.get_by_role("main").get_by_role("button", name="Resume", exact=True).click()
+    expect(desk.locator("#outcome")).to_contain_text("Shall I resume Spring Launch")
+    desk.locator("#outcome").get_by_role("button", name="Yes").click()
+    expect(desk.locator("#outcome")).to_contain_text("Resumed Spring Launch")
+
+
+def test_the_slider_asks_the_real_command_again(desk: Page, server: Server) -> None:
+    opened(desk, "/budget?campaign=Spring+Launch")
+    slider = desk.get_by_role("slider")
+    before = int(slider.input_value())
+    slider.fill(slider.get_attribute("max") or "")
+    expect(desk).to_have_url(
+        re.compile(rf"/budget\?campaign=Spring\+Launch&budget={before * 2}&risk=balanced$")
+    )
+    expect(desk.locator("output")).to_have_text(f"{before * 2:,}")
+    said = run(Speaker(server.assistant), "optimize_budget", campaign="Spring Launch", budget=str(before * 2))
+    assert isinstance(said.result, OptimumReport)
+    expected = f"{said.result.revenue_then.value.quantize(Decimal('0.01')):,}"
+    shown = desk.get_by_role("link", name=re.compile("^Revenue then"))
+    expect(shown).to_have_attribute("title", re.compile(re.escape(expected)))
+
+
+def test_loops_are_paused_and_run_from_their_page(desk: Page, server: Server) -> None:
+    server.assistant.loops.prepare(NOW)
+    desk.goto("/loops")
+    desk.get_by_role("button", name="Pause Spend watch").click()
+    expect(desk.locator("#outcome")).to_contain_text("Paused: Spend watch")
+    desk.get_by_role("button", name="Resume Spend watch").click()
+    expect(desk.get_by_role("button", name="Run now Spend watch")).to_be_visible()
+
+
+def test_influencers_are_found_by_what_is_said(desk: Page) -> None:
+    desk.goto("/influencers")
+    desk.get_by_label("Category").select_option("fitness")
+    desk.get_by_label("Followers").fill("10k to 50k")
+    desk.get_by_role("button", name="Find").click()
+    cards = desk.locator(".card")
+    expect(cards.first).to_contain_text("fitness")
+    for followers in desk.locator(".facts div:first-child dd").all_inner_texts():
+        assert 10_000 <= int(followers.replace(",", "")) <= 50_000
+    desk.get_by_label("Followers").fill("over 900 million")
+    desk.get_by_role("button", name="Find").click()
+    expect(desk.locator(".trouble")).to_contain_text("No influencer fits")
+
+
+def test_a_spend_limit_that_is_set_is_a_line_on_the_chart(desk: Page) -> None:
+    desk.goto("/settings")
+    desk.get_by_label("Of", exact=True).select_option("Northwind")
+    desk.get_by_label("At most", exact=True).fill("1,234")
+    desk.get_by_role("button", name="Set the limit").click()
+    expect(desk.locator("#outcome")).to_contain_text("Northwind may spend")
+    opened(desk, "/ventures/Northwind")
+    plot = desk.locator("#spend-and-revenue")
+    plot.locator("summary").click()
+    expect(plot.locator(".levels")).to_contain_text("Spend limit a day")
 
 
 def test_a_form_from_elsewhere_is_refused(server: Server) -> None:

@@ -1,6 +1,7 @@
 """What was said and done."""
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
@@ -8,6 +9,7 @@ from pydantic import BaseModel, Field
 from assistant import wording
 from assistant.handling import Context, handles
 from assistant.reply import Answer, Column, Table, Telling
+from assistant.turn import DESK
 from engines.terms import Period
 from intents.command import Command, Role
 from intents.slots import Count, PeriodSlot, PersonName
@@ -26,6 +28,7 @@ class AuditRow(BaseModel):
     channel: str
     text: str
     command: str | None
+    slots: dict[str, Any] = {}
     status: str
     approved_by: str | None
     took_ms: float
@@ -51,10 +54,13 @@ class ShowAudit(Command):
 
 @handles
 def show_audit(asked: ShowAudit, context: Context) -> Answer[AuditReport]:
-    """List the latest entries; without a period those of the last seven days."""
+    """List the latest entries; without a period those of the last seven days.
+
+    What pages asked by being opened is on record too, but nobody said it, and it is not listed.
+    """
     period = asked.period or Period.last_days(7, context.today)
     start, end = day_bounds(period, context.person.time_zone)
-    found = between(context.connection, start, end, person=asked.person, count=asked.count or SHOWN)
+    found = between(context.connection, start, end, person=asked.person, count=asked.count or SHOWN, but=DESK)
     rows = [AuditRow.model_validate(one, from_attributes=True) for one in found]
     whose = f" of {asked.person}" if asked.person else ""
     text = f"{len(rows)} entries{whose}, {wording.named(period)}, the latest first."

@@ -113,7 +113,7 @@ def market_watch(run: Run) -> Done:
 
 
 def _take_over(connection: Connection, found: Finding, now: datetime) -> None:
-    """Close what the rules said of single campaigns: the venture's alert says it, and knows when it ends."""
+    """Close what the rules said of single campaigns: the venture's alert says it, and ends with it."""
     since = now - timedelta(days=REMEMBERED_DAYS)
     for one in alerts.open_alerts(connection, since, venture_id=found.venture_id):
         if one.kind == alerts.TRACKING and one.cause is None:

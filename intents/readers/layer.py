@@ -18,6 +18,7 @@ _WORD = re.compile(r"\w+")
 _BEFORE_AMOUNTS = re.compile(
     r"\b(?:but|with|at|for|only|just|make it|of|instead|(?:it|that|up|down|back) to)\s+$", re.IGNORECASE
 )
+_REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
 _OPENED = re.compile(
     r"\b(?:(?:called|named|(?:call|name|calling) it)\b.*|(?:venture|campaign)\s+)$", re.IGNORECASE | re.DOTALL
 )
@@ -86,10 +87,9 @@ def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[E
     if not places:
         return []
     start, end = places[0]
-    if kind == "influencer":
-        start, end = words.widened(start, end)
-    elif _OPENED.search(words.text[:start]):
+    if kind == "name" and _OPENED.search(words.text[:start]):
         return []
+    start, end = words.widened(start, end)
     return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
 
 
@@ -111,8 +111,10 @@ def _free(found: Iterable[EntityMatch], kept: list[EntityMatch]) -> list[EntityM
 
 def _as_proposal(entity: EntityMatch, text: str) -> EntityMatch:
     """A bare number as the proposal's ("I want 3 rejected") unless words of an amount lead it in."""
-    may_be = entity.entity == "count" and is_proposal_number(entity)
-    if not may_be or _BEFORE_AMOUNTS.search(text[: entity.start]):
+    before = text[: entity.start]
+    if entity.entity != "count" or not is_proposal_number(entity):
+        return entity
+    if _BEFORE_AMOUNTS.search(before) or _REASON.search(before):
         return entity
     return replace(entity, entity="proposal")
 

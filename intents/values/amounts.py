@@ -40,8 +40,8 @@ class MoneySaid:
 class NumberRange:
     """From ``min`` to ``max``, both included; an open end is None. Raises `ValueError` when upside down."""
 
-    min: Decimal | None
-    max: Decimal | None
+    min: Decimal | None = None
+    max: Decimal | None = None
     unit: str | None = None
     """``percent`` (the numbers are shares, 0.15), a currency, or None for bare numbers."""
 

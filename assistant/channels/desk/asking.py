@@ -8,11 +8,8 @@ from urllib.parse import urlencode
 from assistant.channels.answers import as_text
 from assistant.channels.service import Service
 from assistant.reply import Reply
-from assistant.turn import Turn
+from assistant.turn import DESK, Turn
 from storage.people import Person
-
-CHANNEL = "desk"
-"""What the audit says of turns that a page asked for by being opened."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def _answers(here: Service, person: Person, asks: dict[str, Ask]) -> dict[str, T
 
 def _answer(here: Service, person: Person, ask: Ask) -> Told:
     slots = ask.known
-    turn = Turn(person=person, channel=CHANNEL, text=as_text(ask.command, slots), only_looks=True)
+    turn = Turn(person=person, channel=DESK, text=as_text(ask.command, slots), only_looks=True)
     reply = here.assistant.dialogue.run(ask.command, slots, turn)
-    here.metrics.turn(CHANNEL, reply)
+    here.metrics.turn(DESK, reply)
     return Told(ask, reply)

@@ -35,8 +35,8 @@ async def events(here: Here, cookie: Cookie) -> Response:
 
 
 async def _told(here: Service, cookie: str | None) -> AsyncIterator[str]:
-    yield "retry: 3000\n\n"
     before, quiet = await here.lane.run(_state, here.assistant), 0.0
+    yield "retry: 3000\n\n"
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         quiet += LOOK_SECONDS
@@ -60,6 +60,6 @@ def _state(assistant: Assistant) -> str:
             [one.id for one in proposals.waiting(connection, now)],
             [one.id for one in alerts.latest(connection, now - timedelta(days=ALERT_DAYS))],
             [(one.id, one.state, str(one.progress)) for one in jobs.latest(connection, only_open=True)],
-            [(one.name, one.state, str(one.due_at)) for one in loops.all_loops(connection).values()],
+            [(one.name, one.state, one.failures) for one in loops.all_loops(connection).values()],
         )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

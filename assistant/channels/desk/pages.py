@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 from assistant.channels.desk.asking import Ask
 from assistant.turn import Page as InFront
@@ -12,11 +13,20 @@ class View:
     """What a page is opened with: the words of its address, and the names there are."""
 
     said: Mapping[str, str]
+    today: date
     ventures: tuple[str, ...] = ()
+    campaigns: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> str | None:
         """A value of the address; None where it is not there or empty."""
-        return self.said.get(name, "").strip() or None
+        # Databases store no NUL characters, and half characters not either.
+        return clean(self.said.get(name, "")).strip() or None
+
+
+def clean(said: str) -> str:
+    """Words of an address or a form as they can be stored."""
+    return said.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 Asks = Callable[[View], dict[str, Ask]]
@@ -77,9 +87,71 @@ def _venture(view: View) -> dict[str, Ask]:
     }
 
 
+def _campaign(view: View) -> dict[str, Ask]:
+    about = {"campaign": view["campaign"], "period": view["period"]}
+    since = view.today - timedelta(days=CHANGES_DAYS)
+    return {
+        "now": Ask("show_campaign", about),
+        **{name: Ask("show_metric", {**about, "metric": name}) for name in ("spend", "revenue", "roas")},
+        "funnel": Ask("show_funnel", about),
+        "audit": Ask("show_audit", {"period": f"since {since}", "count": MOST_ENTRIES}),
+    }
+
+
+def _influencers(view: View) -> dict[str, Ask]:
+    slots = {
+        name: view[name] for name in ("category", "followers", "platform", "country", "engagement", "price")
+    }
+    return {"found": Ask("find_influencers", {**slots, "safe": view["safe"], "count": view["count"] or "12"})}
+
+
+def _attribution(view: View) -> dict[str, Ask]:
+    venture = view["venture"] or next(iter(view.ventures), None)
+    return {
+        "now": Ask(
+            "report_attribution", {"venture": venture, "model": view["model"], "period": view["period"]}
+        )
+    }
+
+
+def _budget(view: View) -> dict[str, Ask]:
+    campaign = view["campaign"]
+    if campaign is None and view["venture"] is None:
+        campaign = next(iter(view.campaigns), None)
+    slots = {"campaign": campaign, "venture": None if campaign else view["venture"]}
+    return {"plan": Ask("optimize_budget", {**slots, "budget": view["budget"], "risk": view["risk"]})}
+
+
+def _loops(view: View) -> dict[str, Ask]:
+    one = {"one": Ask("list_loops", {"loop": view["loop"]})} if view["loop"] else {}
+    return {"loops": Ask("list_loops"), "status": Ask("show_status"), **one}
+
+
+def _audit(view: View) -> dict[str, Ask]:
+    slots = {"person": view["person"], "period": view["period"], "count": view["count"] or "50"}
+    return {"audit": Ask("show_audit", slots)}
+
+
+def _settings(view: View) -> dict[str, Ask]:
+    del view
+    return {"status": Ask("show_status")}
+
+
+CHANGES_DAYS = 90
+"""How far back the changes of a campaign are shown."""
+MOST_ENTRIES = "200"
+"""Entries of the audit that are looked through for those about a campaign."""
+
 PAGES = (
     Page("today", "/", "Today", _today, "now"),
     Page("portfolio", "/portfolio", "Portfolio", _portfolio, "whole", ("period",)),
     Page("venture", "/ventures/{venture}", "Venture", _venture, "now", ("venture", "period"), in_menu=False),
+    Page("campaign", "/campaigns/{campaign}", "Campaign", _campaign, "now", ("period",), in_menu=False),
+    Page("budget", "/budget", "Budget", _budget, "plan"),
+    Page("attribution", "/attribution", "Attribution", _attribution, "now", ("period",)),
+    Page("influencers", "/influencers", "Influencers", _influencers, "found"),
+    Page("loops", "/loops", "Loops and jobs", _loops, "loops"),
+    Page("audit", "/audit", "Audit", _audit, "audit"),
+    Page("settings", "/settings", "Settings", _settings, "status"),
 )
 """Every page, in the order of the menu."""

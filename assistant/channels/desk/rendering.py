@@ -13,9 +13,11 @@ from assistant.channels.desk import showing
 from assistant.channels.desk.pages import PAGES
 from assistant.channels.page import templates
 from assistant.channels.service import Service
+from assistant.commands.attribution import models_table, paths_table
 from assistant.turn import Page as InFront
+from engines.crediting import Model
 from engines.metrics import METRICS
-from intents.command import Role
+from intents.command import Effect, Role
 
 THEME_COOKIE = "gtm_theme"
 PERIODS = (
@@ -26,6 +28,7 @@ PERIODS = (
     ("Year", "last 365 days"),
 )
 """Periods to choose; any other may be said."""
+PLATFORMS = ("instagram", "tiktok", "youtube", "linkedin", "twitter", "facebook", "twitch")
 
 _BETTER = {name: metric.higher_is_better for name, metric in METRICS.items()}
 
@@ -40,11 +43,18 @@ templates.env.globals.update(
     spark=showing.spark,
     new_key=lambda: secrets.token_urlsafe(16),
     metric_label=lambda name: METRICS[name].label,
+    models_table=models_table,
+    paths_table=paths_table,
+    MODELS=tuple(Model),
+    PLATFORMS=PLATFORMS,
+    curves=showing.curves,
+    about=showing.about,
 )
 templates.env.filters.update(
     tone=lambda figure: showing.tone(figure, _BETTER),
     change=lambda share: wording.percent(share, signed=True),
     brief=showing.brief,
+    money=wording.money,
     percent=wording.percent,
     sentence=wording.sentence,
     plain=lambda name: str(name).replace("_", " "),
@@ -70,6 +80,11 @@ def rendered(
             "person": found.person,
             "may": found.person.role.includes,
             "Role": Role,
+            "reads": {
+                name
+                for name, command in here.assistant.bus.catalogue.items()
+                if command.effect is Effect.READ
+            },
             "csrf_token": here.sessions.csrf_token(found.session),
             "theme": theme if theme in ("light", "dark") else "",
             "front_sent": "" if front is None else front.sent,

@@ -1,24 +1,25 @@
 """The routes of the desk: its pages, why a number is what it is, and what its forms ask for."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from assistant.channels.access import Cookie, SignedIn
 from assistant.channels.answers import as_text, status_of_command
 from assistant.channels.desk import live
 from assistant.channels.desk.asking import Ask, Told, ask_all
-from assistant.channels.desk.pages import PAGES, Page, View
+from assistant.channels.desk.pages import PAGES, Page, View, clean
 from assistant.channels.desk.rendering import rendered
+from assistant.channels.desk.standing import standing
 from assistant.channels.page import gate, read_form
 from assistant.channels.service import Here, Service
 from assistant.commands.why import Depth
 from assistant.reply import Reply
-from assistant.turn import Turn, front_of
+from assistant.turn import DESK, Turn, front_of
 from intents.command import Command, slots_of
 
 router = APIRouter(include_in_schema=False)
@@ -34,7 +35,8 @@ def _page_route(page: Page) -> Callable[..., Awaitable[Response]]:
         found = await gate(request, here, cookie)
         if isinstance(found, Response):
             return found
-        view = View({**request.query_params, **request.path_params}, names(here, found, "venture"))
+        said = {**request.query_params, **request.path_params}
+        view = await here.lane.run(view_of, here, found, said)
         asks = page.asks(view)
         told = await ask_all(here, found.person, asks)
         main = told[page.main].reply
@@ -42,6 +44,8 @@ def _page_route(page: Page) -> Callable[..., Awaitable[Response]]:
         # A period without data, or nothing that fits, is an answer.
         status = 200 if status == 409 else status
         context = {"page": page, "view": view, "told": told, "front": page.in_front(asks)}
+        if page.name == "settings":
+            context["standing"] = await here.lane.run(standing, here, found.person)
         return rendered(request, here, found, f"desk/{page.name}.html", context, status)
 
     return show
@@ -51,14 +55,23 @@ for _one in PAGES:
     router.add_api_route(_one.path, _page_route(_one), methods=["GET"], name=_one.name)
 
 
-def names(here: Service, found: SignedIn, kind: str) -> tuple[str, ...]:
-    """The live names of a kind."""
-    turn = Turn(person=found.person, channel="desk", text="")
-    return tuple(here.assistant.dialogue.scene(turn).names.labels(kind))
+NAMED = ("venture", "campaign", "category")
 
 
-@router.get("/why/{command}")
-async def why(command: str, request: Request, here: Here, cookie: Cookie) -> Response:
+def view_of(here: Service, found: SignedIn, said: Mapping[str, str]) -> View:
+    """The address as the person means it today, with the live names that can be chosen."""
+    scene = here.assistant.dialogue.scene(Turn(person=found.person, channel=DESK, text=""))
+    return View(said, scene.today, *(tuple(scene.names.labels(kind)) for kind in NAMED))
+
+
+@router.get("/go")
+async def go(request: Request) -> Response:
+    """The page that was chosen, where no script goes there by itself."""
+    return RedirectResponse(_back(request.query_params.get("to", "/")), 303)
+
+
+@router.get("/why/{name}")
+async def why(name: str, request: Request, here: Here, cookie: Cookie) -> Response:
     """Where the numbers of a command's answer come from, as deep as asked."""
     found = await gate(request, here, cookie)
     if isinstance(found, Response):
@@ -67,7 +80,7 @@ async def why(command: str, request: Request, here: Here, cookie: Cookie) -> Res
     wanted = request.query_params.get("_depth", "1")
     depth = min(int(wanted), DEPTHS) if wanted.isdecimal() else 1
     catalogue = here.assistant.bus.catalogue
-    ask = Ask(command, _slots(catalogue.get(command), said))
+    ask = Ask(clean(name), _slots(catalogue.get(name), said))
     answer, levels = await here.lane.run(_reasons, here, found, ask, max(depth, 1))
     context = {
         "page": None,
@@ -85,7 +98,7 @@ def _reasons(here: Service, found: SignedIn, ask: Ask, depth: int) -> tuple[Repl
     dialogue, conversation = here.assistant.dialogue, f"why-{uuid4().hex}"
 
     def turn(text: str) -> Turn:
-        return Turn(found.person, "desk", text, conversation_id=conversation, only_looks=True)
+        return Turn(found.person, DESK, text, conversation_id=conversation, only_looks=True)
 
     answer = dialogue.run(ask.command, ask.known, turn(as_text(ask.command, ask.known)))
     if answer.error is not None:
@@ -133,7 +146,7 @@ async def act(request: Request, here: Here, cookie: Cookie) -> Response:
 
 
 def _text(form: FormData, name: str) -> str:
-    return str(form.get(name, ""))
+    return clean(str(form.get(name, "")))
 
 
 def _back(path: str) -> str:
@@ -149,7 +162,7 @@ def _slots(command: type[Command] | None, said: Iterable[tuple[str, str]]) -> di
         if not value.strip():
             continue
         if name in many:
-            slots.setdefault(name, []).append(value)
+            slots.setdefault(clean(name), []).append(clean(value))
         else:
-            slots[name] = value
+            slots[clean(name)] = clean(value)
     return slots

@@ -1,7 +1,9 @@
 """What the templates use: addresses, charts put together, small drawings."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -62,12 +64,12 @@ def spark(values: Sequence[float | None], width: int = 120, height: int = 28) ->
     return "M" + "L".join(points)
 
 
-_CENTS = re.compile(r"(?<=[\d,]{5})\.\d\d$")
+_CENTS = re.compile(r"\d{1,3}(?:,\d{3})+\.\d\d(?!\d)")
 
 
 def brief(shown: str) -> str:
     """An amount without its cents where they are beside the point: of a thousand and more."""
-    return _CENTS.sub("", shown)
+    return _CENTS.sub(lambda amount: f"{Decimal(amount[0].replace(',', '')):,.0f}", shown)
 
 
 def tone(figure: Any, better: Mapping[str, bool | None]) -> str:
@@ -76,3 +78,49 @@ def tone(figure: Any, better: Mapping[str, bool | None]) -> str:
     if not figure.change or is_higher_better is None:
         return "even"
     return "good" if (figure.change > 0) == is_higher_better else "bad"
+
+
+def about(rows: Sequence[Any], name: str, reads: Container[str]) -> list[Any]:
+    """Audit entries in which something of that name was changed, or was to be."""
+    wanted = name.casefold()
+    changing = (row for row in rows if row.command and row.command not in reads)
+    return [row for row in changing if wanted in row.text.casefold() or name in row.slots.values()]
+
+
+MOST_CURVES = 8
+
+
+def curves(result: Any) -> dict[str, Any] | None:
+    """Response curves with where each line stands and would stand; of many those that bring most."""
+    moves = {f"{channel_name(one.channel)} in {one.campaign}": one for one in result.lines}
+    found = [
+        {
+            "name": one.line.removesuffix(f" in {result.subject}"),
+            "points": [[float(point.spend), float(point.revenue.value)] for point in one.points],
+            "now": _at(one, moves[one.line].before) if one.line in moves else None,
+            "then": _at(one, moves[one.line].after) if one.line in moves else None,
+        }
+        for one in result.curves
+    ]
+    if not found:
+        return None
+    found.sort(key=lambda one: -max(revenue for _, revenue in one["points"]))
+    return {
+        "kind": "curves",
+        "title": "Expected revenue a month by spend a month",
+        "unit": result.currency,
+        "labels": [],
+        "series": found[:MOST_CURVES],
+        "thresholds": [],
+    }
+
+
+def _at(curve: Any, spend: Decimal) -> list[float] | None:
+    """The point of a curve at a spend, straight between the points it is known at."""
+    points = curve.points
+    for left, right in pairwise(points):
+        if left.spend <= spend <= right.spend:
+            share = (spend - left.spend) / ((right.spend - left.spend) or 1)
+            revenue = left.revenue.value + share * (right.revenue.value - left.revenue.value)
+            return [float(spend), float(revenue)]
+    return None

@@ -1,11 +1,11 @@
 /** Charts of the desk: drawn from the data beside them, in the colours of the page. */
 
-import { BarChart, LineChart } from "echarts/charts";
+import { BarChart, LineChart, ScatterChart } from "echarts/charts";
 import { AriaComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import { type EChartsType, init, use } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
 
-use([LineChart, BarChart, GridComponent, TooltipComponent, LegendComponent, MarkLineComponent, AriaComponent, CanvasRenderer]);
+use([LineChart, BarChart, ScatterChart, GridComponent, TooltipComponent, LegendComponent, MarkLineComponent, AriaComponent, CanvasRenderer]);
 
 interface Chart {
   kind: string;
@@ -16,6 +16,16 @@ interface Chart {
   thresholds: { label: string; value: number }[];
 }
 
+type Point = [number, number];
+
+/** Response curves: what a line brings by what it spends, where it stands and where it would. */
+interface Curves {
+  kind: "curves";
+  title: string;
+  unit: string;
+  series: { name: string; points: Point[]; now: Point | null; then: Point | null }[];
+}
+
 const COLORS = 8;
 const drawn = new Map<HTMLElement, EChartsType>();
 
@@ -23,10 +33,18 @@ function start(): void {
   draw();
   document.addEventListener("desk:theme", redraw);
   document.addEventListener("htmx:after:swap", draw);
-  const sizes = new ResizeObserver((entries) => {
-    for (const entry of entries) drawn.get(entry.target as HTMLElement)?.resize();
-  });
-  for (const place of drawn.keys()) sizes.observe(place);
+}
+
+const sizes = new ResizeObserver((entries) => {
+  for (const entry of entries) drawn.get(entry.target as HTMLElement)?.resize();
+});
+
+function isCurves(chart: Chart | Curves): chart is Curves {
+  return chart.kind === "curves";
+}
+
+function described(chart: Chart | Curves, place: HTMLElement): Record<string, unknown> {
+  return isCurves(chart) ? curves(chart, place) : options(chart, place);
 }
 
 function draw(): void {
@@ -39,12 +57,13 @@ function draw(): void {
     const place = figure.querySelector<HTMLElement>(".canvas");
     const data = figure.querySelector("script[type='application/json']");
     if (!place || !data?.textContent || drawn.has(place)) continue;
-    const chart: Chart = JSON.parse(data.textContent);
+    const chart: Chart | Curves = JSON.parse(data.textContent);
     place.replaceChildren();
-    if (chart.kind === "bar") place.style.height = `${Math.max(8, chart.labels.length * (chart.series.length > 1 ? 2.6 : 2) + 3)}rem`;
+    if (!isCurves(chart) && chart.kind === "bar") place.style.height = `${Math.max(8, chart.labels.length * (chart.series.length > 1 ? 2.6 : 2) + 3)}rem`;
     const made = init(place);
-    made.setOption(options(chart, place));
+    made.setOption(described(chart, place));
     drawn.set(place, made);
+    sizes.observe(place);
     figure.dataset.drawn = "yes";
   }
 }
@@ -52,7 +71,7 @@ function draw(): void {
 function redraw(): void {
   for (const [place, chart] of drawn) {
     const data = place.closest("[data-plot]")?.querySelector("script[type='application/json']");
-    if (data?.textContent) chart.setOption(options(JSON.parse(data.textContent), place), { notMerge: true });
+    if (data?.textContent) chart.setOption(described(JSON.parse(data.textContent), place), { notMerge: true });
   }
 }
 
@@ -128,6 +147,49 @@ function options(chart: Chart, place: HTMLElement): Record<string, unknown> {
       itemStyle: isBar ? { borderRadius: [0, 3, 3, 0] } : {},
       ...(index === 0 && chart.thresholds.length ? { markLine: levels(chart, bad, card, font) } : {}),
     })),
+  };
+}
+
+function curves(chart: Curves, place: HTMLElement): Record<string, unknown> {
+  const base = options({ ...chart, labels: [], thresholds: [], series: chart.series.map(({ name }) => ({ name, values: [] })) }, place);
+  const [faint, line, card] = ["faint", "line", "card"].map(ink) as [string, string, string];
+  const colors = base.color as string[];
+  const axis = {
+    type: "value",
+    axisLabel: { color: faint, formatter: (value: number) => short(value, "") },
+    splitLine: { lineStyle: { color: line } },
+  };
+  const marks = chart.series.flatMap((one, index) =>
+    ([["now", one.now, "circle"], ["then", one.then, "diamond"]] as const).flatMap(([when, at, symbol]) =>
+      at
+        ? [{
+            name: `${one.name}, ${when}`,
+            type: "scatter",
+            symbol,
+            symbolSize: symbol === "circle" ? 9 : 13,
+            data: [at],
+            itemStyle: { color: symbol === "circle" ? card : colors[index], borderColor: colors[index], borderWidth: 2 },
+            z: 4,
+          }]
+        : [],
+    ),
+  );
+  return {
+    ...base,
+    grid: { ...(base.grid as object), top: place.clientWidth < 480 ? 12 : 44 + 22 * Math.floor((chart.series.length - 1) / 3) },
+    legend: { ...(base.legend as object), show: place.clientWidth >= 480, data: chart.series.map((one) => one.name) },
+    tooltip: {
+      ...(base.tooltip as object),
+      trigger: "item",
+      formatter: ({ seriesName, value }: { seriesName: string; value: Point }) =>
+        `${seriesName}\n${exact(value[0], chart.unit)} brings ${exact(value[1], chart.unit)}`,
+    },
+    xAxis: { ...axis, name: "spend a month", nameLocation: "middle", nameGap: 28, nameTextStyle: { color: faint } },
+    yAxis: axis,
+    series: [
+      ...chart.series.map((one) => ({ name: one.name, type: "line", smooth: true, symbol: "circle", symbolSize: 4, showSymbol: false, lineStyle: { width: 2 }, data: one.points })),
+      ...marks,
+    ],
   };
 }
 

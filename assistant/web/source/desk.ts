@@ -14,6 +14,15 @@ followWhy();
 followMoments();
 followNews(htmx);
 
-for (const pick of document.querySelectorAll<HTMLSelectElement>("select[data-goes]")) {
-  pick.addEventListener("change", () => location.assign(pick.value));
-}
+document.addEventListener("change", ({ target }) => {
+  if (!(target instanceof HTMLSelectElement)) return;
+  if (target.dataset.goes !== undefined) location.assign(target.value);
+  if (target.dataset.sends !== undefined) target.form?.requestSubmit();
+});
+
+// A slider tells where it stands before it is let go.
+document.addEventListener("input", ({ target }) => {
+  if (!(target instanceof HTMLInputElement) || target.type !== "range") return;
+  const told = document.querySelector(`output[for="${target.id}"]`);
+  if (told) told.textContent = Number(target.value).toLocaleString("en");
+});
