@@ -6,7 +6,7 @@ from math import hypot
 
 from engines.response import Estimate
 
-LEAST_SHIFT = 0.05
+LEAST_SHIFT = 0.10
 """Of all credit: a smaller move is of no consequence, however certain."""
 
 LIMIT = 4.0

@@ -77,6 +77,11 @@ class Alert:
     notified_at: datetime | None
     escalated_at: datetime | None
 
+    @property
+    def headline(self) -> str:
+        """The first line of what it tells: enough to know whether to look closer."""
+        return self.told.partition("\n")[0]
+
     def sleeps(self, now: datetime) -> bool:
         """Whether it is put off at a moment."""
         return self.snoozed_until is not None and self.snoozed_until > now

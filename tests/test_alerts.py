@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from assistant import notices
 from assistant.commands.alerts import _coming
+from assistant.memory import Memory
 from assistant.outbox import Sender
 from assistant.reply import Reply, Status
 from assistant.settings import Email
@@ -32,6 +33,13 @@ from tests.world import DAY, HOUR, TODAY, USUAL, World, worlds
 @pytest.fixture
 def make(database_url: str, tmp_path: Path) -> Iterator[Callable[..., World]]:
     with worlds(database_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Where the kind of database makes no difference."""
+    with worlds(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path) as made:
         yield made
 
 
@@ -54,7 +62,7 @@ def test_a_broken_tracker_is_one_alert_until_it_counts_again(make: Callable[...,
     world = make(notify=WEBHOOK)
     zeta = world.venture()
     broken = Daily(spend=Decimal(30), revenue=Decimal(0), clicks=100, conversions=0)
-    assert world.look(NOW)["findings"] == []
+    assert world.look(NOW)["alerts"] == []
     world.days(lambda place: broken if place == 0 else USUAL, TODAY, TODAY)
     world.look(NOW + DAY)
     (one,) = world.open()
@@ -82,8 +90,8 @@ def test_a_broken_tracker_is_one_alert_until_it_counts_again(make: Callable[...,
     assert found["closed"] >= 1
 
 
-def test_a_line_without_records_is_told_and_over_when_it_reports(make: Callable[..., World]) -> None:
-    world = make()
+def test_a_line_without_records_is_told_and_over_when_it_reports(here: Callable[..., World]) -> None:
+    world = here()
     world.venture()
     world.days(lambda place: USUAL if place else None, TODAY, TODAY + DAY)
     world.look(NOW + 2 * DAY)
@@ -97,14 +105,15 @@ def test_a_line_without_records_is_told_and_over_when_it_reports(make: Callable[
     assert [one for one in world.open() if one.kind == alerts.REPORTING] == []
 
 
-def test_what_a_day_was_out_of_the_usual_for_is_one_alert(make: Callable[..., World]) -> None:
-    world = make()
+def test_what_a_day_was_out_of_the_usual_for_is_one_alert(here: Callable[..., World]) -> None:
+    world = here()
     world.venture()
     world.days(lambda _: Daily(Decimal(30), Decimal(1500), 3000, 100, 50), TODAY, TODAY)
     world.look(NOW + DAY)
     (one,) = world.open()
     assert one.kind == alerts.UNUSUAL
-    assert "unusual rise. Revenue on Mar 15, 2026 with $3,000.00" in one.told
+    assert one.told.startswith("Zeta: unusual rise of Revenue and Conversions on Mar 15, 2026, mostly ")
+    assert "Revenue on Mar 15, 2026 with $3,000.00" in one.told
     assert "Conversions on Mar 15, 2026 with 100" in one.told
     world.days(lambda _: USUAL, TODAY + DAY, TODAY + 3 * DAY)
     world.look(NOW + 2 * DAY)
@@ -114,11 +123,25 @@ def test_what_a_day_was_out_of_the_usual_for_is_one_alert(make: Callable[..., Wo
     assert world.every() == 1
 
 
+def test_a_day_of_a_venture_with_few_conversions_says_nothing(here: Callable[..., World]) -> None:
+    world = here()
+    world.venture()
+    few = Daily(spend=Decimal(30), revenue=Decimal(0), clicks=100, conversions=0)
+    world.days(every(few), TODAY - 99 * DAY, TODAY - DAY)
+    world.days(lambda place: None if place else Daily(Decimal(60), Decimal(90), 3000, 100, 1), TODAY, TODAY)
+    found = world.look(NOW + DAY)
+    assert [one for one in found["alerts"] if one["kind"] == alerts.UNUSUAL] == []
+    # A day with many is news, however few are usual.
+    world.days(every(Daily(Decimal(30), Decimal(900), 3000, 100, 9)), TODAY + DAY, TODAY + DAY)
+    world.look(NOW + 2 * DAY)
+    assert "Conversions on Mar 16, 2026 with 18" in world.open()[0].told
+
+
 def test_data_that_end_are_one_alert_for_all_ventures(make: Callable[..., World]) -> None:
     world = make()
     world.venture("Zeta")
     world.venture("Eta")
-    assert world.look(NOW + DAY)["findings"] == []
+    assert world.look(NOW + DAY)["alerts"] == []
     world.look(NOW + 4 * DAY)
     (one,) = world.open()
     assert one.told == "No new data: Eta since Mar 14, 2026; Zeta since Mar 14, 2026."
@@ -127,8 +150,8 @@ def test_data_that_end_are_one_alert_for_all_ventures(make: Callable[..., World]
     assert world.open() == []
 
 
-def test_the_status_names_what_is_open(make: Callable[..., World]) -> None:
-    world = make()
+def test_the_status_names_what_is_open(here: Callable[..., World]) -> None:
+    world = here()
     world.venture()
     assert "open" not in world.run("show_status").reply.text
     world.look(NOW + 4 * DAY)
@@ -207,23 +230,23 @@ def test_a_level_is_changed_taken_back_and_forgotten(make: Callable[..., World])
         ({"metric": "cac", "value": "above 100", "comparison": "below"}, "contradictory_slots"),
     ],
 )
-def test_what_is_no_level_is_refused(make: Callable[..., World], slots: dict[str, Any], code: str) -> None:
-    world = make()
+def test_what_is_no_level_is_refused(here: Callable[..., World], slots: dict[str, Any], code: str) -> None:
+    world = here()
     world.venture()
     refused = world.run("set_alert", **slots)
     assert code_of(refused) == code
 
 
-def test_a_share_said_as_a_number_is_percent(make: Callable[..., World]) -> None:
-    world = make()
+def test_a_share_said_as_a_number_is_percent(here: Callable[..., World]) -> None:
+    world = here()
     world.venture()
     told = world.run("set_alert", metric="ctr", value="below 2", venture="Zeta").reply.text
     assert "is below 2.0 %" in told
     assert "I read 2 as percent." in told
 
 
-def test_who_only_looks_changes_nothing(make: Callable[..., World]) -> None:
-    world = make()
+def test_who_only_looks_changes_nothing(here: Callable[..., World]) -> None:
+    world = here()
     world.venture()
     world.look(NOW + 4 * DAY)
     assert world.run("list_alerts", Role.VIEWER).status is Status.DONE
@@ -305,8 +328,8 @@ def test_a_snooze_ends_on_the_next_such_day(
     assert _coming(Period(date(*start), date(*end)), TODAY) == date(*day)
 
 
-def test_several_alerts_are_asked_about(make: Callable[..., World]) -> None:
-    world = make()
+def test_several_alerts_are_asked_about(here: Callable[..., World]) -> None:
+    world = here()
     world.venture()
     with world.bus.database.write() as connection:
         for name in ("one", "two"):
@@ -316,6 +339,10 @@ def test_several_alerts_are_asked_about(make: Callable[..., World]) -> None:
     assert asked.reply.choices == ["acknowledge alert 2", "acknowledge alert 1"]
     later = world.run("snooze_alert", span="day", count=3)
     assert later.reply.choices == ["snooze alert 2 for 3 days", "snooze alert 1 for 3 days"]
+    # Whoever has just looked at one means that one.
+    looked = Memory(command="list_alerts", slots={"alert": 1})
+    assert world.run("snooze_alert", memory=looked).reply.text.startswith("Snoozed alert 1 until Mar 16")
+    world.run("undo")
     assert world.run("acknowledge_alert", every=True).reply.text == "Acknowledged alerts 2 and 1."
     assert world.run("list_alerts").reply.text == "No alert is open.\nAcknowledged: 2 and 1."
 
@@ -389,9 +416,9 @@ def by_mail(post: Post) -> dict[str, Any]:
 
 
 def test_an_alert_is_mailed_again_when_nobody_answers_and_tried_again_when_refused(
-    make: Callable[..., World], post: Post
+    here: Callable[..., World], post: Post
 ) -> None:
-    world = make(notify=by_mail(post))
+    world = here(notify=by_mail(post))
     world.venture("Zeta\nBcc: all@example.org")
     post.answers = ["451 later", "250 taken"]
     world.look(NOW + 4 * DAY)
@@ -413,8 +440,8 @@ def test_an_alert_is_mailed_again_when_nobody_answers_and_tried_again_when_refus
     assert mail["Message-ID"] != post.mails[0][1]["Message-ID"]
 
 
-def test_a_mail_refused_for_good_is_not_tried_again(make: Callable[..., World], post: Post) -> None:
-    world = make(notify=by_mail(post))
+def test_a_mail_refused_for_good_is_not_tried_again(here: Callable[..., World], post: Post) -> None:
+    world = here(notify=by_mail(post))
     world.venture()
     post.answers = ["554 no"]
     world.look(NOW + 4 * DAY)

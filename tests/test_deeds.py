@@ -18,6 +18,13 @@ def make(database_url: str, tmp_path: Path) -> Iterator[Callable[..., World]]:
         yield made
 
 
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Where the kind of database makes no difference."""
+    with worlds(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path) as made:
+        yield made
+
+
 def test_what_the_chairman_approved_names_the_proposal(make: Callable[..., World]) -> None:
     world = make()
     world.venture()
@@ -46,8 +53,8 @@ def test_what_a_loop_did_names_its_figures(make: Callable[..., World]) -> None:
     assert why.reply.evidence[0].formula == "sum of daily spend"
 
 
-def test_what_somebody_did_without_a_word_is_told_so(make: Callable[..., World]) -> None:
-    world = make()
+def test_what_somebody_did_without_a_word_is_told_so(here: Callable[..., World]) -> None:
+    world = here()
     world.venture()
     world.run("pause_campaign", Role.OPERATOR, campaign="Zeta Push")
     told = world.run("why", deed="paused").reply.text
@@ -59,8 +66,8 @@ def test_what_somebody_did_without_a_word_is_told_so(make: Callable[..., World])
     assert "It was taken back since." in world.run("why", deed="paused").reply.text
 
 
-def test_what_never_happened_is_not_explained(make: Callable[..., World]) -> None:
-    world = make()
+def test_what_never_happened_is_not_explained(here: Callable[..., World]) -> None:
+    world = here()
     world.venture()
     asked = world.run("why", deed="change the budget", venture="Zeta")
     assert asked.error is not None

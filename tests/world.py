@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select
 from assistant import notices
 from assistant.bootstrap import build_bus, build_loops
 from assistant.bus import Bus
+from assistant.memory import Memory
 from assistant.reply import Reply
 from assistant.settings import Settings
 from assistant.turn import Turn
@@ -90,15 +91,15 @@ class World:
             query = select(outbox.outbox.c.kind).where(outbox.outbox.c.target == target)
             return list(connection.scalars(query.order_by(outbox.outbox.c.id)))
 
-    def run(self, name: str, role: Role = Role.CHAIRMAN, **slots: Any) -> Reply:
-        """A command named outright."""
+    def run(self, name: str, role: Role = Role.CHAIRMAN, memory: Memory | None = None, **slots: Any) -> Reply:
+        """A command named outright, in a conversation that remembers something."""
         if role not in self.folk:
             with self.bus.database.write() as connection:
                 self.folk[role] = people.add_person(connection, role.value + "!", role, "UTC", NOW)
         with self.bus.database.read() as connection:
             scene = Scene(self.bus.names.current(connection), self.clock[0].date())
         command = validated(self.bus.catalogue[name], slots, scene)
-        return self.bus.dispatch(command, Turn(self.folk[role], "test", name))
+        return self.bus.dispatch(command, Turn(self.folk[role], "test", name, memory=memory or Memory()))
 
 
 @contextmanager

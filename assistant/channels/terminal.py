@@ -42,7 +42,9 @@ def show_evidence(reply: Reply, console: Console) -> None:
             console.print(f"  {escape(one.calculation)}")
         period = "" if one.period is None else f", {one.period.start} to {one.period.end}"
         fresh = "" if one.fresh_until is None else f", data until {one.fresh_until}"
-        console.print(f"  {escape(one.data)} ({one.rows or 0:,} records{period}{fresh})")
+        told = ("" if one.rows is None else f", {one.rows:,} records") + period + fresh
+        data = f"{escape(one.data)} ({told.removeprefix(', ')})" if told else escape(one.data)
+        console.print(f"  {data}")
 
 
 def _grid(table: Table) -> Grid:

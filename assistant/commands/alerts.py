@@ -53,6 +53,11 @@ class AlertRow(BaseModel):
     """When a snoozed one comes back."""
     acknowledged_by: str | None = None
 
+    @property
+    def headline(self) -> str:
+        """Its first line: enough to know whether to look closer."""
+        return self.told.partition("\n")[0]
+
 
 class LevelRow(BaseModel):
     """A level that is watched."""
@@ -101,7 +106,7 @@ def list_alerts(asked: ListAlerts, context: Context) -> Answer[AlertList]:
             buttons=_buttons(rows),
             evidence=_evidence(about.open()),
             listed=[
-                Listed(label=row.told, command="list_alerts", slots={"alert": row.number}) for row in rows
+                Listed(label=row.headline, command="list_alerts", slots={"alert": row.number}) for row in rows
             ],
         ),
     )
@@ -182,7 +187,7 @@ def _told(rows: list[AlertRow], levels: list[LevelRow], name: str | None) -> str
     of = f" for {name}" if name else ""
     news = [row for row in rows if row.state == "open"]
     lines = [f"{_count(len(news), 'open alert')}{of}." if news else f"No alert is open{of}."]
-    lines += [f"{row.number}: {row.told}" for row in news[:SHOWN]]
+    lines += [f"{row.number}: {row.headline}" for row in news[:SHOWN]]
     if len(news) > SHOWN:
         lines.append(f"And {len(news) - SHOWN} more.")
     for state in ("acknowledged", "snoozed"):
@@ -199,7 +204,7 @@ def _aloud(rows: list[AlertRow], name: str | None) -> str:
     of = f" for {name}" if name else ""
     if not news:
         return f"No alert is open{of}."
-    first = f"Alert {news[0].number}: {news[0].told}"
+    first = f"Alert {news[0].number}: {news[0].headline}"
     return first if len(news) == 1 else f"{_count(len(news), 'open alert')}{of}. The latest, {first}"
 
 
@@ -221,7 +226,7 @@ def _table(rows: list[AlertRow], context: Context) -> Table:
             [
                 str(row.number),
                 f"snoozed until {_moment(row.until, zone)}" if row.until else row.state,
-                row.told,
+                row.headline,
                 _moment(row.raised_at, zone),
             ]
             for row in rows
@@ -254,12 +259,12 @@ def _one_told(one: alerts.Alert, context: Context) -> Answer[AlertList]:
     stands = f"snoozed until {_moment(row.until, zone)}" if row.until else row.state
     by = f" by {row.acknowledged_by}" if row.acknowledged_by else ""
     over = f" It was over on {_moment(one.closed_at, zone)}." if one.closed_at else ""
-    text = f"Alert {one.id}: {one.told} Raised {_moment(one.raised_at, zone)}, {stands}{by}.{over}"
+    text = f"Alert {one.id}: {one.told}\nRaised {_moment(one.raised_at, zone)}, {stands}{by}.{over}"
     return Answer(
         result=AlertList(alerts=[row], levels=[]),
         telling=Telling(
             text=text,
-            speech=f"Alert {one.id}: {one.told}",
+            speech=f"Alert {one.id}: {row.headline}",
             buttons=[] if one.closed_at else _buttons([row]),
             evidence=_evidence([one]),
         ),
@@ -304,7 +309,7 @@ def acknowledge_alert(asked: AcknowledgeAlert, context: Context) -> Answer[Alert
     return Answer(
         result=AlertsChanged(alerts=[one.id for one in chosen], state="acknowledged"),
         telling=Telling(
-            text=f"{done} {chosen[0].told}" if len(chosen) == 1 else done,
+            text=f"{done} {chosen[0].headline}" if len(chosen) == 1 else done,
             speech=done,
             buttons=[Button(label="Undo", say="undo that")],
         ),
@@ -342,11 +347,13 @@ def _chosen(
         return [one]
     about = _About(asked.venture, asked.campaign, context)
     found = [one for one in about.open() if wanted(one)]
+    if about.name is None and not asked.every:
+        found = [one for one in found if one.id == _looked_at(context)] or found
     if not found:
         of = f" for {about.name}" if about.name else ""
         raise Problem("nothing_open", f"No alert is open{of} that nobody has dealt with.")
     if len(found) > 1 and not asked.every:
-        told = "; ".join(f"{one.id}, {one.told}" for one in found[:SHOWN])
+        told = " ".join(f"{one.id}, {one.headline}" for one in found[:SHOWN])
         raise Problem(
             "ambiguous_alert",
             f"{len(found)} alerts are open: {told}",
@@ -354,6 +361,16 @@ def _chosen(
             choices=[say.format(one.id) for one in found[:SHOWN]],
         )
     return found
+
+
+_ABOUT_ALERTS = ("list_alerts", "acknowledge_alert", "snooze_alert")
+
+
+def _looked_at(context: Context) -> int | None:
+    """The alert the conversation has just been about: what "it" means."""
+    memory = context.memory
+    number = memory.slots.get("alert") if memory.command in _ABOUT_ALERTS else None
+    return number if isinstance(number, int) else None
 
 
 def _named(chosen: list[alerts.Alert]) -> str:

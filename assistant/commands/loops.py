@@ -97,7 +97,7 @@ def list_loops(asked: ListLoops, context: Context) -> Answer[LoopList]:
     known = loops.all_loops(context.connection)
     reports = [_report(one, known.get(one.name), context) for one in _meant(asked.loop)]
     since = context.now - timedelta(days=ALERT_DAYS)
-    told = [one.told for one in alerts.latest(context.connection, since)]
+    told = [one.headline for one in alerts.latest(context.connection, since)]
     result = LoopList(loops=reports, alerts=told, calibration=_calibration(context))
     return Answer(result=result, telling=_telling(result, context))
 

@@ -147,7 +147,7 @@ def show_status(asked: ShowStatus, context: Context) -> Answer[ServiceStatus]:
 def _alerts(context: Context) -> list[OpenAlert]:
     since = context.now - timedelta(days=OPEN_DAYS)
     return [
-        OpenAlert(number=one.id, kind=one.kind, told=one.told)
+        OpenAlert(number=one.id, kind=one.kind, told=one.headline)
         for one in alerts.open_alerts(context.connection, since)
         if one.acknowledged_at is None and not one.sleeps(context.now)
     ]

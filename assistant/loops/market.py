@@ -14,8 +14,8 @@ from assistant.alerting import Finding, keep, sweep, tracking_cause
 from assistant.handling import Context
 from assistant.notices import LOOP_CHANNEL
 from assistant.recurring import Done, Run, recurs
-from assistant.reply import Evidence
-from assistant.reporting import portfolio_or
+from assistant.reply import Evidence, Problem
+from assistant.reporting import Subject, measured, portfolio_or
 from assistant.turn import Turn
 from assistant.unusual import UnusualDay, day_told, unusual
 from engines.anomalies import LIMIT, PAST_DAYS, Suspicion
@@ -34,6 +34,15 @@ JUDGED_DAYS = 3
 
 LONGEST_EPISODE = 14
 """Days an alert of unusual days reaches back at most; by then the level has moved."""
+
+FEWEST_A_DAY = 3
+"""Conversions a day, usually or on the day itself, below which a single day's outcome says nothing."""
+
+USUAL_DAYS = 28
+"""Days before that tell how many conversions a day usually has."""
+
+WITHOUT_OUTCOME = ("spend", "clicks")
+"""Metrics that say something of a day however few its conversions are."""
 
 REMEMBERED_DAYS = 60
 """A venture whose data ended earlier is history, and no source that broke off."""
@@ -56,7 +65,7 @@ class MarketRun(BaseModel):
     """What a look at the figures came to."""
 
     ventures: int
-    findings: list[MarketFinding] = []
+    alerts: list[MarketFinding] = []
     closed: int = 0
     not_judged: list[str] = []
 
@@ -96,7 +105,7 @@ def market_watch(run: Run) -> Done:
             outcome = keep(connection, run.bus.settings, one, run.now)
             if one.kind == alerts.TRACKING:
                 _take_over(connection, one, run.now)
-            result.findings.append(
+            result.alerts.append(
                 MarketFinding(subject=subject, kind=one.kind, told=one.told, outcome=outcome)
             )
         result.closed = sweep(connection, PREFIX, {one.cause for _, one in found}, run.now)
@@ -112,9 +121,9 @@ def _take_over(connection: Connection, found: Finding, now: datetime) -> None:
 
 
 def _told(result: MarketRun) -> str:
-    raised = [one for one in result.findings if one.outcome != "known"]
+    raised = [one for one in result.alerts if one.outcome != "known"]
     noun = "venture" if result.ventures == 1 else "ventures"
-    told = f"Looked at {result.ventures} {noun}: {len(raised)} new, {len(result.findings)} open"
+    told = f"Looked at {result.ventures} {noun}: {len(raised)} new, {len(result.alerts)} open"
     return f"{told}, {result.closed} over."
 
 
@@ -141,8 +150,8 @@ def _silent(context: Context, seen: _Seen) -> Finding | None:
     return Finding(
         cause=tracking_cause(seen.venture.id),
         kind=alerts.TRACKING,
-        told=f"{seen.venture.name}: clicks go on and no conversion is counted any more, so its tracking is "
-        f"most likely broken: {_some(told)}.",
+        told=f"{seen.venture.name}: clicks go on and no conversion is counted any more on "
+        f"{_lines(lines)}, so tracking is most likely broken.\n{_some(told)}.",
         since=str(since),
         parts=tuple(str(one.key) for one in lines),
         evidence=(
@@ -172,8 +181,8 @@ def _stopped(context: Context, seen: _Seen) -> Finding | None:
     return Finding(
         cause=f"{PREFIX}{seen.venture.id}:reporting",
         kind=alerts.REPORTING,
-        told=f"{seen.venture.name}: active and no longer reporting, so the source or the account broke off: "
-        f"{_some(told)}.",
+        told=f"{seen.venture.name}: {_lines(lines)} of active campaigns no longer reports, so the "
+        f"source or the account broke off.\n{_some(told)}.",
         since=str(since),
         parts=tuple(str(one.key) for one in lines),
         evidence=(
@@ -197,6 +206,10 @@ def _places(context: Context, line_ids: Sequence[int]) -> dict[int, str]:
     }
 
 
+def _lines(found: Sequence[object]) -> str:
+    return "one line" if len(found) == 1 else f"{len(found)} lines"
+
+
 def _some(told: Sequence[str]) -> str:
     more = len(told) - MOST_TOLD
     return "; ".join(told[:MOST_TOLD]) + (f"; and {more} more" if more > 0 else "")
@@ -206,6 +219,7 @@ def _unusual(context: Context, seen: _Seen, *, tracking_broke: bool) -> list[Fin
     """Unusual days of a venture: one alert for what fell and one for what rose, while they follow closely."""
     found: defaultdict[str, dict[str, list[UnusualDay]]] = defaultdict(dict)
     subject = portfolio_or(context, seen.venture)
+    enough = _enough(context, subject, seen.until)
     for way in ("down", "up"):
         period = Period(_begins(context, seen, way), seen.until)
         for metric in context.settings.alerts.metrics:
@@ -213,6 +227,7 @@ def _unusual(context: Context, seen: _Seen, *, tracking_broke: bool) -> list[Fin
                 one
                 for one in unusual(context, subject, metric, period)
                 if ("down" if one.value < one.expected else "up") == way
+                and (metric in WITHOUT_OUTCOME or one.day in enough)
                 and not (tracking_broke and way == "down" and one.suspicion is Suspicion.TRACKING)
             ]
             if days:
@@ -223,6 +238,27 @@ def _unusual(context: Context, seen: _Seen, *, tracking_broke: bool) -> list[Fin
         for way, by_metric in found.items()
         if seen.until - max(one.day for days in by_metric.values() for one in days) < over
     ]
+
+
+def _enough(context: Context, subject: Subject, until: date) -> set[date]:
+    """The days whose outcome can be judged: usually, or on the day itself, there are conversions enough."""
+    first = until - timedelta(days=LONGEST_EPISODE - 1)
+    period = Period(first - timedelta(days=USUAL_DAYS), until)
+    try:
+        by_day = measured(context, subject, period, "day", with_customers=False).parts
+    except Problem:
+        return set()
+
+    def count(day: date) -> int:
+        return by_day[day].conversions if day in by_day else 0
+
+    found = set()
+    for place in range(LONGEST_EPISODE):
+        day = first + timedelta(days=place)
+        before = sum(count(day - timedelta(days=ago)) for ago in range(1, USUAL_DAYS + 1))
+        if max(count(day), before / USUAL_DAYS) >= FEWEST_A_DAY:
+            found.add(day)
+    return found
 
 
 def _begins(context: Context, seen: _Seen, way: str) -> date:
@@ -249,10 +285,11 @@ def _episode(seen: _Seen, way: str, by_metric: Mapping[str, list[UnusualDay]], c
     # What it comes from is a part, so that another campaign or metric is news and another day is not.
     parts = {f"{metric}:{one.campaign or ''}" for metric, days in by_metric.items() for one in days}
     names = wording.listed([METRICS[metric].label for metric in by_metric])
+    what = f"unusual {'drop' if way == 'down' else 'rise'} of {names} {_when(days)}"
     return Finding(
         cause=_cause(seen, way),
         kind=alerts.UNUSUAL,
-        told=f"{seen.venture.name}: unusual {'drop' if way == 'down' else 'rise'}. {_some(told)}.",
+        told=f"{seen.venture.name}: {what}{_mostly(by_metric)}.\n{_some(told)}.",
         since=str(days[0]),
         parts=tuple(parts),
         evidence=(
@@ -267,6 +304,18 @@ def _episode(seen: _Seen, way: str, by_metric: Mapping[str, list[UnusualDay]], c
         ),
         venture_id=seen.venture.id,
     )
+
+
+def _when(days: Sequence[date]) -> str:
+    return f"on {wording.day(days[0])}" if len(days) == 1 else f"since {wording.day(days[0])}"
+
+
+def _mostly(by_metric: Mapping[str, list[UnusualDay]]) -> str:
+    """Where the most unusual of the days comes from."""
+    first = next((one for days in by_metric.values() for one in days if one.channel), None)
+    if first is None or first.channel is None:
+        return ""
+    return f", mostly {wording.channel(first.channel)}" + (f" in {first.campaign}" if first.campaign else "")
 
 
 def _stale(ended: Sequence[tuple[Venture, date]]) -> list[Finding]:
