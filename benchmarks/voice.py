@@ -24,6 +24,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from assistant.channels.nlu import resident_mb
 from assistant.settings import Settings
@@ -293,6 +294,8 @@ class Bench:
     """The ears, the reader, and what each clip gave."""
 
     def __init__(self, split: Split, cache: Path) -> None:
+        # As the service does: a sentence is too little work for two threads.
+        threadpool_limits(1, user_api="blas")
         models = Settings().data_dir / "models"
         self.reader = EmbeddedReader.load(models, encoder=find_encoder(models))
         self.scene = Scene(live_names(split), TODAY)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.sounds import speech
 from voice.audio import RATE
-from voice.features import Gaussians, cepstra, features
+from voice.features import Gaussians, cepstra, features, quietened
 
 
 def test_loudness_changes_nothing() -> None:
@@ -25,13 +25,24 @@ def test_noise_flattens_less_what_is_fitted() -> None:
     assert np.abs(np.log(fitted)).mean() < 0.5 * np.abs(np.log(plain)).mean()
 
 
+@pytest.mark.parametrize("decibels", [10, 20])
+def test_sound_is_more_like_itself_where_the_noise_is_taken_out(decibels: int) -> None:
+    samples = speech().samples.astype(np.float64)
+    clean = features(samples.astype(np.int16))
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(0, samples.std() * 10 ** (-decibels / 20), len(samples))
+        noisy = (samples + noise).astype(np.int16)
+        away = np.abs(features(noisy) - clean).mean(axis=0)
+        assert np.abs(quietened(noisy) - clean).mean() < 0.95 * away.mean()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 3000), st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 300, 32_000]))
 def test_any_sound_has_features(length: int, seed: int, loud: int) -> None:
     samples = np.random.default_rng(seed).integers(-loud, loud + 1, length).astype(np.int16)
-    found = features(samples)
-    assert found.shape == (1 + max(0, length - 410) // (RATE // 100), 13)
-    assert np.isfinite(found).all()
+    for found in (features(samples), quietened(samples)):
+        assert found.shape == (1 + max(0, length - 410) // (RATE // 100), 13)
+        assert np.isfinite(found).all()
 
 
 def test_a_stretched_sound_is_shrunk_back() -> None:

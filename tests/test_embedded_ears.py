@@ -11,6 +11,7 @@ from assistant.vocabulary import vocabulary
 from intents.names import Name, Names
 from voice import judging, pronouncing
 from voice.audio import RATE, Audio, VoiceError
+from voice.confusions import evidence
 from voice.decoding import decode_trusted
 from voice.embedded import EmbeddedTranscriber
 from voice.espeak import EspeakSpeaker
@@ -256,6 +257,35 @@ def test_pronunciations_are_in_the_dictionarys_phones() -> None:
     assert "K EY P IY AY" in pronunciations("kpi")
     assert pronunciations("helio") == ("HH EH L IY OW", "HH IY L IY OW")
     assert pronunciations("x") == ("EH K S",)
+
+
+def phones(text: str) -> tuple[str, ...]:
+    """Phones apart."""
+    return tuple(text.split())
+
+
+SHOW, OTHER = phones("SH OW M IY DH AH F AH N AH L"), phones("K UW R AE B IY G UW S AE P")
+
+
+@pytest.mark.parametrize(
+    ("nearer", "farther"),
+    [
+        ("SH OW M IY DH AH F AH N AH L", "S OW N IY D AH F AH M AH L"),
+        ("S OW N IY D AH F AH M AH L", "K UW R AE B IY G UW S AE P"),
+        ("SH OW M IY DH AH F AH N AH", "SH OW M IY DH"),
+        ("SH OW M IY DH AH F AH N AH L", "SH OW M IY DH AH F AH N AH L S T R IY T S"),
+        ("SH OW M IY DH AH F AH N AH L", ""),
+    ],
+)
+def test_what_sounds_alike_speaks_for_what_was_expected(nearer: str, farther: str) -> None:
+    assert evidence(SHOW, phones(nearer)) > evidence(SHOW, phones(farther))
+
+
+def test_evidence_adds_up_and_nothing_is_none() -> None:
+    assert evidence((), ()) == 0
+    assert evidence(SHOW, SHOW) > 10 > 0 > evidence(SHOW, OTHER)
+    assert evidence(SHOW * 2, SHOW * 2) == pytest.approx(2 * evidence(SHOW, SHOW))
+    assert evidence(SHOW, ()) < 0 > evidence((), SHOW)
 
 
 def test_after_any_two_words_the_chances_sum_to_one() -> None:

@@ -28,6 +28,7 @@ from tests.sounds import joined, noises, silence, speech
 from voice.audio import RATE, Audio
 from voice.decoding import decode
 from voice.encoding import encode
+from voice.transcriber import Transcript
 
 FOUR = (
     "find influencers for fitness with fifty thousand followers",
@@ -213,6 +214,30 @@ def test_two_utterances_of_a_stream_are_two_turns_of_one_talk(line: ClientConnec
     first, second = until(line, "reply")[-1]["reply"], until(line, "reply")[-1]["reply"]
     assert first["conversation_id"] == second["conversation_id"]
     assert first["turn_id"] != second["turn_id"]
+
+
+def test_a_pause_is_listened_to_before_it_is_the_end_and_the_end_not_again(
+    line: ClientConnection, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    voicing = server.assistant.voicing
+    heard: list[bytes] = []
+    hear = voicing.hear_audio
+
+    def counted(audio: Audio) -> Transcript:
+        heard.append(audio.samples.tobytes())
+        return hear(audio)
+
+    voicing.ears()
+    monkeypatch.setattr(voicing, "hear_audio", counted)
+    send(line, type="start", silence=3, partials=False)
+    play(line, joined(silence(0.3), speech(FOUR[2]), silence(0.8)))
+    send(line, type="ping")
+    assert "speech_ended" not in {frame["type"] for frame in until(line, "pong")}
+    while not heard:
+        time.sleep(0.05)
+    send(line, type="end")
+    assert until(line, "reply")[-1]["reply"]["command"] == "show_performance"
+    assert len(heard) == len(set(heard))
 
 
 def test_letting_the_button_go_ends_the_utterance(line: ClientConnection) -> None:

@@ -7,7 +7,7 @@ phones, which know no words. What they make of it together gives the confidence.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from random import Random
 from threading import Lock
@@ -94,7 +94,7 @@ class EmbeddedTranscriber:
         """What was heard, however unlikely, and what its confidence comes from. Raises ``no_speech``."""
         speech = trim(audio)
         heard, words = self._listen(speech, vocabulary)
-        found = judging.traits(heard, words.plain, words.named)
+        found = judging.traits(heard)
         transcript = Transcript(
             text=words.text,
             engine=self.name,
@@ -139,14 +139,12 @@ class EmbeddedTranscriber:
                 break
             said.pop()
         other = joined(names.spelled(heard.trigram))
-        plain = tuple(part for word in said for part in names.parts.get(word, (word,)))
         if not said or not walk.follows(said):
             # The grammar lost its way; the trigram may have said one of its sentences all the same.
             if not walk.holds(heard.trigram, names.parts):
-                return Words((), plain, (), "", other)
-            return Words(heard.trigram, plain, (), other, whole)
-        named = tuple(at for at, word in enumerate(said) if word in names.live)
-        return Words(tuple(said), plain, named, joined(walk.labels.get(word, word) for word in said), other)
+                return Words((), "", other)
+            return Words(heard.trigram, other, whole)
+        return Words(tuple(said), joined(walk.labels.get(word, word) for word in said), other)
 
     def _prepare(self, vocabulary: Vocabulary) -> None:
         if vocabulary is self._ready:
@@ -170,20 +168,14 @@ class EmbeddedTranscriber:
         self._ready = vocabulary
 
 
+@dataclass(frozen=True)
 class Words:
     """What was heard, in words."""
 
-    def __init__(
-        self, said: tuple[str, ...], plain: tuple[str, ...], named: tuple[int, ...], text: str, second: str
-    ) -> None:
-        self.said = said
-        """What is taken as said; nothing where nothing fits."""
-        self.plain = plain
-        """The grammar's spoken words."""
-        self.named = named
-        """Which of ``said`` are live names."""
-        self.text = text
-        self.second = second
+    said: tuple[str, ...]
+    """What is taken as said; nothing where nothing fits."""
+    text: str
+    second: str
 
 
 class _Sentences:
@@ -281,7 +273,6 @@ class _Spoken:
         """The spoken words of a network's word."""
         self.spoken: dict[str, list[tuple[str, ...]]] = defaultdict(list)
         """By kind, the live names as the trigram takes them: one word each."""
-        self.live: set[str] = set()
         self._spellings: dict[tuple[str, ...], str] = {}
         for phrase in sentences.phrases:
             self._add(phrase, tuple(phrase.split()), decoder)
@@ -301,7 +292,6 @@ class _Spoken:
                     continue
                 words.append(self._add(name, parts, decoder))
                 self.spoken[kind].append((words[-1],))
-                self.live.add(words[-1])
             self.words[kind] = list(dict.fromkeys(words))
 
     def _add(self, text: str, parts: tuple[str, ...], decoder: "Decoder") -> str:

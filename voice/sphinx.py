@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voice.audio import RATE, Audio
-from voice.features import features
+from voice.features import features, quietened
 from voice.grammar import Walk
 from voice.pronouncing import pronunciations
 
@@ -60,6 +60,8 @@ class Heard:
     grammar: tuple[Piece, ...]
     """Words of the grammar, without alternatives' numbers; empty when nothing fitted."""
     trigram: tuple[str, ...]
+    trigram_phones: tuple[str, ...]
+    """The phones of ``trigram``."""
     phones: tuple[Piece, ...]
     """Without silences."""
     expected: tuple[Piece, ...]
@@ -186,18 +188,20 @@ class Decoder:
         counted = Counter(_texts(words) for words, _ in ballots)
         best = max(counted, key=lambda said: (fits(said), counted[said]))
         words, grammar_score = next(ballot for ballot in ballots if _texts(ballot[0]) == best)
-        seen = _seen(audio)
         grammar = tuple(Piece(_bare(one.text), one.start, one.end, one.score) for one in words)
         expected = tuple(phone for word in words for phone in self._phones_of(word))
-        trigram = tuple(_bare(one.text) for one in self._decode("trigram", seen)[0])
-        phones, phone_score = self._decode("phones", seen)
+        judged = quietened(dithered(audio.samples))
+        other = self._decode("trigram", judged)[0]
+        sounds = tuple(phone.text for word in other for phone in self._phones_of(word))
+        phones, phone_score = self._decode("phones", judged)
         frames = len(audio.samples) * 100 // RATE
-        return Heard(grammar, trigram, tuple(phones), expected, frames, grammar_score, phone_score)
+        return Heard(
+            grammar, _texts(other), sounds, tuple(phones), expected, frames, grammar_score, phone_score
+        )
 
     def glance(self, audio: Audio) -> tuple[str, ...]:
         """What the trigram hears, in words: enough to show what is being said."""
-        seen = _seen(audio)
-        return tuple(_bare(one.text) for one in self._decode("trigram", seen)[0])
+        return _texts(self._decode("trigram", quietened(dithered(audio.samples)))[0])
 
     def _set(self, terms: Mapping[str, float | bool]) -> None:
         """For searches that are made from now on."""
