@@ -104,11 +104,6 @@ class Bus:
         name = command.command_name()
         try:
             return self._answer(command, turn)
-        except OverflowError as error:
-            if "date value" not in str(error):
-                log.exception("%s failed in turn %s", name, turn.turn_id)
-                return self.conclude(turn, refusal(turn, defect(turn)))
-            return self.conclude(turn, refusal(turn, _beyond_the_calendar()))
         except Problem as problem:
             if name not in ABOUT_THE_TALK:
                 tried = Tried(command=name, slots=turn.slots, understood_by=turn.understood_by)
@@ -133,23 +128,24 @@ class Bus:
         self.permit(type(command), turn)
         handler = self.handlers[command.command_name()]
         with self.database.read() as connection:
-            return handler.function(
-                command,
-                Context(
-                    person=turn.person,
-                    now=self.clock(),
-                    connection=connection,
-                    settings=self.settings,
-                    catalogue=self.catalogue,
-                    names=self.names.current(connection),
-                    memory=turn.memory,
-                    conversation_id=turn.conversation_id,
-                    previous=lambda: self._reply_in(turn, "turn_id"),
-                    told=lambda: self._reply_in(turn, "told_in"),
-                    voice=self.voice,
-                    plan=lambda other: self._answer(other, turn),
-                ),
-            )
+            return handler.function(command, self.context(connection, turn))
+
+    def context(self, connection: Connection, turn: Turn) -> Context:
+        """What a handler of the turn is given; loops that measure what commands tell use the same."""
+        return Context(
+            person=turn.person,
+            now=self.clock(),
+            connection=connection,
+            settings=self.settings,
+            catalogue=self.catalogue,
+            names=self.names.current(connection),
+            memory=turn.memory,
+            conversation_id=turn.conversation_id,
+            previous=lambda: self._reply_in(turn, "turn_id"),
+            told=lambda: self._reply_in(turn, "told_in"),
+            voice=self.voice,
+            plan=lambda other: self._answer(other, turn),
+        )
 
     def _settled(
         self, command: Command, turn: Turn, answer: Answer[Any], *, ask_first: bool = False
@@ -454,19 +450,19 @@ class Bus:
     ) -> None:
         """Write down what somebody outside is to be told."""
         kind = notices.kind_of(turn, reply, approved)
-        if kind is None or reply.audit_id is None or self.settings.notify.webhook_url is None:
+        if kind is None or reply.audit_id is None:
             return
-        payload = notices.payload(kind, turn, reply, self.clock())
-        key = f"{kind}:{turn.turn_id}"
-        outbox.request(
-            connection,
-            notices.WEBHOOK,
-            kind,
-            payload,
-            key=key,
-            audit_id=reply.audit_id,
-            now=self.clock(),
-        )
+        for target in notices.targets(self.settings):
+            key = f"{kind}:{turn.turn_id}"
+            outbox.request(
+                connection,
+                target,
+                kind,
+                notices.payload(kind, turn, reply, self.clock()),
+                key=key if target == notices.WEBHOOK else f"{key}:{target}",
+                audit_id=reply.audit_id,
+                now=self.clock(),
+            )
 
     def _entry(self, turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> Entry:
         """Finish the reply and make its audit entry."""
@@ -497,11 +493,6 @@ class Bus:
             took_ms=reply.took_ms,
             idempotency_key=None if may_repeat else turn.key,
         )
-
-
-def _beyond_the_calendar() -> Problem:
-    """A period so far back or so long that what lies before it has no date."""
-    return Problem("beyond_the_calendar", "That period is too long ago to look at.", "Name a later one.")
 
 
 def _step(turn: Turn, words: str, answer: Answer[Any]) -> Reply:

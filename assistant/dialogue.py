@@ -535,7 +535,9 @@ class Dialogue:
             raise problems.unsure(reading, self.bus.catalogue)
         command = self._asked_for(turn, reading.intent, reading)
         changes = command.effect is not Effect.READ and not command.may_be_negated
-        if changes and _NEGATION.search(reading.text):
+        no = _NEGATION.search(reading.text) if changes else None
+        # "Don't change any campaign by more than 15 %" limits what was asked for.
+        if no is not None and not self._limits(reading, no.start()):
             raise Problem("negated", "You said not to, so I changed nothing.")
         self._permit(turn, command)
         if changes and (reading.confidence < HEARD_WELL or is_long_approval(reading)):
@@ -599,7 +601,7 @@ class Dialogue:
             halves = [reading.text[: joint.start()].strip(), reading.text[joint.end() :].strip()]
             read = [self.quick.read(half, scene) for half in halves]
             meant = [sure for one in read if (sure := self._sure(one)) is not None]
-            if len(meant) < len(halves):
+            if len(meant) < len(halves) or self._limits(reading, joint.end()):
                 continue
             if any(one.effect is not Effect.READ for one in meant):
                 told = wording.listed([f"“{half}”" for half in halves])
@@ -613,6 +615,22 @@ class Dialogue:
                 both = [self._ready(*one, scene) for one in zip(meant, read, strict=True)]
                 return self.bus.dispatch_both(list(zip(halves, both, strict=True)), turn)
         return None
+
+    def _limits(self, reading: Reading, start: int) -> bool:
+        """Whether what is said from ``start`` on only limits the request before it.
+
+        "Optimize Acme and spend at least 5k on email" is one request.
+        """
+        command = self._sure(reading)
+        behind = [one for one in reading.entities if one.start >= start]
+        if command is None or any(one.entity in pointing.POINTED_AT for one in behind):
+            return False
+        return any(
+            slot.fits is not None and one.entity in slot.entities and slot.fits(one, reading.text)
+            for slot in slots_of(command)
+            for one in behind
+            if one.entity in ("range", "percent")
+        )
 
     def _ready(self, command: type[Command], reading: Reading, scene: Scene) -> Command:
         """The command of half an utterance, about which nothing is asked. Raises `Problem`."""

@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from assistant.reply import Reply, Status
+from assistant.settings import Settings
 from assistant.turn import Turn
 
-WEBHOOK = "webhook"
+WEBHOOK, EMAIL = "webhook", "email"
+"""Where notices go, each in an order of its own."""
 LOOP_CHANNEL = "loop"
 """The channel of turns that no person began."""
 
@@ -16,15 +18,26 @@ ACTION_CONFIRMED = "action.confirmed"
 JOB_ENDED = "job.ended"
 LOOP_ACTED = "loop.acted"
 ALERT_RAISED = "alert.raised"
+ALERT_ESCALATED = "alert.escalated"
 KINDS = {
     PROPOSAL_WAITING: "Somebody's request waits for the chairman.",
     PROPOSAL_DECIDED: "A proposal was approved or rejected; the text says what came of it.",
     ACTION_CONFIRMED: "Somebody confirmed what was read back, as the chairman what spends; it was done.",
     JOB_ENDED: "Work in the background ended: done, failed or cancelled.",
     LOOP_ACTED: "A loop changed something by itself, inside its limits.",
-    ALERT_RAISED: "Something is to be looked at: a spending limit, a loop that fails, tracking that stopped.",
+    ALERT_RAISED: "Something is to be looked at: a level that was crossed, an unusual day, a spending limit.",
+    ALERT_ESCALATED: "An alert that nobody acknowledged.",
 }
 """Every kind of notice, and when it is sent."""
+
+
+def targets(settings: Settings) -> list[str]:
+    """Where notices go by the settings."""
+    named = {
+        WEBHOOK: settings.notify.webhook_url is not None,
+        EMAIL: settings.notify.email.host is not None,
+    }
+    return [target for target, is_set in named.items() if is_set]
 
 
 def kind_of(turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> str | None:
@@ -61,6 +74,9 @@ def payload(kind: str, turn: Turn, reply: Reply, now: datetime) -> dict[str, Any
     }
 
 
-def alert_payload(kind: str, told: str, now: datetime) -> dict[str, Any]:
-    """An alert as it is posted."""
-    return {"type": ALERT_RAISED, "timestamp": now.isoformat(), "data": {"text": told, "kind": kind}}
+def alert_payload(
+    notice: str, kind: str, told: str, now: datetime, number: int | None = None
+) -> dict[str, Any]:
+    """An alert as it is posted; ``notice`` says whether it is new or was not acknowledged."""
+    data = {"text": told, "kind": kind, "alert": number}
+    return {"type": notice, "timestamp": now.isoformat(), "data": data}

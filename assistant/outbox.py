@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from assistant import notices
 from assistant.bus import Bus
 from assistant.looping import Loop
 from storage import outbox
@@ -28,7 +29,7 @@ GONE = 410
 
 
 class Sender:
-    """Posts notices in the thread of its ``loop``, and brings kept audit entries home."""
+    """Posts and mails notices in the thread of its ``loop``, and brings kept audit entries home."""
 
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
@@ -49,20 +50,22 @@ class Sender:
         """Send the next message that is due; False when there is none.
 
         A process that dies between sending and noting so leaves a message that is sent again with the same
-        ``webhook-id``, by which the other side knows it.
+        ``webhook-id`` or ``Message-ID``, by which the other side knows it.
         """
         now = self.bus.clock()
-        if self.bus.settings.notify.webhook_url is None:
+        said = self.bus.settings.notify
+        targets = notices.targets(self.bus.settings)
+        if not targets:
             return False
         with self.bus.database.read() as connection:
-            if not outbox.is_due(connection, now):
+            if not outbox.is_due(connection, now, targets):
                 return False
-        lease = timedelta(seconds=2 * self.bus.settings.notify.webhook_seconds)
+        lease = timedelta(seconds=2 * max(said.webhook_seconds, said.email.seconds))
         with self.bus.database.write() as connection:
-            message = outbox.claim(connection, now, now + lease)
+            message = outbox.claim(connection, now, now + lease, targets)
         if message is None:
             return False
-        problem, wait = self._post(message)
+        problem, wait = self._mail(message) if message.target == notices.EMAIL else self._post(message)
         with self.bus.database.write() as connection:
             if problem is None:
                 outbox.settle(connection, message, outbox.CONFIRMED, None, self.bus.clock())
@@ -73,6 +76,17 @@ class Sender:
         if problem is not None:
             log.warning("notice %s was not taken: %s", message.id, problem)
         return True
+
+    def _mail(self, message: Message) -> tuple[str | None, timedelta | None]:
+        """As `_post`, by e-mail."""
+        # Imported here: who sends no mail does not load it.
+        from assistant import mailing
+
+        try:
+            mailing.send(message, self.bus.settings)
+        except mailing.MailError as error:
+            return str(error), None if error.is_final else _pause(message)
+        return None, None
 
     def _post(self, message: Message) -> tuple[str | None, timedelta | None]:
         """What was wrong, None for nothing; and when to try again, None for never."""

@@ -224,6 +224,32 @@ class Imports(_Section):
     )
 
 
+class Email(_Section):
+    """A mail server that takes what people are told of."""
+
+    host: str | None = Field(None, description="The mail server; without one, no mail is sent.")
+    port: int = Field(587, ge=1, le=65535, description="Its port.")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is encrypted; none only on the same machine."
+    )
+    user: str | None = Field(None, description="Name to sign in with, where it wants one.")
+    password: SecretStr | None = Field(None, description="Its password; leave it to the environment.")
+    sender: str = Field("gtm-assistant@localhost", description="The address mails come from.")
+    to: str = Field("", description="Who gets alerts and notices: addresses, separated by commas.")
+    escalate_to: str = Field(
+        "", description="Who gets an alert that nobody acknowledged, too; by default the same people."
+    )
+    seconds: float = Field(15, gt=0, le=60, description="How long the server may take.")
+
+    @model_validator(mode="after")
+    def _addressed(self) -> Self:
+        if self.host is not None and not parts(self.to):
+            raise ValueError("host needs an address in to: somebody must get the mail")
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password belong together")
+        return self
+
+
 class Notify(_Section):
     """Who outside is told of what needs a person."""
 
@@ -235,6 +261,7 @@ class Notify(_Section):
         description="Signs them by the Standard Webhooks specification: whsec_ and base64 of 24 to 64 bytes.",
     )
     webhook_seconds: float = Field(15, gt=0, le=60, description="How long the other side may take.")
+    email: Email = Field(default_factory=Email, description="The same by e-mail.")
 
     @model_validator(mode="after")
     def _signed(self) -> Self:
@@ -329,6 +356,55 @@ class Loops(_Section):
         5, ge=0.1, le=60, description="How often it looks whether one is due, or was asked for."
     )
     keep_days: int = Field(7, ge=1, description="How long what they came to is kept.")
+
+
+Hour = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class Alerts(_Section):
+    """What is worth an alert, and when people are told."""
+
+    metrics: tuple[
+        Literal[
+            "revenue", "conversions", "spend", "clicks", "leads", "new_customers", "conversion_rate", "roas"
+        ],
+        ...,
+    ] = Field(
+        ("revenue", "conversions", "spend"), description="Metrics of ventures whose unusual days are told."
+    )
+    days: int = Field(
+        7, ge=1, le=365, description="Full days an alert's metric is measured over when none are said."
+    )
+    back_by: Decimal = Field(
+        Decimal("0.05"),
+        ge=0,
+        lt=1,
+        description="How far a metric must be back on the right side, as a share of its level, before its "
+        "alert ends and can be raised again.",
+    )
+    over_after_days: int = Field(
+        3, ge=1, le=30, description="Usual days in a row after which an alert of unusual days is over."
+    )
+    stale_days: int = Field(3, ge=1, le=60, description="Days without new data after which an alert says so.")
+    quiet_from: Hour | None = Field(
+        "22:00", description="From when nobody is disturbed, in `time_zone`; empty for never."
+    )
+    quiet_until: Hour | None = Field("07:00", description="Until when.")
+    urgent: tuple[str, ...] = Field(
+        ("spend_limit",), description="Kinds of alerts that are told at any hour."
+    )
+    escalate_hours: float = Field(
+        4,
+        ge=0,
+        le=24 * 14,
+        description="Hours after which an unacknowledged alert is told again; 0 for never.",
+    )
+
+    @model_validator(mode="after")
+    def _both_ends(self) -> Self:
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            raise ValueError("quiet_from and quiet_until belong together")
+        return self
 
 
 class Rule(_Section):
@@ -486,6 +562,9 @@ class Settings(BaseSettings):
     )
     loops: Loops = Field(
         default_factory=Loops, description="What the service does again and again by itself."
+    )
+    alerts: Alerts = Field(
+        default_factory=Alerts, description="What is worth an alert, and when people are told."
     )
     rules: Rules = Field(
         default_factory=Rules, description="Rules for campaigns, and how far they may go without a person."

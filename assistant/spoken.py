@@ -41,16 +41,22 @@ class SpokenDialogue:
         earlier = self._dialogue.bus.earlier(turn)
         if earlier is not None:
             return Exchange(None, earlier)
+        return self.taken(self.heard(sound), turn)
+
+    def heard(self, sound: bytes | Audio) -> Transcript | VoiceError:
+        """What is said in a recording, or why nothing was heard; nothing is done about it, nothing raised."""
         try:
-            if isinstance(sound, Audio):
-                transcript = self._voicing.hear_audio(sound)
-            else:
-                transcript = self._voicing.hear(sound)
+            return self._voicing.hear_audio(sound) if isinstance(sound, Audio) else self._voicing.hear(sound)
         except VoiceError as error:
-            if error.code not in NOTHING_HEARD:
-                raise
-            return Exchange(None, self._dialogue.unheard(turn, _problem(error)))
-        return Exchange(transcript, self.answer(transcript, turn))
+            return error
+
+    def taken(self, heard: Transcript | VoiceError, turn: Turn) -> Exchange:
+        """Answer what `heard` gave; it raises what `turn` does."""
+        if isinstance(heard, Transcript):
+            return Exchange(heard, self.answer(heard, turn))
+        if heard.code not in NOTHING_HEARD:
+            raise heard
+        return Exchange(None, self._dialogue.unheard(turn, _problem(heard)))
 
     def answer(self, transcript: Transcript, turn: Turn) -> Reply:
         """Answer what was heard."""

@@ -219,5 +219,8 @@ class Loops:
                 title = loop.name if declared is None else declared.title
                 told = f"The loop “{title}” failed: {done.told}"
                 key = f"loop_failed:{loop.name}:{loop.due_at.isoformat()}"
-                raise_alert(connection, settings, key, alerts.LOOP_FAILED, told, now)
+                cause = f"loop_failed:{loop.name}"
+                raise_alert(connection, settings, key, alerts.LOOP_FAILED, told, now, cause=cause)
+            elif outcome == loops.DONE and loop.failures:
+                alerts.close_cause(connection, f"loop_failed:{loop.name}", now)
             loops.forget_runs(connection, now - timedelta(days=settings.loops.keep_days))

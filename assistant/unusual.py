@@ -88,12 +88,13 @@ def unusual_told(days: list[UnusualDay], metric: str, currency: str) -> str:
     """A sentence about them, a space before it; empty where there are none."""
     if not days:
         return ""
-    told = [_told(one, metric, currency) for one in days[:MOST_EXPLAINED]]
+    told = [day_told(one, metric, currency) for one in days[:MOST_EXPLAINED]]
     more = len(days) - len(told)
     return f" Unusual days: {'; '.join(told)}{f'; and {more} more' if more else ''}."
 
 
-def _told(one: UnusualDay, metric: str, currency: str) -> str:
+def day_told(one: UnusualDay, metric: str, currency: str) -> str:
+    """One of them: its day, its value, what is usual, and what it looks like."""
     value, low, high = (wording.metric(metric, amount, currency) for amount in (one.value, one.low, one.high))
     told = f"{wording.day(one.day)} with {value}, where {low} to {high} is usual"
     if one.suspicion is None or one.channel is None:

@@ -68,6 +68,11 @@ class Voicing:
         """What is said in ``audio``. Raises `VoiceError`, ``no_speech`` where nobody speaks."""
         return self.ears().transcribe(audio, self._vocabulary())
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether hearing costs so little that a pause may be listened to which is not the end."""
+        return self._ears is not None and self._ears.name == "embedded"
+
     def prepare(self) -> None:
         """Get ready to hear; nothing is raised."""
         with suppress(VoiceError):

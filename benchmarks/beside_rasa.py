@@ -1,7 +1,7 @@
 """Our embedded reader and a real Rasa server on the same sentences, in one run.
 
 ``python -m benchmarks.beside_rasa [--epochs N]`` exports a Rasa project, trains it, serves it and reads
-``tests/data/held_out_5.jsonl`` with both; Rasa's intents are given our layer of names and values. It needs
+``tests/data/held_out_7.jsonl`` with both; Rasa's intents are given our layer of names and values. It needs
 the environment that ``make test-rasa`` sets up, and prints JSON.
 """
 

@@ -23,8 +23,10 @@ import numpy as np
 
 from engines.effect import Line
 from engines.optimum import Constraints, optimize
-from engines.response import MONTH_DAYS, Fit, Refusal, fit_all
+from engines.pooling import fit_together
+from engines.response import MONTH_DAYS, Day, Fit, Refusal
 from engines.terms import CampaignStatus
+from engines.worlds import WARM_UP, Kind, World, draw_world
 from storage import migrate
 from storage.campaigns import campaigns_of
 from storage.database import Database
@@ -60,7 +62,10 @@ def portfolio(folder: Path, seed: int) -> Portfolio:
         ids = [line.id for one in active for line in one.lines]
         days = history(connection, ids, AS_OF - timedelta(days=1), 364)
     begun = time.process_time()
-    fits = fit_all(days)
+    fits: dict[int, Fit | Refusal] = {}
+    for venture in {one.venture_id for one in active}:
+        own = [line.id for one in active if one.venture_id == venture for line in one.lines]
+        fits |= fit_together({line: days[line] for line in own})
     seconds = (time.process_time() - begun) / len(ids)
     together: defaultdict[tuple[str, int], list[Line]] = defaultdict(list)
     for one in active:
@@ -119,6 +124,36 @@ def main() -> None:
     print("  " + ", ".join(f"{times}: {held[times] / fitted:.1%}" for times in TIMES))
     for (kind, step), rows in sorted(proposals.items()):
         report(f"{kind}s, {step}", np.array(rows))
+    for market in (Kind.NOISE, Kind.FLAT, Kind.MOVING, Kind.TUNED):
+        told(market, options.portfolios)
+
+
+def told(kind: Kind, seeds: int) -> None:
+    """How many lines of the markets of `engines.worlds` still have a curve after months."""
+    for days in (0, 120):
+        fits = [
+            fit
+            for seed in range(1, seeds + 1)
+            for fit in fit_together(
+                dict(enumerate(days_of(draw_world(kind, seed, AS_OF.toordinal(), days + 1))))
+            ).values()
+        ]
+        curves = sum(isinstance(fit, Fit) for fit in fits)
+        print(f"market {kind}, {(WARM_UP + days) // 7} weeks: {curves} of {len(fits)} lines have a curve")
+
+
+def days_of(world: World) -> list[list[Day]]:
+    """The days of each line up to the last, the money left as it is."""
+    carried = world.budget / MONTH_DAYS
+    lines: list[list[Day]] = [[] for _ in carried]
+    for place in range(world.days - 1):
+        spend = world.budget / MONTH_DAYS * world.pace[:, place]
+        day = world.day(place, spend, carried)
+        carried = day.carried
+        on = date.fromordinal(int(world.ordinals[place]))
+        for line, (paid, brought) in enumerate(zip(spend, day.revenue, strict=True)):
+            lines[line].append(Day(on, Decimal(str(round(paid, 2))), Decimal(str(round(brought, 2)))))
+    return lines
 
 
 def inside(line: Line, fit: Fit, truth: Truth) -> Iterator[float]:

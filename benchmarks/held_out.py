@@ -1,6 +1,6 @@
 """Sentences nobody tuned on: how many are understood, with 95 % confidence intervals (Wilson's).
 
-``python -m benchmarks.held_out [FILE]`` reads ``tests/data/held_out_5.jsonl`` with the embedded reader and
+``python -m benchmarks.held_out [FILE]`` reads ``tests/data/held_out_7.jsonl`` with the embedded reader and
 prints JSON; with ``--misses`` every sentence that was misread as well. docs/understanding.md tells how they
 were written. They are for measuring: none may become a training sentence.
 """
@@ -30,8 +30,8 @@ from intents.reading import Reading, Scene
 from intents.training import load
 
 FOLDER = Path(__file__).parents[1] / "tests" / "data"
-FILE = FOLDER / "held_out_5.jsonl"
-"""The latest; misses of the one before, ``held_out_4.jsonl``, have prompted sentences since."""
+FILE = FOLDER / "held_out_7.jsonl"
+"""The latest; misses of those before have prompted sentences since."""
 VENTURES = ("Acme", "Northwind", "Bluebird Foods", "Helio Labs", "Studio 54")
 CAMPAIGNS = (
     ("Spring Launch", "Acme"),

@@ -7,7 +7,7 @@ it is measured in the usual distance of such expectations, by the median absolut
 influence curve and its role in robust estimation", 1974), so that earlier anomalies do not hide later ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -243,6 +243,43 @@ def silences(parts: Mapping[K, Mapping[date, Totals]], until: date) -> tuple[Sil
 def _sum(by_day: Mapping[date, Totals], first: date, last: date) -> Totals:
     days = ((last - first).days + 1) if last >= first else 0
     return sum((by_day.get(first + timedelta(days=place), Totals()) for place in range(days)), Totals())
+
+
+@dataclass(frozen=True)
+class Stopped(Generic[K]):
+    """A part that reported day after day, and no longer does: a source or an account that broke off."""
+
+    key: K
+    since: date
+    """The first day without a report."""
+    days: int
+    """Days without one so far."""
+
+
+REPORTED_DAYS = 12
+"""Days of the two weeks before its last report on which a part must have reported."""
+
+MISSED_DAYS = 3
+"""Days without a report from which on it has stopped."""
+
+LONGEST_STOP = 30
+"""Days after which a part that stopped has rather ended."""
+
+
+def stopped(reports: Mapping[K, Collection[date]], until: date) -> tuple[Stopped[K], ...]:
+    """Parts without a report on their latest days up to ``until``, by the days each reported on.
+
+    Those that stopped last come first.
+    """
+    found = []
+    for key, on in reports.items():
+        last = max((day for day in on if day <= until), default=None)
+        if last is None or not MISSED_DAYS <= (until - last).days <= LONGEST_STOP:
+            continue
+        usual = sum(last - timedelta(days=LEVEL_DAYS) < day <= last for day in on)
+        if usual >= REPORTED_DAYS:
+            found.append(Stopped(key, last + timedelta(days=1), (until - last).days))
+    return tuple(sorted(found, key=lambda one: one.days))
 
 
 def series(metric: str, by_day: Mapping[date, Totals], first: date, last: date) -> list[float | None]:

@@ -58,6 +58,8 @@ class Line:
     fit: Fit | Refusal
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    campaign: str = ""
+    """What its campaign is called; lines of one change together at most as far as a limit allows."""
 
 
 @dataclass(frozen=True)

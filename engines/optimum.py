@@ -4,8 +4,8 @@ Money is exact: a split sums to its total to the smallest unit of the currency, 
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -19,6 +19,7 @@ from engines.effect import Effect, Line, Risk, expected_effect, risk_of
 from engines.money import amount_of, places_of, units_of
 from engines.plans import MIN_CHANNELS, MIN_SHARE, cap_notes, channel_cap
 from engines.response import Estimate, Fit, Refusal, estimate
+from engines.stepping import within_parts
 
 WORTHWHILE_GAIN = 0.005
 """Share of the present outcome a move must promise to be worth making."""
@@ -48,6 +49,13 @@ class Constraints:
     least_return: float | None = None
     """Outcome a unit of money that the lines with curves must bring together: a target ROAS, or one over a
     target CPA. Where the total cannot, less is spent: the most that can."""
+    channel_least: Mapping[str, Decimal] = field(default_factory=dict)
+    """Money a channel's lines must get together; a step limit gives way to it, the cap does not."""
+    channel_most: Mapping[str, Decimal] = field(default_factory=dict)
+    """Money a channel's lines may get together; a step limit gives way to it."""
+    campaign_change: Decimal | None = None
+    """Greatest change of the money of any campaign's lines together, as a share of what they have now. Where
+    the total changes, that of every line."""
     worst_share: float | None = None
     """Where given, the gain's mean over this worst share of the draws is maximized instead of the outcome."""
     explore: int | None = None
@@ -179,22 +187,38 @@ class _Solved:
 
 def _solved(lines: Sequence[Line], total: Decimal, currency: str, rules: Constraints) -> _Solved | Refusal:
     problem = _problem(lines, total, currency, rules)
-    conflict = _conflict(problem, lines, total)
+    conflict = _conflict(problem, lines, total, rules)
     if conflict is not None:
         return conflict
-    if rules.explore is not None:
-        allocation = allocate(replace(problem.money, curves=_tried(lines, problem.places, rules.explore)))
-    elif rules.worst_share is None:
-        allocation = allocate(problem.money)
-    else:
-        money = replace(problem.money, curves=_drawn(lines, problem.places))
-        scaled = money.now.astype(np.float64) * (money.total / max(int(money.now.sum()), 1))
-        baseline = money.curves.drawn(scaled)
-        allocation = allocate_cautiously(money, baseline, rules.worst_share)
+    solve = _solver(lines, problem.places, rules)
+    allocation = solve(problem.money)
+    if rules.campaign_change is not None and problem.money.total == int(problem.money.now.sum()):
+        names = list(dict.fromkeys(line.campaign for line in lines))
+        parts = np.array([names.index(line.campaign) for line in lines], dtype=np.int64)
+        held = within_parts(problem.money, allocation, parts, float(rules.campaign_change), solve)
+        if held is None:
+            return _contradiction(
+                f"no split keeps every campaign within {rules.campaign_change:.0%} of what it has now"
+            )
+        allocation = held
     after = tuple(amount_of(part, problem.places) for part in allocation.units.tolist())
     spent = float(allocation.units[problem.money.curves.fitted].sum()) / 10**problem.places
     brought = problem.money.outcome(allocation.units)
     return _Solved(total, problem, allocation, after, brought / spent if spent else 0.0)
+
+
+def _solver(lines: Sequence[Line], places: int, rules: Constraints) -> Callable[[Problem], Allocation]:
+    """What finds the best split: for the expected curves, for some drawn, or for the worst of them."""
+
+    def cautiously(money: Problem) -> Allocation:
+        drawn = replace(money, curves=_drawn(lines, places))
+        scaled = money.now.astype(np.float64) * (money.total / max(int(money.now.sum()), 1))
+        return allocate_cautiously(drawn, drawn.curves.drawn(scaled), rules.worst_share or 1.0)
+
+    if rules.explore is not None:
+        tried = _tried(lines, places, rules.explore)
+        return lambda money: allocate(replace(money, curves=tried))
+    return allocate if rules.worst_share is None else cautiously
 
 
 def _drawn(lines: Sequence[Line], places: int) -> Curves:
@@ -303,7 +327,10 @@ def _problem(lines: Sequence[Line], total: Decimal, currency: str, rules: Constr
     units = units_of(total, places)
     if units > _MOST_UNITS:
         raise ValueError(f"{total:,} {currency} is more than can be allocated to the smallest unit")
-    ranges = [_range(line, units, places, rules.max_change) for line in lines]
+    step = rules.max_change
+    if rules.campaign_change is not None and total != sum(line.allocated for line in lines):
+        step = rules.campaign_change if step is None else min(step, rules.campaign_change)
+    ranges = [_range(line, units, places, step) for line in lines]
     curves = [None if isinstance(line.fit, Refusal) else line.fit.curve for line in lines]
     # With more channels than must be used, the cap alone sees to it.
     floor = math.ceil(units * Fraction(MIN_SHARE)) if len(names) == MIN_CHANNELS else 0
@@ -322,9 +349,30 @@ def _problem(lines: Sequence[Line], total: Decimal, currency: str, rules: Constr
         floors=np.full(len(names), floor, dtype=np.int64),
         limits=np.full(len(names), int(units * Fraction(cap)), dtype=np.int64),
     )
-    if rules.max_change is not None:
+    if step is not None:
         money = replace(money, limits=_one_step_nearer(money))
-    return _Problem(money, places, cap)
+    return _Problem(_with_channels(money, lines, places, rules), places, cap)
+
+
+def _with_channels(money: Problem, lines: Sequence[Line], places: int, rules: Constraints) -> Problem:
+    """With what channels must and may get; lines may step further where that needs it."""
+    names = list(dict.fromkeys(line.channel for line in lines))
+    floors, limits, low, high = (one.copy() for one in (money.floors, money.limits, money.low, money.high))
+    moving = np.array([not isinstance(line.fit, Refusal) for line in lines])
+    for place, name in enumerate(names):
+        own = (money.group == place) & moving
+        if name in rules.channel_least:
+            floors[place] = max(
+                int(floors[place]), math.ceil(Fraction(rules.channel_least[name]) * 10**places)
+            )
+            if money.by_group(high)[place] < floors[place]:
+                ceilings = [_range(line, money.total, places, None)[1] for line in lines]
+                high = np.where(own, ceilings, high)
+        if name in rules.channel_most:
+            limits[place] = min(int(limits[place]), int(Fraction(rules.channel_most[name]) * 10**places))
+            if money.by_group(low)[place] > limits[place]:
+                low = np.where(own, [_range(line, money.total, places, None)[0] for line in lines], low)
+    return replace(money, floors=floors, limits=limits, low=low, high=high)
 
 
 def _one_step_nearer(money: Problem) -> Ints:
@@ -358,7 +406,10 @@ def _range(line: Line, total: int, places: int, max_change: Decimal | None) -> t
     scale = Fraction(10) ** places
     now = Fraction(line.allocated) * scale
     if isinstance(line.fit, Refusal):
-        return int(now), int(now)
+        kept = int(now) if line.minimum is None else max(int(now), math.ceil(Fraction(line.minimum) * scale))
+        if line.maximum is not None:
+            kept = min(kept, math.floor(Fraction(line.maximum) * scale))
+        return kept, kept
     lows, highs = [Fraction(0)], [Fraction(total)]
     if line.minimum is not None:
         lows.append(Fraction(line.minimum) * scale)
@@ -370,10 +421,13 @@ def _range(line: Line, total: int, places: int, max_change: Decimal | None) -> t
     return math.ceil(max(lows)), math.floor(min(highs))
 
 
-def _conflict(problem: _Problem, lines: Sequence[Line], total: Decimal) -> Refusal | None:
+def _conflict(problem: _Problem, lines: Sequence[Line], total: Decimal, rules: Constraints) -> Refusal | None:
     """What makes the limits impossible to keep, if anything."""
     money = problem.money
     names = list(dict.fromkeys(line.channel for line in lines))
+    asked = _asked_conflict(problem, names, rules)
+    if asked is not None:
+        return asked
     crossed = np.flatnonzero(money.low > money.high)
     if len(crossed):
         return _contradiction(f"the limits of {lines[int(crossed[0])].name} contradict each other")
@@ -389,6 +443,29 @@ def _conflict(problem: _Problem, lines: Sequence[Line], total: Decimal) -> Refus
         return _contradiction(f"the lines need at least {needed_all:,}, more than the {total:,} there is")
     if room < total:
         return _contradiction(f"the cap and the lines' limits leave room for {room:,} of {total:,} only")
+    return None
+
+
+def _asked_conflict(problem: _Problem, names: Sequence[str], rules: Constraints) -> Refusal | None:
+    """What stands in the way of what channels must or may get, if anything."""
+    money = problem.money
+    least, most = money.by_group(money.low), money.by_group(money.high)
+    unknown = sorted((set(rules.channel_least) | set(rules.channel_most)) - set(names))
+    if unknown:
+        return _contradiction(f"there is no line of {', '.join(unknown)} to give money to")
+    for name, amount in rules.channel_least.items():
+        place = names.index(name)
+        cap, room = (amount_of(int(x), problem.places) for x in (money.limits[place], most[place]))
+        if amount > cap:
+            limit = rules.channel_most.get(name)
+            why = f"it may get {limit:,}" if limit == cap else f"the cap of {problem.cap:.0%} allows {cap:,}"
+            return _contradiction(f"{name} must get {amount:,} but {why}")
+        if amount > room:
+            return _contradiction(f"{name} must get {amount:,} but its lines can take {room:,} only")
+    for name, amount in rules.channel_most.items():
+        needed = amount_of(int(least[names.index(name)]), problem.places)
+        if needed > amount:
+            return _contradiction(f"{name} may get {amount:,} but its lines keep {needed:,}")
     return None
 
 

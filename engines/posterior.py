@@ -55,6 +55,8 @@ class Posterior:
     """The likeliest of those tried."""
     fitted: Floats
     """Weekly outcome of the likeliest curve, the wave included."""
+    wave: float
+    """Height of the likeliest curve's yearly wave, as a share of its level."""
     against_constant: float
     """Natural logarithm of the odds the data give the curve over an outcome that spend does not move."""
 
@@ -95,6 +97,7 @@ def posterior(spend: Floats, weekly: Floats, ordinals: Ints, rng: Generator, dra
         slope=shapes.slope[places],
         carry_over=CARRY_OVER[int(carried.argmax())],
         fitted=model.predicted(likeliest),
+        wave=float(np.hypot(*model.mean[likeliest, 1:]) / max(model.mean[likeliest, 0], 1e-9 * usual)),
         against_constant=total - float(constant.evidence()[0]),
     )
 

@@ -39,8 +39,8 @@ INTERVAL = 0.90
 STRAIGHT = 0.8
 """Marginal over average return at the greatest spend from which on no saturation counts as seen."""
 
-UNMOVED = 0.05
-"""Odds of a curve over an outcome that spend does not move below which no curve is told."""
+UNMOVED = 1.0
+"""Odds the data give a curve over an outcome that spend does not move, below which no curve is told."""
 
 MOST_DOUBT = 0.6
 """Half-width of the band at usual spend, over its value, beyond which no curve is told."""
@@ -139,6 +139,10 @@ class Fit:
     """False where the return hardly falls up to the greatest spend: straight as far as seen."""
     greatest_spend: float
     """Of any week, as a month's rate: beyond it the curve is an extrapolation."""
+    season: float = 0.0
+    """Height of the yearly wave that was fitted with it, as a share; the curve is of the year's mean."""
+    usual: float = 0.0
+    """Mean spend of the days with any, as a month's rate."""
     learned: bool = False
     """Whether `engines.bandit` learned it from a few weeks, without carry-over and season."""
 
@@ -192,6 +196,8 @@ def _fitted(first: int, spent: bytes, brought: bytes, seed: int, draws: int) -> 
         typical_error=float(residuals.std() / weekly.mean()),
         saturation_seen=curve.marginal(greatest) * greatest < STRAIGHT * curve.at(greatest),
         greatest_spend=greatest,
+        usual=usual,
+        season=found.wave,
     )
 
 

@@ -90,6 +90,8 @@ class Slot:
         self.entities = (entity.kind, *entity.also)
         self.fits = entity.fits
         self.opened_by = entity.opened_by
+        self.to_the_end = entity.to_the_end
+        self.as_said = entity.as_said
         self.many = _is_many(field.annotation)
 
     def __repr__(self) -> str:

@@ -67,7 +67,8 @@ def slots_from(command: type[Command], entities: tuple[EntityMatch, ...], text: 
         problems += [problem for match in taken if (problem := _problem(slot, match))]
         if not slot.many:
             problems += _too_many(slot, [match for match in matches if match.entity == taken[0].entity])
-        filled[slot.name] = tuple(match.value for match in taken) if slot.many else taken[0].value
+        meant = tuple(match.text if slot.as_said else match.value for match in taken)
+        filled[slot.name] = meant if slot.many else meant[0]
         left = [match for match in left if match not in taken]
     if problems:
         raise SlotErrors(tuple(problems))
@@ -91,15 +92,19 @@ def _fits(slot: Slot, match: EntityMatch, text: str) -> bool:
 def _opened(slot: Slot, entities: tuple[EntityMatch, ...], text: str) -> tuple[str, int, int] | None:
     """The words after an opening word, up to what is already understood or a joining word; and their place.
 
+    A reason goes on to the end of the text, or to a "but" with a value.
     A number or a year may be part of a name: "Studio 54", "Summer 2026".
     """
     found = (re.search(rf"\b{word}\s+", text, re.IGNORECASE) for word in slot.opened_by)
     opening = next((one for one in found if one is not None), None)
     if opening is None:
         return None
-    after = (match for match in entities if match.start > opening.end() and not _may_name(match))
-    end = min((match.start for match in after), default=len(text))
-    said = re.split(_JOINING, text[opening.end() : end], maxsplit=1)[0]
+    later = [match.start for match in entities if match.start > opening.end() and not _may_name(match)]
+    if slot.to_the_end:
+        turns = (_BUT.search(text, opening.end(), at) for at in later)
+        said = text[opening.end() : next((turn.start() for turn in turns if turn), len(text))]
+    else:
+        said = re.split(_JOINING, text[opening.end() : min(later, default=len(text))], maxsplit=1)[0]
     name = said.strip(" \t\"'“”.,!?")
     return (name, opening.end(), opening.end() + len(said)) if name else None
 
@@ -111,6 +116,8 @@ def _may_name(match: EntityMatch) -> bool:
     return match.entity in ("count", "money") and (match.text.isdigit() or match.text.isalpha())
 
 
+_BUT = re.compile(r"[\s,;]+but\s+(?:\w+\s+){0,3}$", re.IGNORECASE)
+"""What leads from a reason back to what is asked for: "because we need it, but only with 20k"."""
 _JOINING = re.compile(
     r"(?:^|\s+)(?:in|with|for|from|at|on|and|as|of|to|into|over|by|called|named|starting|until|since)(?:\s|$)"
     r"|[,;]",

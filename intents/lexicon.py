@@ -18,13 +18,18 @@ from intents.reading import EntityMatch
 
 EVERYWHERE = ("channel", "platform", "metric", "status", "model", "place")
 """The kinds that are looked for in every utterance, in the order in which they win."""
-WHERE_TAKEN = ("topic", "stage", "business", "currency", "time_zone", "pace", "risk", "safe", "kind", "loop")
+WHERE_TAKEN = (
+    *("topic", "stage", "business", "currency", "time_zone", "pace", "risk", "safe", "kind", "loop"),
+    *("comparison", "span", "every", "deed"),
+)
 """The kinds whose words mean too much else: looked for once it is known that the command takes them."""
 KINDS = EVERYWHERE + WHERE_TAKEN
 """Every kind of word that can be looked up here."""
 
 _FILE = Path(__file__).parent / "data" / "lexicon.yml"
 _WORD = re.compile(r"[^\W_]+")
+_NEVER_ALONE = ("topic", "deed")
+"""Kinds whose words alone are a request of their own: "help", "stop"."""
 _SPEECH_ACTS = ("help", "repeat", "cancel", "why")
 _AROUND_ANSWERS = frozenset(
     {
@@ -104,7 +109,7 @@ def find_alone(text: str) -> list[EntityMatch]:
     for kind in WHERE_TAKEN:
         phrases = _vocabularies()[kind].phrases
         form = next((form for form in _forms(said) if form in phrases), None)
-        if form is not None and kind != "topic":
+        if form is not None and kind not in _NEVER_ALONE:
             start, end = words[0][1], words[-1][2]
             found.append(EntityMatch(kind, phrases[form], text[start:end], start, end, extractor="lexicon"))
     return found

@@ -12,12 +12,13 @@ from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from engines.terms import Period
 from intents import lexicon, values
 from intents.reading import EntityMatch, Scene
+from intents.values.dates import ImpossibleDate, checked_year
 
 Fits = Callable[[EntityMatch, str], bool]
 """Whether a match, in its utterance, is meant for a slot."""
@@ -34,6 +35,10 @@ class Entity:
     """Which of several matches; a slot that says so chooses before one that takes any."""
     opened_by: tuple[str, ...] = ()
     """For a name nobody knows yet: the words it follows (``called``, ``named``)."""
+    to_the_end: bool = False
+    """Whether such words go on to the end of the text, joining words and all."""
+    as_said: bool = False
+    """Whether the slot reads the words itself: they mean something else here than elsewhere."""
 
 
 def said_after(*words: str) -> Fits:
@@ -119,6 +124,16 @@ ChannelName = Annotated[str, Entity("channel"), _listed("channel")]
 
 MetricName = Annotated[str, Entity("metric"), _listed("metric")]
 """A name of `engines.metrics`."""
+
+
+def _is_no_verb(match: EntityMatch, text: str) -> bool:
+    """Not the "reach" that an amount follows: "when do we reach a million in revenue"."""
+    after = text[match.end :].split()[:2]
+    return match.value != "reach" or not any(values.parse_money(" ".join(after[:count])) for count in (1, 2))
+
+
+GoalMetric = Annotated[str, Entity("metric", fits=_is_no_verb), _listed("metric")]
+"""The same where goals are reached."""
 
 StatusName = Annotated[str, Entity("status"), _listed("status")]
 """A value of `engines.terms.CampaignStatus`."""
@@ -230,7 +245,99 @@ ProposalNumber = Annotated[
 ]
 """The number a proposal is listed with."""
 
-Reason = Annotated[str, Entity("reason", opened_by=("because", "since it", "the reason is"))]
+_BEFORE_SPANS = said_before("hours?", "hrs?", "days?", "weeks?", "months?", "more (?:hours?|days?|weeks?)")
+
+AlertNumber = Annotated[
+    int,
+    Entity("count", fits=lambda match, text: not _BEFORE_SPANS(match, text)),
+    _said(lambda text, scene: values.parse_count(text), "an alert's number"),
+    _schema("the number of an alert"),
+]
+"""The number an alert is listed with."""
+
+SpanCount = Annotated[
+    int,
+    Entity("count", fits=_BEFORE_SPANS),
+    _said(lambda text, scene: values.parse_count(text), "a number"),
+    _schema("how many hours, days, weeks or months"),
+]
+"""How many of a span of time."""
+
+SpanName = Annotated[str, Entity("span"), _listed("span")]
+"""A span of time: hour, day, week or month."""
+
+Everything = Annotated[
+    bool,
+    Entity("every"),
+    BeforeValidator(lambda value: True if value == "every" else value),
+    WithJsonSchema({"type": "boolean", "description": "true for all of them"}),
+]
+"""Whether all are meant, not one."""
+
+DeedName = Annotated[str, Entity("deed"), _listed("deed")]
+"""What was done and is asked about: budget_changed, was_paused or was_resumed."""
+
+_BEFORE_PERIODS = said_before("the", "this", "these", "last", "past", "next", "our", "a", "an")
+
+ComparisonName = Annotated[
+    str,
+    Entity("comparison", fits=lambda match, text: not _BEFORE_PERIODS(match, text)),
+    _listed("comparison"),
+]
+"""The side of a level that is waited for: above or below."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A number that a metric is held against."""
+
+    number: Decimal
+    unit: str | None = None
+    """``percent`` (the number is a share then), a currency, or None for a bare number."""
+    side: str | None = None
+    """above or below, where what was said tells it."""
+
+
+def _level(value: Any, info: ValidationInfo) -> Any:
+    """A level from money, a share, a bare number or a range with one end."""
+    if isinstance(value, str) and isinstance(info.context, Scene):
+        share = values.parse_percent(value)
+        said = values.parse_range(value) or (
+            values.NumberRange(share, share, "percent") if share is not None else values.parse_money(value)
+        )
+        if said is None:
+            raise slot_error("not_understood", f"I cannot read {value[:80]!r} as a level.")
+        value = said
+    if isinstance(value, values.MoneySaid):
+        return Level(Decimal(value.amount), value.currency)
+    if isinstance(value, values.NumberRange):
+        return _one_end(value)
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return Level(Decimal(value))
+    if isinstance(value, dict):
+        return Level(Decimal(str(value["number"])), value.get("unit"), value.get("side"))
+    return value
+
+
+def _one_end(said: values.NumberRange) -> Level:
+    if said.min is not None and said.max is not None and said.min != said.max:
+        raise slot_error("two_levels", "A level is one number, not two.")
+    number = said.max if said.min is None else said.min
+    if number is None:
+        raise slot_error("not_understood", "A level is a number.")
+    side = None if said.min == said.max else "below" if said.min is None else "above"
+    return Level(number, said.unit, side)
+
+
+LevelSlot = Annotated[
+    Level,
+    Entity("range", also=("money", "percent", "count")),
+    BeforeValidator(_level),
+    _schema("a level: 120, $120, 2%, above 120, under two percent"),
+]
+"""The number a metric is held against, with its side where that is said."""
+
+Reason = Annotated[str, Entity("reason", opened_by=("because", "since it", "the reason is"), to_the_end=True)]
 """Free words: why."""
 
 PersonName = Annotated[str, Entity("person"), _named("person")]
@@ -267,7 +374,10 @@ def _zone(value: Any) -> Any:
 TimeZoneName = Annotated[str, Entity("time_zone"), BeforeValidator(_zone)]
 """A time zone as Europe/Berlin."""
 
-NewName = Annotated[str, Entity("name", opened_by=("called", "named", "venture", "campaign"))]
+NewName = Annotated[
+    str,
+    Entity("name", opened_by=("called", "named", "call it", "name it", "calling it", "venture", "campaign")),
+]
 """A name nobody knows yet."""
 
 
@@ -386,26 +496,205 @@ TargetName = Annotated[
 ]
 """The channel or campaign money goes to."""
 
+
+def _in_known_years(period: Period) -> Period:
+    for day in (period.start, period.end):
+        try:
+            checked_year(day.year)
+        except ImpossibleDate as error:
+            raise slot_error("beyond_the_calendar", str(error)) from error
+    return period
+
+
+_PERIOD_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "string", "description": "a period as people say it: last month, Q3, since March"},
+            {
+                "type": "object",
+                "properties": {
+                    "start": {"type": "string", "format": "date"},
+                    "end": {"type": "string", "format": "date"},
+                    "label": {"type": "string"},
+                },
+                "required": ["start", "end"],
+            },
+        ]
+    },
+    mode="validation",
+)
+
 PeriodSlot = Annotated[
     Period,
     Entity("period"),
     _said(lambda text, scene: values.parse_period(text, scene.today, scene.fiscal_year_start), "a period"),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "description": "a period as people say it: last month, Q3, since March"},
-                {
-                    "type": "object",
-                    "properties": {
-                        "start": {"type": "string", "format": "date"},
-                        "end": {"type": "string", "format": "date"},
-                        "label": {"type": "string"},
-                    },
-                    "required": ["start", "end"],
-                },
-            ]
-        },
-        mode="validation",
-    ),
+    AfterValidator(_in_known_years),
+    _PERIOD_SCHEMA,
 ]
-"""Inclusive days in the asker's time zone."""
+"""Inclusive days in the asker's time zone. Words of no year mean the latest there was: "July", said in June,
+is last year's."""
+
+
+def _coming(text: str, scene: Scene) -> Period | None:
+    """The period; words of no year mean the one that is not over yet, where there is one."""
+    found = values.parse_period(text, scene.today, scene.fiscal_year_start)
+    if found is None or found.end >= scene.today:
+        return found
+    for year in (scene.today.year, scene.today.year + 1):
+        later = values.parse_period(f"{text} {year}", scene.today, scene.fiscal_year_start)
+        if later is not None and later.end >= scene.today:
+            return later
+    return found
+
+
+ComingPeriod = Annotated[
+    Period,
+    Entity("period", as_said=True),
+    _said(_coming, "a period"),
+    AfterValidator(_in_known_years),
+    _PERIOD_SCHEMA,
+]
+"""The same of what is to come: "July", said in June, is this year's."""
+
+
+_FILLERS = frozenset(
+    {"of", "at", "to", "is", "be", "stay", "stays", "must", "should", "kept", "keep", "target", "goal"}
+    | {"remains", "a", "an", "about", "x", "the", "not", "staying", "stands"}
+)
+_WORDS = re.compile(r"[^\W_]+")
+_MOST_FILLERS = 3
+
+
+def _beside(kind: str, match: EntityMatch, text: str, meanings: tuple[str, ...]) -> bool:
+    """Whether a word of ``kind`` with one of the meanings stands right before or after the match."""
+    before, after = text[: match.start], text[match.end :]
+    ahead = [one.value for one in lexicon.find_of(kind, before) if _only_fillers(before[one.end :])]
+    behind = [one.value for one in lexicon.find_of(kind, after) if after[: one.start].strip() in ("", "x")]
+    return any(value in meanings for value in (*ahead, *behind))
+
+
+def _only_fillers(text: str) -> bool:
+    words = _WORDS.findall(text.casefold())
+    return len(words) <= _MOST_FILLERS and set(words) <= _FILLERS and "," not in text
+
+
+def _unit(match: EntityMatch) -> str | None:
+    if match.entity == "percent":
+        return "percent"
+    return match.value.unit if isinstance(match.value, values.NumberRange) else None
+
+
+_COMPELLED = said_after(
+    "must spend", "has to spend", "have to spend", "must get", "has to get", "must put", "needs to get"
+)
+_ON = re.compile(r"^\s*(?:a month\s+)?(?:on|for|in|into|to|towards)\s+(?:the\s+)?", re.IGNORECASE)
+_GETS = re.compile(r"\b(?:at|gets?|has|have|keeps?|with|between|is)?\s*$", re.IGNORECASE)
+
+
+def _of_channel(match: EntityMatch, text: str) -> bool:
+    """Money a channel must or may get: "at least 5k on email", "email gets at least 5k"."""
+    if _unit(match) == "percent" or _beside("metric", match, text, TARGETS):
+        return False
+    if match.entity != "range" and not _COMPELLED(match, text):
+        return False
+    before, after = text[: match.start], text[match.end :]
+    on = _ON.match(after)
+    if on and any(found.start == 0 for found in lexicon.find_of("channel", after[on.end() :])):
+        return True
+    ends = len(_GETS.sub("", before).rstrip())
+    return any(found.end == ends for found in lexicon.find_of("channel", before))
+
+
+TARGETS = ("roas", "roi", "cac", "cpa")
+"""Metrics money can be split for."""
+
+_FAR = 6
+"""Words that may stand between a metric and its range: "keep the CAC of Spring Launch under 60"."""
+
+
+def _of_target(match: EntityMatch, text: str) -> bool:
+    if _unit(match) == "percent":
+        return False
+    if _beside("metric", match, text, TARGETS):
+        return True
+    ahead = [one for one in lexicon.find_of("metric", text[: match.start]) if one.value in TARGETS]
+    if match.entity != "range" or not ahead or _of_channel(match, text):
+        return False
+    between = text[ahead[-1].end : match.start]
+    return len(_WORDS.findall(between)) <= _FAR and not re.search(r"[,;\d]", between)
+
+
+_PARTS = re.compile(r"\b(campaign|line|channel)s?\b", re.IGNORECASE)
+
+
+def _of_campaigns(match: EntityMatch, text: str) -> bool:
+    """Whether the nearest part of a budget that is spoken of is a campaign: before the share, else after."""
+    before, after = _PARTS.findall(text[: match.start]), _PARTS.findall(text[match.end :])
+    nearest = before[-1:] or after[:1]
+    return _unit(match) == "percent" and [part.casefold() for part in nearest] == ["campaign"]
+
+
+def _bounds(value: Any, info: ValidationInfo) -> Any:
+    """A range as said; a plain amount is what it must be at least or at most, as the slot's owner says."""
+    if isinstance(value, str) and isinstance(info.context, Scene):
+        said = values.parse_range(value) or values.parse_money(value)
+        if said is None:
+            raise slot_error("not_understood", f"I cannot read {value[:80]!r} as a limit.")
+        value = said
+    if isinstance(value, values.MoneySaid):
+        return values.NumberRange(value.amount, value.amount, value.currency)
+    if isinstance(value, (int, Decimal)):
+        return values.NumberRange(Decimal(value), Decimal(value), None)
+    return value
+
+
+def _change(value: Any, info: ValidationInfo) -> Any:
+    """The share in a limit of change: "at most 20 %", and "by more than 20 %", which is what must not be."""
+    if isinstance(value, str) and isinstance(info.context, Scene):
+        said = values.parse_percent(value)
+        value = values.parse_range(value) if said is None else said
+        if value is None:
+            raise slot_error("not_understood", "I cannot read that as a share.")
+    if isinstance(value, values.NumberRange):
+        value = value.max if value.max is not None else value.min
+    if isinstance(value, Decimal) and not 0 < value <= 1:
+        raise slot_error("absurd_share", "A change must be above 0 and at most 100 %.")
+    return value
+
+
+TargetMetric = Annotated[
+    str, Entity("metric", fits=lambda match, text: match.value in TARGETS), _listed("metric")
+]
+"""A metric money can be split for: roas, roi, cac or cpa."""
+
+TargetRange = Annotated[
+    values.NumberRange,
+    Entity("range", also=("money", "count"), fits=_of_target),
+    BeforeValidator(_bounds),
+    _schema("a target of a metric: at least 3, under $80"),
+]
+"""What a metric named beside it must be."""
+
+ChannelMoney = Annotated[
+    values.NumberRange,
+    Entity("range", also=("money", "count"), fits=_of_channel),
+    BeforeValidator(_bounds),
+    _schema("what a channel must or may get: at least 5k, between 2k and 4k"),
+]
+"""Money the channel named beside it must or may get."""
+
+CampaignChange = Annotated[
+    Decimal,
+    Entity("range", also=("percent",), fits=_of_campaigns),
+    BeforeValidator(_change),
+    _schema("how far any campaign may change: 20%"),
+]
+"""The greatest change of any campaign, as a share."""
+
+LineChange = Annotated[
+    Decimal,
+    Entity("range", also=("percent",), fits=lambda match, text: _unit(match) == "percent"),
+    BeforeValidator(_change),
+    _schema("how far any line may change: 10%"),
+]
+"""The greatest change of any line, as a share."""

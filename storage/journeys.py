@@ -1,6 +1,7 @@
 """Touchpoints and conversions: the ways visitors took."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -52,16 +53,17 @@ def journeys_in(
     venture_id: int,
     *,
     look_back_days: float = LOOK_BACK_DAYS,
-    across_devices: bool = True,
+    linked: Mapping[str, str] | None = None,
 ) -> list[Journey]:
     """A venture's conversions on a period's days, each with its visitor's touches in the look-back window.
 
-    ``across_devices``, the visitors that one customer bought as, and nobody else, are one.
+    ``linked`` are the visitors that are one person, as `linked_visitors` finds them; it looks for them where
+    they are not given, and an empty one keeps all apart.
     """
     start, end = day_bounds(period, zone)
     of_venture = conversions.c.venture_id == venture_id
     during = (conversions.c.occurred_at >= start, conversions.c.occurred_at < end)
-    person = _people(connection, venture_id) if across_devices else {}
+    person = linked_visitors(connection, venture_id) if linked is None else linked
     won = [
         Conversion(number, person.get(visitor, visitor), moment, revenue)
         for number, visitor, moment, revenue in connection.execute(
@@ -98,8 +100,9 @@ def journeys_in(
     return journeys(touches, won, look_back_days)
 
 
-def _people(connection: Connection, venture_id: int) -> dict[str, str]:
-    """The visitors that are somebody known by another one, and that one."""
+def linked_visitors(connection: Connection, venture_id: int) -> dict[str, str]:
+    """The visitors that are somebody known by another one, and that one: who bought as one customer, and as
+    nobody else."""
     of_venture = (conversions.c.venture_id == venture_id, conversions.c.customer_id.is_not(None))
     several = (
         select(conversions.c.customer_id)
@@ -134,11 +137,12 @@ def lost_in(
     *,
     look_back_days: float = LOOK_BACK_DAYS,
     session_minutes: float = 0.0,
-    across_devices: bool = True,
+    linked: Mapping[str, str] | None = None,
 ) -> Paths:
     """The paths of a venture's visitors on a period's days that no conversion followed, equal ones as one.
 
     A conversion up to the look-back window after the period claims its touches too: its path is not lost.
+    ``linked`` as in `journeys_in`.
     """
     start, end = day_bounds(period, zone)
     touched = (
@@ -157,7 +161,7 @@ def lost_in(
     )
     visitors: defaultdict[str, int] = defaultdict(lambda: len(visitors))
     channels: defaultdict[str, int] = defaultdict(lambda: len(channels))
-    person = _people(connection, venture_id) if across_devices else {}
+    person = linked_visitors(connection, venture_id) if linked is None else linked
     touches = [
         (visitors[person.get(who, who)], channels[what], at)
         for who, what, at in connection.execute(touched).all()

@@ -1,5 +1,6 @@
 """Effects outside: written down with what caused them, sent afterwards, settled one by one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -86,8 +87,8 @@ def request(
     )
 
 
-def _due(now: datetime) -> Select[Any]:
-    """The oldest open message of each target, where its time has come."""
+def _due(now: datetime, targets: Sequence[str]) -> Select[Any]:
+    """The oldest open message of each of the targets, where its time has come."""
     earlier = outbox.alias("earlier")
     blocked = exists().where(
         earlier.c.target == outbox.c.target, earlier.c.state == REQUESTED, earlier.c.id < outbox.c.id
@@ -95,23 +96,25 @@ def _due(now: datetime) -> Select[Any]:
     is_time = or_(outbox.c.next_attempt_at.is_(None), outbox.c.next_attempt_at <= now)
     return (
         select(outbox.c.id)
-        .where(outbox.c.state == REQUESTED, is_time, ~blocked)
+        .where(outbox.c.state == REQUESTED, outbox.c.target.in_(targets), is_time, ~blocked)
         .order_by(outbox.c.id)
         .limit(1)
     )
 
 
-def is_due(connection: Connection, now: datetime) -> bool:
-    """Whether there is something to send; asking takes no lock."""
-    return connection.scalar(_due(now)) is not None
+def is_due(connection: Connection, now: datetime, targets: Sequence[str]) -> bool:
+    """Whether there is something to send to one of the targets; asking takes no lock."""
+    return connection.scalar(_due(now, targets)) is not None
 
 
-def claim(connection: Connection, now: datetime, lease_until: datetime) -> Message | None:
+def claim(
+    connection: Connection, now: datetime, lease_until: datetime, targets: Sequence[str]
+) -> Message | None:
     """Take the next message to send, in order per target; nobody else gets it until the lease runs out.
 
     To be called in a write transaction that is committed before the message is sent.
     """
-    found = connection.scalar(_due(now).with_for_update(skip_locked=True, of=outbox))
+    found = connection.scalar(_due(now, targets).with_for_update(skip_locked=True, of=outbox))
     if found is None:
         return None
     connection.execute(

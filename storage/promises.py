@@ -147,6 +147,12 @@ def near(connection: Connection, venture_id: int, since: datetime, until: dateti
     return [Kept(*row) for row in connection.execute(query.order_by(table.made_at, table.id))]
 
 
+def of_turn(connection: Connection, audit_id: int) -> list[Kept]:
+    """What a turn's changes promised."""
+    query = select(*_COLUMNS).where(promises.c.audit_id == audit_id).order_by(promises.c.id)
+    return [Kept(*row) for row in connection.execute(query)]
+
+
 def made_by(connection: Connection, audit_id: int) -> list[int]:
     """The promises of a turn, by number."""
     return list(connection.scalars(select(promises.c.id).where(promises.c.audit_id == audit_id)))

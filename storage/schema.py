@@ -20,6 +20,7 @@ from storage import (
     promises,
     proposals,
     spending,
+    thresholds,
     ventures,
 )
 from storage.database import metadata
@@ -47,5 +48,6 @@ __all__ = [
     "promises",
     "proposals",
     "spending",
+    "thresholds",
     "ventures",
 ]

@@ -1,6 +1,7 @@
 """Looking at daily figures for days that stand out, and for lines whose outcome is no longer counted."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -8,19 +9,23 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from engines.anomalies import (
+    LEVEL_DAYS,
+    LONGEST_STOP,
     PAST_DAYS,
     WEEKS_COMPARED,
     Silence,
     Source,
+    Stopped,
     Unusual,
     series,
     silences,
     source,
+    stopped,
     unusual_days,
 )
 from engines.metrics import Totals
 from engines.response import Refusal
-from engines.terms import Period
+from engines.terms import CampaignStatus, Period
 from storage.campaigns import campaigns, channel_lines
 from storage.performance import Scope, daily_performance, measure
 from storage.ventures import Rates
@@ -110,3 +115,30 @@ def silent_lines(connection: Connection, scope: Scope, until: date) -> tuple[Sil
     for line, day, clicks, conversions in connection.execute(query):
         by_line[line][day] = Totals(clicks=int(clicks), conversions=int(conversions))
     return silences(by_line, until)
+
+
+def stopped_lines(connection: Connection, scope: Scope, until: date) -> tuple[Stopped[int], ...]:
+    """Lines of active campaigns that reported every day, and have no record any more up to ``until``."""
+    table = daily_performance.c
+    query = (
+        select(table.line_id, table.day)
+        .join(channel_lines, channel_lines.c.id == table.line_id)
+        .join(campaigns, campaigns.c.id == channel_lines.c.campaign_id)
+        .where(
+            table.day.between(until - timedelta(days=LONGEST_STOP + LEVEL_DAYS), until),
+            campaigns.c.status == CampaignStatus.ACTIVE,
+            channel_lines.c.status == CampaignStatus.ACTIVE,
+            *scope.lines(),
+        )
+    )
+    by_line: defaultdict[int, set[date]] = defaultdict(set)
+    for line, day in connection.execute(query):
+        by_line[line].add(day)
+    return stopped(by_line, until)
+
+
+def places(connection: Connection, line_ids: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """The campaign and the channel of lines."""
+    query = select(channel_lines.c.id, channel_lines.c.campaign_id, channel_lines.c.channel)
+    rows = connection.execute(query.where(channel_lines.c.id.in_(line_ids)))
+    return {line: (campaign, channel) for line, campaign, channel in rows}

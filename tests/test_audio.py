@@ -27,7 +27,7 @@ from tests.sounds import joined, likeness, noises, recorded, silence, speech
 from voice.audio import RATE, Audio, VoiceError
 from voice.decoding import decode, decode_trusted
 from voice.encoding import MEDIA_TYPES, encode
-from voice.endpointing import Endpointer, SpeechBegan, SpeechEnded, trim
+from voice.endpointing import Endpointer, Event, SpeechBegan, SpeechEnded, SpeechPaused, trim
 from voice.speaker import Form
 
 ROOT = Path(__file__).parents[1]
@@ -442,8 +442,8 @@ def test_every_clip_of_a_person_is_speech() -> None:
         assert 0.5 < trim(recording).seconds < recording.seconds + 0.04, clip.name
 
 
-def fed(endpointer: Endpointer, sound: Audio, piece: int = 1_600) -> list[SpeechBegan | SpeechEnded]:
-    told: list[SpeechBegan | SpeechEnded] = []
+def fed(endpointer: Endpointer, sound: Audio, piece: int = 1_600) -> list[Event]:
+    told: list[Event] = []
     for start in range(0, len(sound.samples), piece):
         told += endpointer.feed(sound.samples[start : start + piece])
     return told
@@ -453,11 +453,12 @@ def test_two_utterances_are_told_apart_as_they_come() -> None:
     first, second = speech("show performance"), speech("and last month")
     stream = joined(silence(1), first, silence(1.5), second, silence(1.5))
     told = fed(Endpointer(), stream)
-    assert [type(event) for event in told] == [SpeechBegan, SpeechEnded, SpeechBegan, SpeechEnded]
+    kinds = [type(event) for event in told if not isinstance(event, SpeechPaused)]
+    assert kinds == [SpeechBegan, SpeechEnded, SpeechBegan, SpeechEnded]
     assert isinstance(told[0], SpeechBegan)
     assert told[0].at == pytest.approx(1, abs=0.3)
-    for event, said in zip(told[1::2], (first, second), strict=True):
-        assert isinstance(event, SpeechEnded)
+    ended = [event for event in told if isinstance(event, SpeechEnded)]
+    for event, said in zip(ended, (first, second), strict=True):
         assert not event.is_cut
         assert likeness(event.utterance, said) > 0.95
 
@@ -479,9 +480,38 @@ def test_the_end_is_told_soon_after_the_silence(pause: float) -> None:
 def test_who_does_not_stop_is_cut_off() -> None:
     long = joined(*[trim(speech())] * 4)
     told = fed(Endpointer(most_seconds=2), long)
-    assert isinstance(told[1], SpeechEnded)
-    assert told[1].is_cut
-    assert told[1].utterance.seconds == pytest.approx(2, abs=0.1)
+    ended = next(event for event in told if isinstance(event, SpeechEnded))
+    assert ended.is_cut
+    assert ended.utterance.seconds == pytest.approx(2, abs=0.1)
+
+
+@settings(max_examples=10, deadline=None)
+@given(before=st.integers(0, 9_000), piece=st.sampled_from([320, 1_000, 9_600]))
+def test_a_pause_that_lasts_gives_beforehand_what_the_end_gives(before: int, piece: int) -> None:
+    stream = joined(silence(0.5 + before / RATE), speech("show performance"), silence(1.2))
+    told = fed(Endpointer(), stream, piece)
+    assert isinstance(told[-1], SpeechEnded)
+    assert isinstance(told[-2], SpeechPaused)
+    assert told[-2].utterance.samples.tobytes() == told[-1].utterance.samples.tobytes()
+
+
+@pytest.mark.parametrize("goes_on", [False, True])
+def test_an_utterance_known_to_be_whole_ends_sooner_unless_more_is_said(goes_on: bool) -> None:
+    first, last = trim(speech("show performance")), trim(speech("for Acme"))
+    stream = joined(silence(0.5), first, *([silence(0.2), last] if goes_on else []), silence(2))
+    endpointer, ended, hurried = Endpointer(silence=1.2), [], False
+    for start in range(0, len(stream.samples), 320):
+        for event in endpointer.feed(stream.samples[start : start + 320]):
+            if isinstance(event, SpeechPaused) and not hurried:
+                endpointer.hurry()
+                hurried = True
+            elif isinstance(event, SpeechEnded):
+                ended.append((start + 320) / RATE)
+    (at,) = ended
+    # The margin of what was trimmed is silence, too.
+    quiet = at - (len(stream.samples) / RATE - 2) + 0.16
+    assert hurried
+    assert quiet == pytest.approx(1.2 if goes_on else 0.8, abs=0.1)
 
 
 def test_what_was_said_so_far_can_be_asked_and_the_end_of_the_stream_ends_it() -> None:
@@ -490,7 +520,7 @@ def test_what_was_said_so_far_can_be_asked_and_the_end_of_the_stream_ends_it() -
     fed(endpointer, joined(silence(3), trim(speech())))
     assert endpointer.so_far.seconds == pytest.approx(trim(speech()).seconds, abs=0.3)
     spoke = endpointer.is_speaking
-    (ended,) = endpointer.finish()
+    ended = endpointer.finish()[-1]
     assert isinstance(ended, SpeechEnded)
     assert likeness(ended.utterance, speech()) > 0.95
     assert (spoke, endpointer.is_speaking) == (True, False)
@@ -506,8 +536,8 @@ def test_reset_forgets_a_stream() -> None:
     assert summary(one) == summary(other)
 
 
-def summary(told: list[SpeechBegan | SpeechEnded]) -> list[Any]:
-    return [e.at if isinstance(e, SpeechBegan) else e.utterance.samples.tobytes() for e in told]
+def summary(told: list[Event]) -> list[Any]:
+    return [e.at if isinstance(e, SpeechBegan) else (type(e), e.utterance.samples.tobytes()) for e in told]
 
 
 STREAM = joined(silence(0.7), speech("show performance"), silence(0.9), speech("yes"), silence(0.9))
@@ -518,10 +548,10 @@ WHOLE = summary(fed(Endpointer(), STREAM, len(STREAM.samples)))
 @given(cuts=st.lists(st.integers(0, len(STREAM.samples)), max_size=200))
 def test_how_a_stream_is_cut_changes_nothing(cuts: list[int]) -> None:
     endpointer = Endpointer()
-    told: list[SpeechBegan | SpeechEnded] = []
+    told: list[Event] = []
     for start, end in pairwise([0, *sorted(cuts), len(STREAM.samples)]):
         told += endpointer.feed(STREAM.samples[start:end])
-    assert len(WHOLE) == 4
+    assert len(WHOLE) == 6
     assert summary(told) == WHOLE
 
 

@@ -276,7 +276,7 @@ def test_the_audit_log_is_for_leads(chairman: Speaker) -> None:
     assert refused.error.code == "role_required"
 
 
-def test_a_period_before_all_calendars_is_refused(chairman: Speaker) -> None:
+def test_a_period_beyond_the_known_years_is_refused(chairman: Speaker) -> None:
     period = {"start": "0830-09-07", "end": "2026-03-15"}
     for command in ("top_channels", "show_performance", "show_funnel"):
         reply = run(chairman, command, period=period)

@@ -51,6 +51,20 @@ def test_a_higher_goal_is_reached_later(assistant: Assistant) -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "months"),
+    [("forecast revenue for April", (4, 4)), ("what will revenue be from April to May", (4, 5))],
+)
+def test_a_month_to_come_is_meant_although_a_past_one_has_its_name(
+    assistant: Assistant, said: str, months: tuple[int, int]
+) -> None:
+    reply = Speaker(assistant).say(said)
+    assert isinstance(reply.result, ForecastReport), reply.reply.text
+    period = reply.result.period
+    assert (period.start.month, period.end.month) == months
+    assert period.start > reply.result.known_until
+
+
+@pytest.mark.parametrize(
     ("slots", "code"),
     [
         ({"metric": "roas"}, "not_forecast"),

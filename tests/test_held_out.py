@@ -22,11 +22,12 @@ from intents.evaluation import Sentence, read_sentences
 from intents.reading import EntityMatch, Reading
 
 WRITTEN = {
-    "held_out_4.jsonl": "51f1ad9feb7075ce34ca0967b4ab2ab2faea54a3eb8c5167ea446729472ceae4",
     "held_out_5.jsonl": "b318d3396e24019e9b0c7971c630b66156550231a8e1eb535ec84521d3cdf04d",
+    "held_out_6.jsonl": "d10fcff08e41e871fc2ef9d2005be599901d898e86eed224606e551e6ac91103",
+    "held_out_7.jsonl": "bb8e7c7dc84bc8514399ffb8c84513aff9373801f131f9a2bda66b1eb3fbe76f",
 }
 """SHA-256 of the files as they were committed before the first reading."""
-SAME_BY_CHANCE = 51
+SAME_BY_CHANCE = 56
 """Sentences that training data had word for word when these were written: "never mind", "flip a coin"."""
 SENTENCES = read_sentences(FILE)
 INSIDE = [one for one in SENTENCES if one.intent is not None]
@@ -41,7 +42,7 @@ def test_there_are_enough_of_each_command_and_out_of_scope() -> None:
     counted = Counter(one.intent for one in INSIDE)
     assert set(counted) <= set(catalogue())
     assert len(INSIDE) >= 320
-    assert min(counted.values()) >= 8
+    assert min(counted.values()) >= 6
     assert len(SENTENCES) - len(INSIDE) >= 320
 
 

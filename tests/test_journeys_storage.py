@@ -88,7 +88,7 @@ def test_a_customer_with_two_devices_is_one_person(database: Database, venture: 
         connection.execute(update(conversions).values(customer_id=buyer))
     with database.read() as connection:
         found = journeys_in(connection, FEBRUARY, "UTC", venture)
-        apart = journeys_in(connection, FEBRUARY, "UTC", venture, across_devices=False)
+        apart = journeys_in(connection, FEBRUARY, "UTC", venture, linked={})
         short = journeys_in(connection, FEBRUARY, "UTC", venture, look_back_days=2)
         lost = lost_in(connection, JANUARY, "UTC", venture)
     assert [[one.channel for one in journey.touches] for journey in found] == [

@@ -28,7 +28,7 @@ from intents.readers.cascade import ANSWERS
 from intents.readers.completions import Usage
 from intents.readers.language_model import UNMEASURED
 from intents.reading import ReaderUnavailableError
-from storage import people, proposals, spending
+from storage import alerts, people, proposals, spending
 from storage.audit import audit
 from storage.campaigns import campaigns
 from storage.conversations import conversations
@@ -40,6 +40,7 @@ from storage.loops import loops
 from storage.performance import daily_performance
 from storage.schema import metadata
 from storage.spending import reader_spend
+from storage.thresholds import thresholds
 from tests import loopback_model as loopback
 from tests.conftest import NOW, Speaker, assistant_on, run
 from tests.loopback_model import KEY, LoopbackModel, Raw, Says, calling
@@ -666,9 +667,16 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
     with stage.assistant.database.write() as connection:
         paused = update(loops).where(loops.c.name == "promise_review").values(state="paused")
         connection.execute(paused)
+        raised = alerts.raise_once(connection, "a", alerts.ADVICE, "Look at that.", NOW)
+        watched = {"metric": "roas", "comparison": "below", "value": 2, "currency": "USD", "days": 7}
+        connection.execute(thresholds.insert().values(**watched, version=1))
     worst: dict[str, dict[str, Any]] = {
+        "acknowledge_alert": {"alert": raised},
         "approve": {"proposal": stage.proposal},
+        "delete_alert": {"metric": "roas"},
         "reject": {"proposal": stage.proposal, "reason": "because"},
+        "set_alert": {"metric": "cac", "value": "above 1000000", "venture": "Acme"},
+        "snooze_alert": {"alert": raised, "until": "tomorrow"},
         "undo": {},
         "block_influencer": {"influencer": handle},
         "create_campaign": {

@@ -32,7 +32,7 @@ FAULTS = [
     ("show_funnel", "twice_in_a_row", "the funnel of the the whole house"),
     ("show_funnel", "article", "the funnel of a email campaign"),
     ("compare", "same_value_twice", "weigh [Acme](venture) up against [Acme](venture)"),
-    ("why", "foreign_mark", "explain that figure of [Acme](venture)"),
+    ("why", "foreign_mark", "explain that figure of [email](channel)"),
     ("dance_around", "no_command", "dance around the fire"),
     ("show_funnel", "empty", "[?](venture)"),
 ]

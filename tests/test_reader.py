@@ -31,6 +31,7 @@ from intents.readers.learning import train
 from intents.readers.sentences import OUT_OF_SCOPE, training_names
 from intents.reading import EntityMatch, Reading, Scene
 from intents.training import Example, Span, TrainingError, load, parse_example
+from intents.values import MoneySaid
 
 TODAY = date(2026, 6, 17)
 SCENE = Scene(
@@ -409,6 +410,37 @@ def test_short_answers(reader: EmbeddedReader, text: str, kind: str, value: str)
 )
 def test_names_nobody_knows_yet_fill_their_slot(reader: EmbeddedReader, text: str, name: str) -> None:
     assert name in slot_values(reader.read(text, SCENE))
+
+
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    [
+        ("you have my approval on 11", {"proposal": 11}),
+        ("I want 3 rejected", {"proposal": 3}),
+        ("approve it with 900", {"amount": MoneySaid(Decimal(900))}),
+        ("approve it but only 20", {"amount": MoneySaid(Decimal(20))}),
+        (
+            "reject 2 because we have no cash for it in May",
+            {"proposal": 2, "reason": "we have no cash for it in May"},
+        ),
+        ("reject it because we tried that 3 times", {"reason": "we tried that 3 times"}),
+        (
+            "approve it because we made 3 sales, but only with 20k",
+            {"amount": MoneySaid(Decimal(20_000)), "reason": "we made 3 sales"},
+        ),
+        ("when do we reach a million dollars in revenue", {"metric": "revenue"}),
+        ("draft a campaign for Acme on display, call it Golden Hour", {"name": "Golden Hour"}),
+        ("new venture please, Velvet Row, in euros", {"name": "Velvet Row"}),
+    ],
+)
+def test_what_stands_around_a_value_says_which_slot_it_fills(
+    reader: EmbeddedReader, text: str, slots: dict[str, Any]
+) -> None:
+    reading = reader.read(text, SCENE)
+    assert reading.intent is not None
+    filled = slots_from(COMMANDS[reading.intent], reading.entities, reading.text)
+    assert filled.items() >= slots.items()
+    assert not {"amount", "proposal", "reason"} & (filled.keys() - slots.keys())
 
 
 def test_an_ambiguous_campaign_is_told_apart_by_its_venture(reader: EmbeddedReader) -> None:

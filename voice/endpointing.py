@@ -26,6 +26,10 @@ LONGEST_GAP = 5
 """Windows without speech after which too little of it is forgotten."""
 MARGIN = 0.16
 """Seconds kept before and after the speech: a word begins and ends softer than it is heard."""
+HURRIED = 2 / 3
+"""Of the silence that ends an utterance, where what was said is known to be whole."""
+PAUSE = 0.22
+"""Seconds of silence after which an utterance may be over; no less than the margin."""
 
 Samples = NDArray[np.int16]
 _State = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
@@ -40,6 +44,14 @@ class SpeechBegan:
 
 
 @dataclass(frozen=True)
+class SpeechPaused:
+    """He may have finished: told once in each pause within an utterance."""
+
+    utterance: Audio
+    """What he will have said if nothing follows: the same samples that `SpeechEnded` then gives."""
+
+
+@dataclass(frozen=True)
 class SpeechEnded:
     """He has finished."""
 
@@ -47,6 +59,9 @@ class SpeechEnded:
     """What he said, with a margin of silence."""
     is_cut: bool = False
     """Whether he was cut off for speaking too long."""
+
+
+Event = SpeechBegan | SpeechPaused | SpeechEnded
 
 
 class Endpointer:
@@ -57,6 +72,7 @@ class Endpointer:
         self._silence = max(1, round(silence * RATE / WINDOW))
         self._most = max(LEAST_SPEECH, round(most_seconds * RATE / WINDOW))
         self._margin = round(MARGIN * RATE / WINDOW)
+        self._pause = round(PAUSE * RATE / WINDOW)
         self.reset()
 
     def reset(self) -> None:
@@ -75,6 +91,7 @@ class Endpointer:
         """Windows of speech in the utterance."""
         self._quiet = 0
         """Windows since the last of them."""
+        self._hurried = False
 
     @property
     def is_speaking(self) -> bool:
@@ -82,23 +99,32 @@ class Endpointer:
         return self._speaking
 
     @property
+    def is_pausing(self) -> bool:
+        """Whether nothing was said for a moment of the utterance."""
+        return self._quiet >= self._margin
+
+    @property
     def so_far(self) -> Audio:
         """What has been said of an utterance that goes on; empty where nobody speaks."""
         return _joined(self._windows) if self._speaking else _joined([])
 
-    def feed(self, samples: Samples) -> list[SpeechBegan | SpeechEnded]:
+    def feed(self, samples: Samples) -> list[Event]:
         """Take the next samples of the stream, any number, and tell what happened in them."""
         heard = np.concatenate([self._rest, samples])
         count = len(heard) // WINDOW
         self._rest = heard[count * WINDOW :].copy()
         windows = heard[: count * WINDOW].reshape(count, WINDOW)
         probabilities, self._state = _probabilities(windows, self._state)
-        told: list[SpeechBegan | SpeechEnded] = []
+        told: list[Event] = []
         for window, probability in zip(windows, probabilities, strict=True):
             told += self._step(window.copy(), float(probability))
         return told
 
-    def finish(self) -> list[SpeechBegan | SpeechEnded]:
+    def hurry(self) -> None:
+        """End the utterance that pauses now after `HURRIED` of the silence, unless he speaks on."""
+        self._hurried = self._speaking and self._quiet >= self._pause
+
+    def finish(self) -> list[Event]:
         """Take the end of the stream; an utterance that went on has ended. Begins anew."""
         told = self.feed(np.zeros(-len(self._rest) % WINDOW, np.int16))
         if self._speaking:
@@ -106,17 +132,20 @@ class Endpointer:
         self.reset()
         return told
 
-    def _step(self, window: Samples, probability: float) -> list[SpeechBegan | SpeechEnded]:
+    def _step(self, window: Samples, probability: float) -> list[Event]:
         self._windows.append(window)
         self._passed += 1
         if probability >= (SILENCE if self._speaking else SPEECH):
             self._voiced += 1
             self._quiet = 0
+            self._hurried = False
         else:
             self._quiet += 1
         if self._speaking:
             is_cut = len(self._windows) >= self._most
-            return [self._ended(is_cut=is_cut)] if is_cut or self._quiet >= self._silence else []
+            if is_cut or self._quiet >= self._silence * (HURRIED if self._hurried else 1):
+                return [self._ended(is_cut=is_cut)]
+            return [SpeechPaused(self._utterance())] if self._quiet == self._pause else []
         if self._voiced >= LEAST_SPEECH:
             self._speaking = True
             return [SpeechBegan((self._passed - len(self._windows)) * WINDOW / RATE)]
@@ -125,9 +154,11 @@ class Endpointer:
             del self._windows[: -self._margin]
         return []
 
+    def _utterance(self) -> Audio:
+        return _joined(self._windows[: len(self._windows) - max(0, self._quiet - self._margin)])
+
     def _ended(self, *, is_cut: bool = False) -> SpeechEnded:
-        ended = len(self._windows) - max(0, self._quiet - self._margin)
-        utterance = _joined(self._windows[:ended])
+        utterance = self._utterance()
         self._windows = self._windows[-self._margin :]
         self._wait()
         return SpeechEnded(utterance, is_cut)

@@ -31,6 +31,7 @@ Token = str
 """A word, or a place as "{campaign}"."""
 
 
+@lru_cache(maxsize=4096)
 def tokens_of(pattern: str) -> tuple[Token, ...]:
     """A pattern's spoken words and its places in order."""
     tokens: list[Token] = []

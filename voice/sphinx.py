@@ -123,9 +123,9 @@ class Decoder:
         found: dict[str, list[str]] = {}
         with self._dictionary.open(encoding="utf-8") as lines:
             for line in lines:
-                word, _, phones = line.partition(" ")
-                if (bare := _bare(word)) in words:
-                    found.setdefault(bare, []).append(phones.strip())
+                word = line[: line.find(" ")]
+                if word in words or (word.endswith(")") and _bare(word) in words):
+                    found.setdefault(_bare(word), []).append(line[len(word) :].strip())
         return found
 
     def sounds_of(self, word: str) -> tuple[str, ...]:
@@ -143,18 +143,25 @@ class Decoder:
 
         states = 1 + max(max(step.start, step.end) for step in walk.steps)
         model = pocketsphinx.FsgModel("grammar", self._log, _WORD_WEIGHT, max(states, walk.end + 1))
-        numbers = {word: model.word_add(word) for word in {one.word for one in walk.steps if one.word}}
+        numbers = {word: self._numbered(model, word) for word in {one.word for one in walk.steps if one.word}}
         for step in walk.steps:
             weight = self._log.log(step.weight)
             if step.word is None:
                 model.null_trans_add(step.start, step.end, weight)
             else:
-                model.trans_add(step.start, step.end, weight, numbers[step.word])
+                for number in numbers[step.word]:
+                    model.trans_add(step.start, step.end, weight, number)
         model.set_start_state(0)
         model.set_final_state(walk.end)
-        self._set(_WIDE)
+        # The engine would look through the whole network for each alternative pronunciation of each word.
+        self._set(_WIDE | {"fsgusealtpron": False})
         self._engine.add_fsg("grammar", model)
-        self._set(_NARROW)
+        self._set(_NARROW | {"fsgusealtpron": True})
+
+    def _numbered(self, model: Any, word: str) -> list[int]:
+        """A word's numbers in a model, one for each of its pronunciations."""
+        keys = [word, *(f"{word}({number})" for number in range(2, len(self.sounds_of(word)) + 1))]
+        return [model.word_add(key) for key in keys]
 
     def take_jsgf(self, text: str) -> None:
         """Listen for a grammar in JSGF from now on. Its words must be known."""
@@ -192,7 +199,7 @@ class Decoder:
         seen = _seen(audio)
         return tuple(_bare(one.text) for one in self._decode("trigram", seen)[0])
 
-    def _set(self, terms: Mapping[str, float]) -> None:
+    def _set(self, terms: Mapping[str, float | bool]) -> None:
         """For searches that are made from now on."""
         for key, value in terms.items():
             self._engine.config[key] = value

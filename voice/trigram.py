@@ -14,13 +14,12 @@ class Counts:
     def __init__(self) -> None:
         self.grams: tuple[Counter[tuple[str, ...]], ...] = (Counter(), Counter(), Counter())
 
-    def add(self, sentences: Iterable[Sequence[str]], times: int = 1) -> None:
-        """Count sentences, each as if said ``times`` times."""
+    def add(self, sentences: Iterable[Sequence[str]]) -> None:
+        """Count sentences."""
         for sentence in sentences:
             words = (BEGIN, *sentence, END)
             for size, counter in enumerate(self.grams, 1):
-                for at in range(len(words) - size + 1):
-                    counter[words[at : at + size]] += times
+                counter.update(zip(*(words[at:] for at in range(size)), strict=False))
 
     def copy(self) -> "Counts":
         """Counts of their own."""

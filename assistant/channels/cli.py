@@ -17,6 +17,7 @@ from assistant.channels.fetch_cli import fetch
 from assistant.channels.importing import import_file
 from assistant.channels.listen_cli import listen
 from assistant.channels.loops_cli import loops
+from assistant.channels.mix_cli import fit_mix
 from assistant.channels.nlu import lint_sentences, measure_reader
 from assistant.channels.opening import fail, open_assistant, speaker_of
 from assistant.channels.rasa_cli import rasa
@@ -56,6 +57,7 @@ nlu.command("test")(measure_reader)
 nlu.command("lint")(lint_sentences)
 cli.command()(listen)
 cli.command()(simulate)
+cli.command()(fit_mix)
 cli.command()(backup)
 cli.command()(restore)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine, MutableMapping
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import WebSocket, WebSocketDisconnect
 from pydantic import BaseModel, ValidationError
@@ -21,6 +21,8 @@ MOST_BAD = 20
 """Frames that make no sense before a connection is closed."""
 POLICY_VIOLATION = 1008
 SIGNED_OUT = 4401
+
+T = TypeVar("T")
 
 
 async def admitted(socket: WebSocket, here: Service, proof: Proof) -> Person | None:
@@ -49,7 +51,7 @@ class Line:
     def __init__(self, socket: WebSocket, here: Service, proof: Proof, person: Person) -> None:
         self._socket, self._here, self._proof, self._person = socket, here, proof, person
         self._sending = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._bad = 0
 
     async def _take_all(self) -> None:
@@ -72,12 +74,13 @@ class Line:
         """Obey a frame."""
         raise NotImplementedError
 
-    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+    def _go(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
-    def _ended(self, task: "asyncio.Task[None]") -> None:
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled():
             # A line that broke while something was told is no defect.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, MutableMapping
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeVar, TypeVarTuple
 from uuid import uuid4
@@ -42,6 +43,7 @@ from assistant.spoken import Exchange
 from assistant.turn import Turn
 from storage.people import Person
 from voice.audio import Audio, VoiceError
+from voice.transcriber import Transcript
 
 router = APIRouter()
 
@@ -51,6 +53,8 @@ PIECE_BYTES = 16_384
 """Of the answer's sound, sent at once."""
 MOST_WAITING = 4
 """Utterances of one line that wait for their answers."""
+SURE = 0.8
+"""Probability of words that both opinions agree on, from which on a pause after them may be shorter."""
 
 T = TypeVar("T")
 A = TypeVarTuple("A")
@@ -66,13 +70,22 @@ async def listen(socket: WebSocket) -> None:
         await _Line(socket, here, proof, person).listen()
 
 
+@dataclass(frozen=True)
+class _Said:
+    """An utterance and what the ears make of it."""
+
+    utterance: Audio
+    heard: "asyncio.Task[Transcript | VoiceError]"
+
+
 class _Line(Line):
     """One connection."""
 
     def __init__(self, socket: WebSocket, here: Service, proof: Proof, person: Person) -> None:
         super().__init__(socket, here, proof, person)
         self._voicing, self._spoken = here.assistant.voicing, here.assistant.spoken
-        self._said: asyncio.Queue[Audio] = asyncio.Queue(MOST_WAITING)
+        self._said: asyncio.Queue[_Said] = asyncio.Queue(MOST_WAITING)
+        self._ahead: _Said | None = None
         self._terms: Start | None = None
         self._conversation = str(uuid4())
         self._playing_until = 0.0
@@ -126,6 +139,7 @@ class _Line(Line):
         self._resampled = SampleStream(terms.rate)
         self._endpointer = Endpointer(silence=terms.silence, most_seconds=self._voicing.terms.most_seconds)
         self._partial_at = 0.0
+        self._ahead = None
 
     async def _hear(self, sound: bytes) -> None:
         if self._terms is None:
@@ -135,9 +149,15 @@ class _Line(Line):
             await self._misunderstood("The frame ends within a sample.", "Send whole samples of 16 bits.")
             return
         await self._tell_all(await self._aside(self._fed, np.frombuffer(sound, "<i2").astype(np.int16)))
-        if self._terms.partials and self._endpointer.is_speaking and monotonic() >= self._partial_at:
+        if self._is_partial_due():
             self._partial_at = float("inf")
             self._go(self._tell_partial(self._endpointer.so_far))
+
+    def _is_partial_due(self) -> bool:
+        if self._terms is None or not self._terms.partials or monotonic() < self._partial_at:
+            return False
+        # In a pause the ears have better to do.
+        return self._endpointer.is_speaking and not self._endpointer.is_pausing
 
     def _fed(self, samples: Any) -> list[Any]:
         return list(self._endpointer.feed(self._resampled.take(samples)))
@@ -146,12 +166,20 @@ class _Line(Line):
         return [] if self._terms is None else list(self._endpointer.finish())
 
     async def _tell_all(self, events: list[Any]) -> None:
-        from voice.endpointing import SpeechEnded
+        from voice.endpointing import SpeechEnded, SpeechPaused
 
         for event in events:
+            if isinstance(event, SpeechPaused):
+                if self._voicing.is_quick:
+                    self._ahead = self._listened(event.utterance)
+                    self._go(self._hurry(self._ahead))
+                continue
             if isinstance(event, SpeechEnded):
+                said, self._ahead = self._ahead, None
+                if said is None or not np.array_equal(said.utterance.samples, event.utterance.samples):
+                    said = self._listened(event.utterance)
                 await self._send(Ended(seconds=round(event.utterance.seconds, 2), is_cut=event.is_cut))
-                await self._queue(event.utterance)
+                await self._queue(said)
                 continue
             if monotonic() < self._playing_until:
                 self._hush()
@@ -159,9 +187,25 @@ class _Line(Line):
             self._partial_at = monotonic() + PARTIAL_SECONDS
             await self._send(Began())
 
-    async def _queue(self, utterance: Audio) -> None:
+    def _listened(self, utterance: Audio) -> "_Said":
+        """An utterance that is being listened to from now on."""
+        return _Said(utterance, self._go(self._hear_out(utterance)))
+
+    async def _hear_out(self, utterance: Audio) -> Transcript | VoiceError:
+        # Not among those who look at sound as it comes, whom it would keep waiting.
+        return await to_thread.run_sync(self._spoken.heard, utterance)
+
+    async def _hurry(self, said: "_Said") -> None:
+        """Do not wait much longer for words that are surely all."""
+        heard = await said.heard
+        if said is not self._ahead or not isinstance(heard, Transcript) or heard.second is None:
+            return
+        if heard.confidence >= SURE and heard.second.casefold() == heard.text.casefold():
+            self._endpointer.hurry()
+
+    async def _queue(self, said: "_Said") -> None:
         try:
-            self._said.put_nowait(utterance)
+            self._said.put_nowait(said)
         except asyncio.QueueFull:
             cure = "Wait for the answers, then say it again."
             await self._refuse("too_many_turns", "Too much is being said at once.", cure)
@@ -176,14 +220,14 @@ class _Line(Line):
 
     async def _answer_all(self) -> None:
         while True:
-            utterance = await self._said.get()
+            said = await self._said.get()
             try:
-                await self._answer(utterance)
+                await self._answer(said)
             except SQLAlchemyError as error:
                 problem = database_problem(error)
                 await self._refuse(problem.code, problem.message, problem.cure)
 
-    async def _answer(self, utterance: Audio) -> None:
+    async def _answer(self, said: "_Said") -> None:
         """Answer one utterance; once heard, it is carried out even if the line breaks."""
         person = await self._here.lane.run(self._proof.person)
         if person is None:
@@ -197,7 +241,7 @@ class _Line(Line):
             return
         turn = Turn(person=person, channel=self._proof.channel, text="", conversation_id=self._conversation)
         try:
-            exchange: Exchange = await self._here.lane.run(self._spoken.turn, utterance, turn)
+            exchange: Exchange = await self._here.lane.run(self._spoken.taken, await said.heard, turn)
         except VoiceError as error:
             await self._refuse(error.code, error.message, error.cure)
             return
@@ -209,7 +253,7 @@ class _Line(Line):
                     text=heard.text,
                     engine=heard.engine,
                     confidence=round(heard.confidence, 4),
-                    seconds=round(utterance.seconds, 2),
+                    seconds=round(said.utterance.seconds, 2),
                 )
             )
         await self._send(Answered(reply=exchange.reply))

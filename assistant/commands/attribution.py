@@ -19,7 +19,7 @@ from engines.resampling import CONFIDENCE_MEANING
 from engines.terms import Period
 from intents.command import Command
 from intents.slots import CampaignName, ModelName, PeriodSlot, VentureName
-from storage.journeys import journeys_in, latest_conversion, lost_in
+from storage.journeys import journeys_in, latest_conversion, linked_visitors, lost_in
 from storage.ventures import Venture
 
 
@@ -108,13 +108,14 @@ def report_attribution(asked: ReportAttribution, context: Context) -> Answer[Att
     venture, campaign_id, name = _attributed(asked, context)
     chosen = _window(context, venture, asked.period)
     counted = context.settings.attribution
-    window: dict[str, Any] = counted.model_dump(include={"look_back_days", "across_devices"})
+    linked = linked_visitors(context.connection, venture.id) if counted.across_devices else {}
+    window: dict[str, Any] = {"look_back_days": counted.look_back_days, "linked": linked}
     of_period = (context.connection, chosen.period, venture.time_zone, venture.id)
     journeys = journeys_in(*of_period, **window)
     if not journeys:
         raise Problem("no_conversions", f"{name} has no conversions for {wording.named(chosen.period)}.")
     lost = lost_in(*of_period, **window, session_minutes=counted.session_minutes)
-    rules, model = _rules(counted), Model(asked.model)
+    rules, model = rules_of(counted), Model(asked.model)
     found = attribute(journeys, model, rules, lost=lost, seed=0)
     zone = ZoneInfo(venture.time_zone)
     days = by_day(journeys, [one.moment.astimezone(zone).date() for one in journeys], model, rules, lost=lost)
@@ -148,7 +149,8 @@ def report_attribution(asked: ReportAttribution, context: Context) -> Answer[Att
     return Answer(result=result, telling=_telling(result, chosen.note, rules))
 
 
-def _rules(said: Settings) -> Rules:
+def rules_of(said: Settings) -> Rules:
+    """The settings as the engines take them."""
     between = round(1 - said.first_weight - said.last_weight, 9)
     return Rules(
         look_back_days=said.look_back_days,

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from assistant import wording
 from assistant.commands.performance import campaign_subject
@@ -17,7 +16,7 @@ from engines.metrics import METRICS, Facts, Totals, Unit, compute
 from engines.response import Estimate, Refusal
 from engines.terms import Period
 from intents.command import Command
-from intents.slots import Amount, CampaignName, ChannelName, MetricName, MoneySlot, PeriodSlot, VentureName
+from intents.slots import Amount, CampaignName, ChannelName, ComingPeriod, GoalMetric, MoneySlot, VentureName
 from intents.values import parse_period
 from storage.performance import first_day, latest_day
 
@@ -84,20 +83,12 @@ class Forecast(Command):
         "what will Spring Launch spend in the next 30 days",
     )
 
-    metric: MetricName | None = Field(None, description="Which metric?")
+    metric: GoalMetric | None = Field(None, description="Which metric?")
     venture: VentureName | None = Field(None, description="Which venture?")
     campaign: CampaignName | None = Field(None, description="Which campaign?")
     channel: ChannelName | None = Field(None, description="Which channel?")
-    horizon: PeriodSlot | None = Field(None, description="For which period to come?")
+    horizon: ComingPeriod | None = Field(None, description="For which period to come?")
     target: MoneySlot | None = Field(None, description="Which goal?")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _reaching(cls, said: Any) -> Any:
-        """Where a goal is named, "reach" is what is done with it, and not the metric."""
-        if isinstance(said, dict) and said.get("target") is not None and said.get("metric") == "reach":
-            return {name: value for name, value in said.items() if name != "metric"}
-        return said
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Finding the best split of a budget."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -11,13 +12,28 @@ from assistant.commands.budget import LineMove, budget_action, money_of
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Chart, Column, Evidence, Problem, Series, Table, Telling
 from assistant.reporting import rounded
+from assistant.splitting import Asked, Spreading, WeekMoney, channel_limits, spreading, target
 from engines.effect import CONFIDENCE_MEANING, RISK_RULE, Line
 from engines.learning import LEARNABLE, learn_all
 from engines.optimum import Constraints, Optimum, optimize
-from engines.response import Day, Estimate, Fit, Refusal, fit_all
+from engines.pooling import POOLING_MEANING, fit_together
+from engines.response import Day, Estimate, Fit, Refusal
 from engines.terms import CampaignStatus, Channel, Period
 from intents.command import Command, Effect, Role
-from intents.slots import CampaignName, ExtraMoney, MoneySlot, RiskName, VentureName
+from intents.slots import (
+    CampaignChange,
+    CampaignName,
+    ChannelMoney,
+    ChannelName,
+    ComingPeriod,
+    ExtraMoney,
+    LineChange,
+    MoneySlot,
+    RiskName,
+    TargetMetric,
+    TargetRange,
+    VentureName,
+)
 from storage.campaigns import Campaign, campaigns_of
 from storage.performance import Scope, history, latest_day
 from storage.promises import Promise
@@ -28,6 +44,8 @@ HISTORY_DAYS = 364
 CAUTIOUS, BALANCED, BOLD = "cautious", "balanced", "bold"
 MOST_CHANGES = {CAUTIOUS: Decimal("0.15"), BALANCED: Decimal("0.3"), BOLD: Decimal("0.5")}
 """Greatest change of a line in one step by risk: further out the curves promise more than they keep."""
+SEASON_TOLD = 0.05
+"""Height of a yearly wave from which on the answer speaks of it."""
 WORST_SHARE = 0.2
 """Of the curves drawn, the worst for which a cautious split is made."""
 _WANTED = {
@@ -91,6 +109,8 @@ class OptimumReport(BaseModel):
     risk: str
     channel_cap: Decimal
     notes: list[str]
+    weeks: list[WeekMoney] = []
+    """Where the money is for a time: what each of its weeks gets."""
 
 
 class OptimizeBudget(Command):
@@ -103,6 +123,11 @@ class OptimizeBudget(Command):
         "optimize budget for campaign Spring Launch",
         "what if I add 20k to Spring Launch",
         "optimize the budget of Acme carefully",
+        "optimize the budget of Spring Launch at a ROAS of at least 3",
+        "optimize the budget of Acme and keep CAC under 80",
+        "optimize the budget of Acme with at least 5k on email",
+        "spread 30k over the next six weeks in Spring Launch",
+        "optimize the budget of Acme, no campaign may change by more than 20%",
     )
     suggested = True
 
@@ -111,10 +136,19 @@ class OptimizeBudget(Command):
     budget: MoneySlot | None = Field(None, description="With how much a month?")
     more: ExtraMoney | None = Field(None, description="With how much more a month?")
     risk: RiskName = Field(BALANCED, description="How much risk?")
+    metric: TargetMetric | None = Field(None, description="A target of ROAS, CAC or CPA?")
+    target: TargetRange | None = Field(None, description="What must it be?")
+    channel: ChannelName | None = Field(None, description="On which channel?")
+    channel_money: ChannelMoney | None = Field(None, description="What must that channel get?")
+    campaign_change: CampaignChange | None = Field(None, description="How far may a campaign change?")
+    line_change: LineChange | None = Field(None, description="How far may a line change?")
+    period: ComingPeriod | None = Field(None, description="For which time is the money?")
 
     def asks_for(self) -> str | None:
-        """One of the two must be named."""
-        return "campaign" if self.campaign is None and self.venture is None else None
+        """One of the two must be named, and what a cost must be."""
+        if self.campaign is None and self.venture is None:
+            return "campaign"
+        return "target" if self.metric in ("cac", "cpa") and self.target is None else None
 
 
 @handles
@@ -125,34 +159,94 @@ def optimize_budget(asked: OptimizeBudget, context: Context) -> Answer[OptimumRe
     fits, period = _fits(context, campaigns)
     lines = [
         Line(
-            line.id, line.channel, f"{Channel(line.channel).label} in {label}", line.allocated, fits[line.id]
+            line.id,
+            line.channel,
+            f"{Channel(line.channel).label} in {label}",
+            line.allocated,
+            fits[line.id],
+            campaign=label,
         )
         for label, campaign in campaigns.items()
         for line in campaign.lines
     ]
     now = sum((line.allocated for line in lines), Decimal(0))
     total = _total(asked, now, currency)
+    over = None
+    if asked.period is not None:
+        given = asked.budget is not None or asked.more is not None
+        over = spreading(context, total if given else None, now, asked.period, currency)
+        total = over.monthly if given else now
     learned = any(isinstance(fit, Fit) and fit.learned for fit in fits.values())
+    rules = _rules(asked, context, list(campaigns.values()), period)
     limits = Constraints(
-        max_change=MOST_CHANGES[asked.risk] if total == now else None,
+        max_change=_step(asked, len(campaigns)) if total == now else asked.line_change,
         worst_share=WORST_SHARE if asked.risk == CAUTIOUS else None,
         explore=context.today.toordinal() if learned and asked.risk != CAUTIOUS else None,
+        least_return=rules.least_return,
+        channel_least=rules.channel_least,
+        channel_most=rules.channel_most,
+        campaign_change=asked.campaign_change if len(campaigns) > 1 else None,
     )
     found = optimize(lines, total, currency, constraints=limits)
+    wants_more = asked.target is not None or asked.channel_money is not None
+    if isinstance(found, Refusal) and wants_more and asked.line_change is None and limits.max_change:
+        # What is asked for may need more than a usual step.
+        found = optimize(lines, total, currency, constraints=replace(limits, max_change=None))
+        rules.told.append("lines change by more than a usual step for that")
     if isinstance(found, Refusal):
         raise Problem(found.code, f"{name}: {found.reason}.", f"{wording.sentence(found.cure)}.")
     report = _report(name, currency, now, found, campaigns, lines)
-    if _WANTED[asked.risk]:
-        report.notes.insert(0, _WANTED[asked.risk])
+    report.notes[:0] = _asked_notes(asked, rules, over, lines)
+    if over is not None:
+        report.weeks = over.weeks
     telling = _telling(report, found, lines, period)
     worthwhile = found.moved > 0 if learned else found.worthwhile
-    if not worthwhile and total == now:
+    must = found.total != now or (found.moved > 0 and bool(asked.channel_money))
+    if not worthwhile and not must:
         text = f"{telling.text} That is too little to move money for; nothing is proposed."
         return Answer(result=report, telling=telling.model_copy(update={"text": text}))
     action = _action(report, found, campaigns)
-    if total == now and not learned:
+    if found.total == now and not learned:
         action = action.model_copy(update={"promise": _promise(report, found, campaigns, context)})
     return Answer(result=report, telling=telling, action=action)
+
+
+def _step(asked: OptimizeBudget, campaigns: int) -> Decimal:
+    """How far a line may change; of one campaign, whose total stays, a campaign's limit is its lines'."""
+    steps = [MOST_CHANGES[asked.risk], asked.line_change, asked.campaign_change if campaigns == 1 else None]
+    return min(step for step in steps if step is not None)
+
+
+def _rules(asked: OptimizeBudget, context: Context, campaigns: Sequence[Campaign], period: Period) -> Asked:
+    """The limits asked for in words."""
+    rules = channel_limits(asked.channel, asked.channel_money, campaigns[0].currency)
+    found = target(context, asked.metric, asked.target, campaigns, period)
+    if found is not None:
+        rules.least_return = found[0]
+        rules.told.insert(0, found[1])
+    return rules
+
+
+def _asked_notes(
+    asked: OptimizeBudget, rules: Asked, over: Spreading | None, lines: Sequence[Line]
+) -> list[str]:
+    """What was asked for, and that a season is in the figures where one is."""
+    notes = [] if not _WANTED[asked.risk] else [_WANTED[asked.risk]]
+    notes += rules.told
+    if asked.campaign_change is not None:
+        notes.append(f"no campaign changes by more than {wording.percent(asked.campaign_change)}")
+    if asked.line_change is not None:
+        notes.append(f"no line changes by more than {wording.percent(asked.line_change)}")
+    if over is not None:
+        notes.append(over.told)
+    seasons = [line for line in lines if isinstance(line.fit, Fit) and line.fit.season >= SEASON_TOLD]
+    if seasons:
+        most = max(line.fit.season for line in seasons if isinstance(line.fit, Fit))
+        notes.append(
+            f"a yearly season of up to ±{wording.percent(_exact(most))} is taken out of {len(seasons)} "
+            "curves: figures are of an average month"
+        )
+    return notes
 
 
 def _total(asked: OptimizeBudget, now: Decimal, currency: str) -> Decimal:
@@ -181,15 +275,27 @@ def _meant(asked: OptimizeBudget, context: Context) -> tuple[str, dict[str, Camp
 
 
 def _fits(context: Context, campaigns: dict[str, Campaign]) -> tuple[dict[int, Fit | Refusal], Period]:
-    """Every line's response curve from the year up to the latest full day with data."""
+    """Every line's response curve from the year up to the latest full day with data.
+
+    The venture's other active campaigns are fitted with them: what its lines are like is learned from all.
+    """
     ids = [line.id for campaign in campaigns.values() for line in campaign.lines]
+    first = next(iter(campaigns.values()))
+    others = [
+        line.id
+        for one in campaigns_of(context.connection, venture_id=first.venture_id, status=CampaignStatus.ACTIVE)
+        if one.currency == first.currency
+        for line in one.lines
+    ]
     yesterday = context.today - timedelta(days=1)
     ends = [
         latest_day(context.connection, Scope(campaign_id=one.id), yesterday) for one in campaigns.values()
     ]
     until = max((day for day in ends if day is not None), default=yesterday)
-    days = history(context.connection, ids, until, HISTORY_DAYS)
-    return _or_learned(fit_all(days, seed=0), days, until), Period.last_days(HISTORY_DAYS, until)
+    days = history(context.connection, [*dict.fromkeys([*ids, *others])], until, HISTORY_DAYS)
+    together = fit_together(days, seed=0)
+    fits = {key: together[key] for key in ids}
+    return _or_learned(fits, days, until), Period.last_days(HISTORY_DAYS, until)
 
 
 def _or_learned(
@@ -363,6 +469,7 @@ def _evidence(report: OptimumReport, lines: list[Line], period: Period) -> list[
         assumptions=[
             CONFIDENCE_MEANING,
             RISK_RULE,
+            POOLING_MEANING,
             f"A channel gets at most {wording.percent(report.channel_cap)} of the budget.",
         ],
     )

@@ -1,22 +1,25 @@
 """How the assistant itself is."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version
 
 from pydantic import AwareDatetime, BaseModel
 
 from assistant import wording
+from assistant.alerting import OPEN_DAYS
 from assistant.handling import Context, handles
 from assistant.reply import Answer, Telling
 from intents.command import Command
-from storage import outbox
+from storage import alerts, outbox
 from storage.audit import last_at
 from storage.jobs import latest
 from storage.performance import Scope, latest_day
 from storage.spending import month_of, spent
 
 LANGUAGE_MODEL = "language_model"
+MOST_ALERTS = 3
+"""Alerts told with the status; the list has them all."""
 
 
 class JobStatus(BaseModel):
@@ -42,6 +45,14 @@ class ReaderCost(BaseModel):
     cost: Decimal
     """USD; calls under way or cut off count with the most they can cost."""
     monthly_limit: Decimal
+
+
+class OpenAlert(BaseModel):
+    """Something somebody should look at."""
+
+    number: int
+    kind: str
+    told: str
 
 
 class VoiceStatus(BaseModel):
@@ -72,6 +83,8 @@ class ServiceStatus(BaseModel):
     """What is under way in the background, the latest first."""
     notices: dict[str, int] = {}
     """Notices to others by state: requested, confirmed, failed."""
+    alerts: list[OpenAlert] = []
+    """That are open, neither acknowledged nor snoozed; unusual days and broken trackers among them."""
     reader_costs: list[ReaderCost] = []
     """Of readers that are paid for, where there are any."""
     voice: VoiceStatus | None = None
@@ -107,11 +120,16 @@ def show_status(asked: ShowStatus, context: Context) -> Answer[ServiceStatus]:
             for job in latest(context.connection, only_open=True)
         ],
         notices=outbox.counts(context.connection),
+        alerts=_alerts(context),
         reader_costs=_reader_costs(context),
         voice=_voice(context),
     )
     fresh = f"Data reach to {wording.day(until)}." if until else "There are no performance data yet."
     text = f"Operational: {result.ventures} ventures, {result.campaigns} campaigns. {fresh}"
+    if result.alerts:
+        noun = "alert is" if len(result.alerts) == 1 else "alerts are"
+        text += f"\n{len(result.alerts)} {noun} open."
+        text += "".join(f"\n{one.number}: {one.told}" for one in result.alerts[:MOST_ALERTS])
     for job in result.jobs:
         text += f"\nUnder way: {job.summary}, {round(job.progress * 100)} % ({job.message})."
     lost = result.notices.get(outbox.FAILED)
@@ -124,6 +142,15 @@ def show_status(asked: ShowStatus, context: Context) -> Answer[ServiceStatus]:
     if result.voice is not None:
         text += f"\n{_told_of(result.voice)}"
     return Answer(result=result, telling=Telling(text=text, speech=speech))
+
+
+def _alerts(context: Context) -> list[OpenAlert]:
+    since = context.now - timedelta(days=OPEN_DAYS)
+    return [
+        OpenAlert(number=one.id, kind=one.kind, told=one.told)
+        for one in alerts.open_alerts(context.connection, since)
+        if one.acknowledged_at is None and not one.sleeps(context.now)
+    ]
 
 
 def _voice(context: Context) -> VoiceStatus | None:

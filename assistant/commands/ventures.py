@@ -16,11 +16,11 @@ from intents.command import Command, Effect, Role
 from intents.slots import (
     BusinessKind,
     ChannelName,
+    ComingPeriod,
     CurrencyCode,
     FreeText,
     MoneySlot,
     NewName,
-    PeriodSlot,
     StageName,
     TimeZoneName,
     VentureName,
@@ -248,7 +248,7 @@ class CreateCampaign(Command):
     channels: tuple[ChannelName, ...] = Field(description="On which channels?", min_length=1)
     name: NewName | None = Field(None, description="What is it called?")
     budget: MoneySlot | None = Field(None, description="With which budget a month?")
-    period: PeriodSlot | None = Field(None, description="From when to when?")
+    period: ComingPeriod | None = Field(None, description="From when to when?")
 
 
 @handles

@@ -6,17 +6,19 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from assistant import wording
 from assistant.commands.attribution import AttributionReport, models_table, paths_table
 from assistant.commands.performance import campaign_subject
+from assistant.deeds import DeedTold, account
 from assistant.handling import Context, handles
 from assistant.reply import Answer, Button, Column, Evidence, Problem, Reply, Table, Telling
 from assistant.reporting import Subject, figures, measured, portfolio_or, rounded
 from engines.metrics import METRICS, needs
 from engines.terms import Channel, Period
 from intents.command import Command
+from intents.slots import CampaignName, DeedName, VentureName
 from storage.records import DailyRecord, largest
 
 SHOWN_ROWS = 10
@@ -58,18 +60,26 @@ class Reasons(BaseModel):
     depth: Depth = Depth.FORMULA
     rows: list[RecordRow] = []
     """The daily records with the most spend, at the bottom."""
+    deed: DeedTold | None = None
+    """The change that was asked about, where it was one."""
 
 
 class Why(Command):
-    """Explains the last answer; asked again, its parts, and then the rows they rest on."""
+    """Explains the last answer, ever deeper, or a change: who made it, by which rule, on which figures."""
 
-    examples = ("why?", "where does that number come from")
+    examples = ("why?", "where does that number come from", "why did you change the budget of Spring Launch")
+
+    deed: DeedName | None = Field(None, description="Which change?")
+    venture: VentureName | None = Field(None, description="Of which venture?")
+    campaign: CampaignName | None = Field(None, description="Of which campaign?")
 
 
 @handles
 def why(asked: Why, context: Context) -> Answer[Reasons]:
     """Tell the evidence of the conversation's last answer; the next time its parts, then its records."""
-    del asked
+    # A name alone is what "it" stands for in "why is it so low": that is about the answer.
+    if asked.deed is not None:
+        return _deed(asked, context)
     earlier = context.previous()
     if earlier is None:
         raise Problem("nothing_to_explain", "There is no answer to explain yet.", "Ask me something first.")
@@ -87,6 +97,15 @@ def why(asked: Why, context: Context) -> Answer[Reasons]:
             "Ask about another number.",
         )
     return levels[context.memory.whys]
+
+
+def _deed(asked: Why, context: Context) -> Answer[Reasons]:
+    """A change somebody or a loop made, from the audit."""
+    found = account(context, asked.deed, asked.venture, asked.campaign)
+    return Answer(
+        result=Reasons(turn_id="", command=None, evidence=found.evidence, deed=found.told),
+        telling=Telling(text=found.text, speech=found.speech, evidence=found.evidence),
+    )
 
 
 _DEEPER = [Button(label="Why?", say="why?")]

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from assistant import rulebook, wording
-from assistant.alerting import raise_alert
+from assistant.alerting import raise_alert, tracking_cause
 from assistant.commands.budget import PauseCampaign, SetBudget, to_cents
 from assistant.mandate import Case
 from assistant.notices import LOOP_CHANNEL
@@ -141,6 +141,9 @@ def _act_on(run: Run, watched: Watched, breach: Breach) -> RuleFinding:
             plan = _plan(run, connection, watched, breach, finding)
     if since is not None:
         told = f"{watched.label} spends, and no conversion is recorded since {since}: check its tracking."
+        with run.bus.database.read() as connection:
+            if alerts.open_of(connection, tracking_cause(watched.venture.id)) is not None:
+                return finding
         _alert(run, watched, f"tracking:{watched.campaign.id}:{since}", alerts.TRACKING, told)
         return finding
     if plan is None:
@@ -178,12 +181,21 @@ def _advise(run: Run, watched: Watched, finding: RuleFinding, breach: Breach) ->
 
 
 def _alert(run: Run, watched: Watched, key: str, kind: str, told: str) -> None:
-    owner = {"venture_id": watched.venture.id, "campaign_id": watched.campaign.id}
+    venture, campaign = watched.venture.id, watched.campaign.id
     with run.bus.database.read() as connection:
         if alerts.is_raised(connection, key):
             return
     with run.bus.database.write() as connection:
-        raise_alert(connection, run.bus.settings, key, kind, told, run.now, **owner)
+        raise_alert(
+            connection,
+            run.bus.settings,
+            key,
+            kind,
+            told,
+            run.now,
+            venture_id=venture,
+            campaign_id=campaign,
+        )
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,11 @@ FIRST_SHARE = 0.3
 """Of the first look's scores in the second's."""
 _SURE_LEVELS = (0.95, 0.97, 0.98, 0.99, 0.995)
 _STRANGE_LEVELS = (0.3, 0.2, 0.1, 0.05, 0.02, 0.01)
+_COST_OF_LETTING_IN = 4
+"""Of one out of scope, in refusals of what is in scope: who is refused says it again, the other is acted on.
+
+Cross-validation hides all that resembles a sentence, so it refuses many more than people would meet.
+"""
 _MOST_LOST = 1 / 5000
 """Share of the sentences that refusing by words may misjudge beyond what the second look would."""
 
@@ -139,7 +144,7 @@ def _trained(lesson: Lesson, rows: Any, targets: Any, *, is_balanced: bool = Fal
 def _judgement(lesson: Lesson, scores: Floats, margins: Floats) -> tuple[Floats, Floats, float]:
     """The log-odds' weights, each sentence's chance of being in scope by them, and the threshold.
 
-    That is where as large a share is wrongly refused as let in.
+    That is where as much is lost by wrong refusals as by letting in, by `_COST_OF_LETTING_IN`.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -153,7 +158,7 @@ def _judgement(lesson: Lesson, scores: Floats, margins: Floats) -> tuple[Floats,
     levels = np.unique(np.concatenate([ours, others]))
     refused = np.searchsorted(ours, levels) / max(len(ours), 1)
     let_in = 1 - np.searchsorted(others, levels) / max(len(others), 1)
-    threshold = float(levels[int(np.argmin(np.maximum(refused, let_in)))])
+    threshold = float(levels[int(np.argmin(np.maximum(refused, _COST_OF_LETTING_IN * let_in)))])
     return np.append(model.coef_[0], model.intercept_[0]), chances, threshold
 
 

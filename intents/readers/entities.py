@@ -98,12 +98,16 @@ def _handles(text: str) -> Iterator[EntityMatch]:
 
 def _numbered(match: EntityMatch, text: str) -> EntityMatch:
     """A bare number as that of a proposal where it directly follows such a word."""
-    if match.entity != "count" or not match.text.replace("-", " ").replace(" ", "").isalnum():
-        return match
-    if not isinstance(match.value, int) or match.value > MOST_PROPOSALS or match.text[-1:] in "kKmM":
+    if match.entity != "count" or not is_proposal_number(match):
         return match
     before = text[max(0, match.start - _LONGEST_BEFORE_PROPOSALS) : match.start]
     return replace(match, entity="proposal") if _BEFORE_PROPOSALS.search(before) else match
+
+
+def is_proposal_number(match: EntityMatch) -> bool:
+    """Whether a number may be one that a proposal is listed with: whole, small, without a unit."""
+    is_plain = match.text.replace("-", " ").replace(" ", "").isalnum() and match.text[-1:] not in "kKmM"
+    return is_plain and isinstance(match.value, int) and 0 < match.value <= MOST_PROPOSALS
 
 
 def _resolved(candidates: list[EntityMatch]) -> list[EntityMatch]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from intents import lexicon
 from intents.names import Names
-from intents.readers.entities import NUMBERS, Explained
+from intents.readers.entities import NUMBERS, Explained, is_proposal_number
 from intents.readers.words import ordinary_words
 from intents.reading import EntityMatch
 from intents.values import MoneySaid
@@ -15,7 +15,13 @@ from intents.values import MoneySaid
 OPEN_KINDS = ("influencer", "name")
 """Kinds whose names need not be known beforehand."""
 _WORD = re.compile(r"\w+")
-_OPENED = re.compile(r"\b(?:(?:called|named)\b.*|(?:venture|campaign)\s+)$", re.IGNORECASE | re.DOTALL)
+_BEFORE_AMOUNTS = re.compile(
+    r"\b(?:but|with|at|for|only|just|make it|of|instead|(?:it|that|up|down|back) to)\s+$", re.IGNORECASE
+)
+_REASON = re.compile(r"\b(?:because|since)\b", re.IGNORECASE)
+_OPENED = re.compile(
+    r"\b(?:(?:called|named|(?:call|name|calling) it)\b.*|(?:venture|campaign)\s+)$", re.IGNORECASE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,10 @@ class Layer:
         if is_fragment:
             return tuple(sorted((*explained.entities, *lexicon.find_alone(text)), key=_place))
         kinds = set(self.kinds.get(intent, ()))
-        found = [_as_wanted(entity, kinds) for entity in explained.entities]
+        said = explained.entities
+        if "proposal" in kinds and all(entity.entity != "proposal" for entity in said):
+            said = tuple(_as_proposal(entity, text) for entity in said)
+        found = [_as_wanted(entity, kinds) for entity in said]
         if kinds.intersection(NUMBERS):
             kinds.update(NUMBERS)
         kept = [entity for entity in found if entity.entity in kinds or _is_name(entity)]
@@ -78,10 +87,9 @@ def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[E
     if not places:
         return []
     start, end = places[0]
-    if kind == "influencer":
-        start, end = words.widened(start, end)
-    elif _OPENED.search(words.text[:start]):
+    if kind == "name" and _OPENED.search(words.text[:start]):
         return []
+    start, end = words.widened(start, end)
     return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
 
 
@@ -99,6 +107,16 @@ def _is_name(entity: EntityMatch) -> bool:
 
 def _free(found: Iterable[EntityMatch], kept: list[EntityMatch]) -> list[EntityMatch]:
     return [one for one in found if all(one.end <= other.start or one.start >= other.end for other in kept)]
+
+
+def _as_proposal(entity: EntityMatch, text: str) -> EntityMatch:
+    """A bare number as the proposal's ("I want 3 rejected") unless words of an amount lead it in."""
+    before = text[: entity.start]
+    if entity.entity != "count" or not is_proposal_number(entity):
+        return entity
+    if _BEFORE_AMOUNTS.search(before) or _REASON.search(before):
+        return entity
+    return replace(entity, entity="proposal")
 
 
 def _as_wanted(entity: EntityMatch, kinds: Collection[str]) -> EntityMatch:

@@ -40,8 +40,8 @@ class MoneySaid:
 class NumberRange:
     """From ``min`` to ``max``, both included; an open end is None. Raises `ValueError` when upside down."""
 
-    min: Decimal | None
-    max: Decimal | None
+    min: Decimal | None = None
+    max: Decimal | None = None
     unit: str | None = None
     """``percent`` (the numbers are shares, 0.15), a currency, or None for bare numbers."""
 
@@ -134,8 +134,13 @@ def _share(amount: Amount) -> _End:
     return _End(Amount(amount.value / 100, amount.value / 100), "percent")
 
 
+def _in_cents(amount: Amount) -> _End:
+    return _End(Amount(amount.value / 100, amount.value / 100), None)
+
+
 _end = remembered(
     either(
+        sequence(POSITIVE, a("cents", "cent")) >> _in_cents,
         sequence(POSITIVE, PERCENT_SIGN) >> _share,
         sequence(either(_sign, _code), POSITIVE) >> (lambda unit, amount: _End(amount, unit)),
         sequence(_positive, _suffix) >> _End,

@@ -125,7 +125,14 @@ _relative = either(
 
 _plain_unit = words({name: name for name in ("week", "month", "quarter", "year")})
 _rest = sequence(_the, a("rest of", "remainder of"), either(_this, _the), _plain_unit) >> moments.rest_of
-_end = sequence(_the, a("end of"), either(_this, _the), _plain_unit) >> moments.to_end_of
+_end = (
+    either(
+        sequence(_the, a("end of"), either(_this, _the), _plain_unit),
+        sequence(_the, words({name: name for name in ("month", "quarter", "year")}), a("end")),
+        words({"eom": "month", "eoq": "quarter", "eoy": "year"}),
+    )
+    >> moments.to_end_of
+)
 _mtd = words({"mtd": "month", "qtd": "quarter", "ytd": "year", "wtd": "week"})
 _so_far = a("so far", "to date", "till now", "until now", "up to now")
 _current = either(

@@ -1,0 +1,80 @@
+"""Notices by e-mail: one plain message each, handed to the mail server of the settings."""
+
+import smtplib
+import ssl
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from assistant import notices
+from assistant.settings import Email, Settings, parts
+from storage.outbox import Message
+
+SUBJECT_CHARACTERS = 120
+MESSAGE_ID_HOST = "gtm-assistant.invalid"
+
+
+class MailError(Exception):
+    """The mail server did not take it; the message says why, in its words."""
+
+    def __init__(self, told: str, *, is_final: bool) -> None:
+        super().__init__(told)
+        self.is_final = is_final
+        """Whether trying again is of no use (an SMTP reply of 5xx to these addresses or this message)."""
+
+
+def written(message: Message, settings: Settings) -> EmailMessage:
+    """The mail of a notice. Sent a second time it has the same Message-ID, by which servers know it."""
+    text = str(message.payload["data"]["text"])
+    first = text.partition("\n")[0].strip()
+    mail = EmailMessage()
+    # A line break in a header would be another header; what people named may hold any character.
+    subject = " ".join("".join(one if one.isprintable() else " " for one in first).split())
+    mail["Subject"] = subject if len(subject) <= SUBJECT_CHARACTERS else f"{subject[:SUBJECT_CHARACTERS]}…"
+    mail["From"] = settings.notify.email.sender
+    mail["To"] = ", ".join(_addresses(message, settings.notify.email))
+    mail["Date"] = format_datetime(message.created_at)
+    mail["Message-ID"] = f"<{message.idempotency_key.replace(':', '.')}@{MESSAGE_ID_HOST}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail.set_content(f"{text}\n\n{settings.server.url}\n")
+    return mail
+
+
+def send(message: Message, settings: Settings) -> None:
+    """Hand a notice to the mail server. Raises `MailError`."""
+    said = settings.notify.email
+    mail = written(message, settings)
+    try:
+        with _connected(said) as server:
+            if said.security == "starttls":
+                server.starttls(context=ssl.create_default_context())
+            if said.user is not None and said.password is not None:
+                server.login(said.user, said.password.get_secret_value())
+            refused = server.send_message(mail, to_addrs=_addresses(message, said))
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        raise MailError("no address was taken", is_final=all(code >= 500 for code in codes)) from error
+    except smtplib.SMTPResponseException as error:
+        told = error.smtp_error
+        words = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
+        is_final = error.smtp_code >= 500 and not isinstance(error, smtplib.SMTPAuthenticationError)
+        raise MailError(f"answered {error.smtp_code} {words}"[:300], is_final=is_final) from error
+    except (OSError, smtplib.SMTPException) as error:
+        raise MailError(f"{type(error).__name__}: {error}"[:300], is_final=False) from error
+    if refused:
+        raise MailError(f"not taken for {', '.join(sorted(refused))}"[:300], is_final=True)
+
+
+def _connected(said: Email) -> smtplib.SMTP:
+    host = said.host or ""
+    if said.security == "tls":
+        context = ssl.create_default_context()
+        return smtplib.SMTP_SSL(host, said.port, timeout=said.seconds, context=context)
+    return smtplib.SMTP(host, said.port, timeout=said.seconds)
+
+
+def _addresses(message: Message, said: Email) -> Sequence[str]:
+    everybody = parts(said.to)
+    if message.kind == notices.ALERT_ESCALATED:
+        everybody += [one for one in parts(said.escalate_to) if one not in everybody]
+    return everybody
