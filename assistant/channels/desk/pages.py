@@ -53,7 +53,17 @@ class Page:
         return InFront(main.command, names)
 
 
-HEADLINES = ("spend", "revenue", "roas", "cac", "conversions", "conversion_rate")
+HEADLINES = ("spend", "revenue", "roi", "cac", "roas", "conversions", "conversion_rate", "reach")
+MOVED = ("revenue", "spend", "roas", "cac", "conversions", "conversion_rate")
+"""Metrics whose change is taken apart on pages."""
+
+
+def _moved(view: View) -> Ask:
+    """What moved a metric: of the venture, if there is one, or the portfolio."""
+    return Ask(
+        "explain_change",
+        {"metric": view["moved"] or MOVED[0], "venture": view["venture"], "period": view["period"]},
+    )
 
 
 def _today(view: View) -> dict[str, Ask]:
@@ -71,7 +81,8 @@ def _portfolio(view: View) -> dict[str, Ask]:
         f"venture:{name}": Ask("show_performance", {"venture": name, "metrics": HEADLINES, "period": period})
         for name in view.ventures
     }
-    return {"whole": Ask("show_performance", {"metrics": HEADLINES, "period": period}), **ventures}
+    whole = Ask("show_performance", {"metrics": HEADLINES, "period": period})
+    return {"whole": whole, "moved": _moved(view), **ventures}
 
 
 def _venture(view: View) -> dict[str, Ask]:
@@ -81,6 +92,7 @@ def _venture(view: View) -> dict[str, Ask]:
         "profile": Ask("show_venture", {"venture": view["venture"]}),
         "roas": Ask("show_metric", {**about, "metric": "roas"}),
         "rate": Ask("show_metric", {**about, "metric": "conversion_rate"}),
+        "moved": _moved(view),
         "funnel": Ask("show_funnel", about),
         "campaigns": Ask("list_campaigns", about),
         "approvals": Ask("list_approvals", {"venture": view["venture"]}),

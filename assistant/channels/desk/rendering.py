@@ -10,7 +10,7 @@ from starlette.responses import Response
 from assistant import wording
 from assistant.channels.access import SignedIn
 from assistant.channels.desk import showing
-from assistant.channels.desk.pages import PAGES
+from assistant.channels.desk.pages import MOVED, PAGES
 from assistant.channels.page import templates
 from assistant.channels.service import Service
 from assistant.commands.attribution import models_table, paths_table
@@ -48,6 +48,8 @@ templates.env.globals.update(
     MODELS=tuple(Model),
     PLATFORMS=PLATFORMS,
     curves=showing.curves,
+    contributions=showing.contributions,
+    MOVED=MOVED,
     about=showing.about,
 )
 templates.env.filters.update(

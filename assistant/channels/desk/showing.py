@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from assistant.reply import Chart
+from assistant.reply import Chart, Series
+from engines.metrics import METRICS, Unit
 from engines.terms import Channel
 
 _CHANNELS = set(Channel)
@@ -85,6 +86,23 @@ def about(rows: Sequence[Any], name: str, reads: Container[str]) -> list[Any]:
     wanted = name.casefold()
     changing = (row for row in rows if row.command and row.command not in reads)
     return [row for row in changing if wanted in row.text.casefold() or name in row.slots.values()]
+
+
+MOST_PARTS = 8
+
+
+def contributions(result: Any, label: str) -> Chart:
+    """What each channel adds to a change, those that add or take most."""
+    about = METRICS[result.metric]
+    scale = 100 if about.unit is Unit.PERCENT else 1
+    parts = sorted(result.parts, key=lambda one: -abs(one.contribution))[:MOST_PARTS]
+    return Chart(
+        kind="bar",
+        title=f"What each channel adds to the change of {label}",
+        unit={Unit.MONEY: result.currency, Unit.PERCENT: "%"}.get(about.unit, ""),
+        labels=[channel_name(one.channel) for one in parts],
+        series=[Series(name=label, values=[float(one.contribution) * scale for one in parts])],
+    )
 
 
 MOST_CURVES = 8

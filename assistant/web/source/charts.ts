@@ -4,17 +4,9 @@ import { BarChart, LineChart, ScatterChart } from "echarts/charts";
 import { AriaComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from "echarts/components";
 import { type EChartsType, init, use } from "echarts/core";
 import { CanvasRenderer } from "echarts/renderers";
+import type { Chart } from "./model";
 
 use([LineChart, BarChart, ScatterChart, GridComponent, TooltipComponent, LegendComponent, MarkLineComponent, AriaComponent, CanvasRenderer]);
-
-interface Chart {
-  kind: string;
-  title: string;
-  unit: string;
-  labels: string[];
-  series: { name: string; values: (number | null)[] }[];
-  thresholds: { label: string; value: number }[];
-}
 
 type Point = [number, number];
 

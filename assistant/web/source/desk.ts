@@ -1,7 +1,7 @@
 /** What every page of the desk does: the conversation beside it, explanations, news, light or dark. */
 
 import htmx from "htmx.org";
-import "./conversation.js";
+import "./conversation";
 import { followDock } from "./dock";
 import { followNews } from "./news";
 import { followTheme } from "./theme";

@@ -1,3 +1,3 @@
 /** The conversation on a page of its own. */
 
-import "./conversation.js";
+import "./conversation";

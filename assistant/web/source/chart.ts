@@ -1,20 +1,39 @@
 /** Draws a reply's chart as SVG. */
 
-import { drawn, element } from "./dom.js";
+import { drawn, element } from "./dom";
+
+import type { Chart, Series } from "./model";
+
+interface Scale {
+  low: number;
+  high: number;
+  ticks: number[];
+}
+
+interface Area {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+type Place = (value: number) => number;
+/** Its height, and what is in it. */
+type Drawing = [number, SVGElement[]];
 
 const LETTER = 6.6;
 const COLORS = 6;
 let charts = 0;
 
 /** A figure that draws itself to its width, or null when there is no value to draw. */
-export function figure(chart) {
+export function figure(chart: Chart): HTMLElement | null {
   const values = chart.series.flatMap((one) => one.values).filter((value) => value !== null);
   if (!values.length) return null;
   const made = element("figure", { class: "chart" }, element("figcaption", {}, chart.title), legend(chart));
   const number = (charts += 1);
   let width = 0;
   new ResizeObserver(([entry]) => {
-    const now = Math.round(entry.contentRect.width);
+    const now = Math.round(entry?.contentRect.width ?? 0);
     if (!now || now === width) return;
     width = now;
     made.querySelector("svg")?.remove();
@@ -23,7 +42,7 @@ export function figure(chart) {
   return made;
 }
 
-function legend(chart) {
+function legend(chart: Chart): HTMLElement | null {
   if (chart.series.length < 2) return null;
   const entries = chart.series.map((one, index) =>
     element("li", {}, element("span", { class: `swatch ${color(index)}` }), one.name),
@@ -31,7 +50,7 @@ function legend(chart) {
   return element("ul", { class: "legend", "aria-hidden": "true" }, ...entries);
 }
 
-function picture(chart, values, width, number) {
+function picture(chart: Chart, values: number[], width: number, number: number): SVGElement {
   const draw = chart.kind === "bar" ? bars : lines;
   const [height, parts] = draw(chart, scaleOf(chart, values), width);
   return drawn(
@@ -48,7 +67,7 @@ function picture(chart, values, width, number) {
   );
 }
 
-function described(chart) {
+function described(chart: Chart): string {
   const told = chart.series.map((one) => {
     const known = one.values.filter((value) => value !== null);
     if (!known.length) return `${one.name}: no values.`;
@@ -60,30 +79,30 @@ function described(chart) {
 }
 
 /** Round steps from the least to the greatest value, zero among them. */
-function scaleOf(chart, values) {
+function scaleOf(chart: Chart, values: number[]): Scale {
   const all = [0, ...values, ...chart.thresholds.map((one) => one.value)];
   const [least, most] = [Math.min(...all), Math.max(...all)];
   const step = roundStep((most - least || 1) / 4);
   const low = Math.floor(least / step) * step;
   const high = Math.max(Math.ceil(most / step), 1) * step;
-  const ticks = [];
+  const ticks: number[] = [];
   for (let at = low; at <= high + step / 2; at += step) ticks.push(Math.abs(at) < step / 1e6 ? 0 : at);
-  return { low, high: ticks.at(-1), ticks };
+  return { low, high: ticks.at(-1) ?? high, ticks };
 }
 
-function roundStep(rough) {
+function roundStep(rough: number): number {
   const power = 10 ** Math.floor(Math.log10(rough));
-  return power * [1, 2, 2.5, 5, 10].find((factor) => rough <= power * factor * 1.0001);
+  return power * ([1, 2, 2.5, 5].find((factor) => rough <= power * factor * 1.0001) ?? 10);
 }
 
-function lines(chart, scale, width) {
+function lines(chart: Chart, scale: Scale, width: number): Drawing {
   const height = width < 480 ? 200 : 240;
   const ticks = scale.ticks.map((tick) => shown(tick, chart.unit));
   const left = 10 + LETTER * Math.max(...ticks.map((tick) => tick.length));
   const area = { left, right: width - 12, top: 14, bottom: height - 24 };
   const last = Math.max(chart.labels.length - 1, 1);
-  const x = (index) => area.left + ((area.right - area.left) * (chart.labels.length > 1 ? index : 0.5)) / last;
-  const y = (value) => area.bottom - ((area.bottom - area.top) * (value - scale.low)) / (scale.high - scale.low);
+  const x = (index: number) => area.left + ((area.right - area.left) * (chart.labels.length > 1 ? index : 0.5)) / last;
+  const y = (value: number) => area.bottom - ((area.bottom - area.top) * (value - scale.low)) / (scale.high - scale.low);
   const grid = scale.ticks.flatMap((tick, index) => [
     drawn("line", { class: tick ? "grid" : "zero", x1: area.left, x2: area.right, y1: y(tick), y2: y(tick) }),
     drawn("text", { x: area.left - 8, y: y(tick) + 4, "text-anchor": "end" }, ticks[index]),
@@ -97,21 +116,21 @@ function lines(chart, scale, width) {
 }
 
 /** A line with gaps where there is no value; a value between two gaps is a dot. */
-function line(values, style, x, y) {
-  const runs = [];
+function line(values: (number | null)[], style: string, x: Place, y: Place): SVGElement[] {
+  const runs: [number, number][][] = [];
   values.forEach((value, index) => {
     if (value === null) return;
-    if (index && values[index - 1] !== null) runs.at(-1).push([x(index), y(value)]);
+    if (index && values[index - 1] !== null) runs.at(-1)?.push([x(index), y(value)]);
     else runs.push([[x(index), y(value)]]);
   });
   return runs.map((run) =>
     run.length > 1
       ? drawn("path", { class: `line ${style}`, d: `M${run.map((at) => at.map((one) => one.toFixed(1)).join(" ")).join("L")}` })
-      : drawn("circle", { class: `dot ${style}`, cx: run[0][0], cy: run[0][1], r: 3.5 }),
+      : drawn("circle", { class: `dot ${style}`, cx: run[0]?.[0], cy: run[0]?.[1], r: 3.5 }),
   );
 }
 
-function dayLabels(chart, area, x) {
+function dayLabels(chart: Chart, area: Area, x: Place): SVGElement[] {
   const labels = chart.labels.map(short);
   const room = LETTER * Math.max(...labels.map((label) => label.length)) + 28;
   const every = Math.max(1, Math.ceil(labels.length / Math.max(2, Math.floor((area.right - area.left) / room))));
@@ -123,7 +142,7 @@ function dayLabels(chart, area, x) {
 }
 
 /** An invisible strip over each label that tells its values when the pointer rests on it. */
-function touches(chart, area, x) {
+function touches(chart: Chart, area: Area, x: Place): SVGElement[] {
   const half = chart.labels.length > 1 ? (x(1) - x(0)) / 2 : (area.right - area.left) / 2;
   return chart.labels.map((label, index) =>
     drawn(
@@ -134,7 +153,7 @@ function touches(chart, area, x) {
   );
 }
 
-function tip(chart, label, index) {
+function tip(chart: Chart, label: string, index: number): string {
   const told = chart.series.map((one) => {
     const value = one.values[index];
     return `${one.name}: ${value === null || value === undefined ? "–" : exactly(value, chart.unit)}`;
@@ -142,7 +161,7 @@ function tip(chart, label, index) {
   return [short(label), ...told].join("\n");
 }
 
-function bars(chart, scale, width) {
+function bars(chart: Chart, scale: Scale, width: number): Drawing {
   const thick = chart.series.length > 1 ? 13 : 18;
   const row = thick * chart.series.length + 12;
   const longest = LETTER * Math.max(...chart.labels.map((label) => label.length)) + 12;
@@ -150,7 +169,7 @@ function bars(chart, scale, width) {
   const top = chart.thresholds.length ? 24 : 6;
   const bottom = top + row * chart.labels.length;
   const area = { left, right: width - 62, top, bottom };
-  const x = (value) => area.left + ((area.right - area.left) * (value - scale.low)) / (scale.high - scale.low);
+  const x = (value: number) => area.left + ((area.right - area.left) * (value - scale.low)) / (scale.high - scale.low);
   const wanted = Math.max(2, Math.floor((area.right - area.left) / 70));
   const every = Math.ceil(scale.ticks.length / wanted);
   const grid = scale.ticks.flatMap((tick, index) => [
@@ -172,10 +191,10 @@ function bars(chart, scale, width) {
     drawn("line", { class: "threshold", x1: x(one.value), x2: x(one.value), y1: area.top - 4, y2: area.bottom }),
     drawn("text", { class: "limit", x: x(one.value), y: area.top - 9, "text-anchor": "middle" }, one.label),
   ]);
-  return [bottom + 26, [...grid.filter(Boolean), ...rows, ...limits]];
+  return [bottom + 26, [...grid.filter((one) => one !== null), ...rows, ...limits]];
 }
 
-function bar(chart, one, index, place, at, thick, x) {
+function bar(chart: Chart, one: Series, index: number, place: number, at: number, thick: number, x: Place): SVGElement[] {
   const value = one.values[place];
   if (value === null || value === undefined) return [];
   const [from, to] = [x(Math.min(0, value)), x(Math.max(0, value))];
@@ -183,36 +202,36 @@ function bar(chart, one, index, place, at, thick, x) {
     drawn(
       "rect",
       { class: `bar ${color(index)}`, x: from, width: Math.max(to - from, 1), y: at + 1, height: thick - 2, rx: 2 },
-      drawn("title", {}, tip(chart, chart.labels[place], place)),
+      drawn("title", {}, tip(chart, chart.labels[place] ?? "", place)),
     ),
     drawn("text", { class: "value", x: to + 6, y: at + thick / 2 + 4 }, shown(value, chart.unit)),
   ];
 }
 
-function color(index) {
+function color(index: number): string {
   return `s${index % COLORS}`;
 }
 
-function cut(label, letters) {
+function cut(label: string, letters: number): string {
   return label.length <= letters ? label : `${label.slice(0, Math.max(1, Math.floor(letters) - 1))}…`;
 }
 
 /** Days as people write them; anything else as it is. */
-function short(label) {
+function short(label: string): string {
   if (!/^\d{4}-\d\d-\d\d$/.test(label)) return label;
   return new Intl.DateTimeFormat("en", { month: "short", day: "numeric", timeZone: "UTC" }).format(new Date(label));
 }
 
-function shown(value, unit) {
+function shown(value: number, unit: string): string {
   const small = Math.abs(value) < 10 && !Number.isInteger(value);
   return withUnit(value, unit, { notation: "compact", maximumFractionDigits: small ? 2 : 1, minimumFractionDigits: 0 });
 }
 
-function exactly(value, unit) {
+function exactly(value: number, unit: string): string {
   return withUnit(value, unit, { maximumFractionDigits: 2 });
 }
 
-function withUnit(value, unit, options) {
+function withUnit(value: number, unit: string, options: Intl.NumberFormatOptions): string {
   if (/^[A-Z]{3}$/.test(unit)) {
     return new Intl.NumberFormat("en", { style: "currency", currency: unit, ...options }).format(value);
   }

@@ -1,42 +1,47 @@
 /** Answers aloud: whether a person wants them, and reading one. */
 
-import { unpacked } from "./base64.js";
-import { wantsSpeech, wishSpeech } from "./keep.js";
-import { hush, play, ready } from "./playback.js";
-import { spokenText } from "./reply.js";
-import { speech } from "./service.js";
+import { unpacked } from "./base64";
+import { wantsSpeech, wishSpeech } from "./keep";
+import { hush, play, ready } from "./playback";
+import { spokenText } from "./reply";
+import { part } from "./dom";
+import type { Reply, Sound, Trouble, Voice } from "./model";
+import { speech, troubled } from "./service";
 
 /** Characters the service says at once. */
 const MOST = 5000;
 
 /** The switch of the page, and what plays. */
 export class Aloud {
+  private wish: boolean | null;
+  private hasMouth = false;
+  private readonly button = part<HTMLButtonElement>("speak");
+
   /** `failed` is called with why something could not be read. */
-  constructor(user, failed) {
-    this.user = user;
-    this.failed = failed;
+  constructor(
+    private readonly user: string,
+    private readonly failed: (trouble: Trouble) => void,
+  ) {
     this.wish = wantsSpeech(user);
-    this.hasMouth = false;
-    this.button = document.getElementById("speak");
     this.button.addEventListener("click", () => this.choose(!this.wish));
     this.show();
   }
 
   /** Show what the service can do. */
-  offer(facts) {
+  offer(facts: Voice | null): void {
     this.hasMouth = Boolean(facts?.mouth);
     this.button.hidden = !this.hasMouth;
     document.body.classList.toggle("has-mouth", this.hasMouth);
   }
 
   /** Whether the answer to a spoken question shall be spoken: yes, until somebody says no. */
-  isWanted() {
+  isWanted(): boolean {
     if (this.hasMouth && this.wish === null) this.choose(true);
-    return this.hasMouth && this.wish;
+    return this.hasMouth && this.wish === true;
   }
 
   /** Play speech that came with an answer; `sign` is the answer's own button. */
-  async playBack(sound, sign) {
+  async playBack(sound: Sound, sign: Element | null): Promise<void> {
     try {
       await play(unpacked(sound.data).buffer, sign);
     } catch {
@@ -45,7 +50,7 @@ export class Aloud {
   }
 
   /** Read a reply aloud, or stop it. */
-  async read(reply, sign) {
+  async read(reply: Reply, sign: Element): Promise<void> {
     const isStop = sign.getAttribute("aria-pressed") === "true";
     hush();
     if (isStop) return;
@@ -53,11 +58,11 @@ export class Aloud {
     try {
       await play(speech(spokenText(reply).slice(0, MOST)), sign);
     } catch (error) {
-      this.failed({ message: error.message, cure: error.cure });
+      this.failed(troubled(error));
     }
   }
 
-  choose(is) {
+  private choose(is: boolean): void {
     this.wish = is;
     wishSpeech(this.user, is);
     if (is) ready();
@@ -65,7 +70,7 @@ export class Aloud {
     this.show();
   }
 
-  show() {
+  private show(): void {
     this.button.setAttribute("aria-pressed", String(Boolean(this.wish)));
   }
 }

@@ -1,34 +1,36 @@
 /** The conversation, on a page of its own or beside another. */
 
-import { Aloud } from "./aloud.js";
-import { packed, unpacked } from "./base64.js";
-import { button, element } from "./dom.js";
-import { forget, keep, restored } from "./keep.js";
-import { hush, ready } from "./playback.js";
-import { answer, progress, reword, unanswered, utterance } from "./reply.js";
-import { commands, job, say, sendFile, signOut, talk as sendTalk, voice } from "./service.js";
-import { Talk } from "./talk.js";
+import { Aloud } from "./aloud";
+import { packed, unpacked } from "./base64";
+import { button, element, part } from "./dom";
+import { type Turn, forget, keep, restored } from "./keep";
+import type { Command, Reply, Sound, Trouble } from "./model";
+import { hush, ready } from "./playback";
+import { answer, progress, reword, unanswered, utterance } from "./reply";
+import { commands, job, say, sendFile, signOut, talk as sendTalk, troubled, voice } from "./service";
+import { Talk } from "./talking";
 
-const log = document.getElementById("log");
-const form = document.getElementById("composer");
-const input = document.getElementById("text");
-const send = document.getElementById("send");
-const attach = document.getElementById("attach");
-const file = document.getElementById("file");
-const welcome = document.getElementById("welcome");
-const trouble = document.getElementById("trouble");
+const log = part("log");
+const form = part<HTMLFormElement>("composer");
+const input = part<HTMLInputElement>("text");
+const send = part<HTMLButtonElement>("send");
+const attach = part<HTMLButtonElement>("attach");
+const file = part<HTMLInputElement>("file");
+const welcome = part("welcome");
+const trouble = part("trouble");
 
 const LOOK = 700;
+const USER = document.body.dataset.user ?? "";
 
-let conversation = restored(document.body.dataset.user);
+let conversation = restored(USER);
 let isBusy = false;
 let recalled = typed().length;
 let draft = "";
 
-const talk = new Talk({ begun, heard: speakAloud, failed: complain });
-const aloud = new Aloud(document.body.dataset.user, complain);
+const talk = new Talk(begun, speakAloud, complain);
+const aloud = new Aloud(USER, complain);
 
-function start() {
+function start(): void {
   conversation.turns.forEach(show);
   if (conversation.turns.length) arrive(log.lastElementChild);
   else greet();
@@ -43,15 +45,15 @@ function start() {
   document.addEventListener("keydown", (event) => event.key === "Escape" && quiet());
   attach.addEventListener("click", () => file.click());
   file.addEventListener("change", take);
-  document.getElementById("new").addEventListener("click", startAnew);
-  document.getElementById("sign-out").addEventListener("click", (event) => {
+  part("new").addEventListener("click", startAnew);
+  part("sign-out").addEventListener("click", (event) => {
     event.preventDefault();
     leave();
   });
   offerVoice();
 }
 
-async function offerVoice() {
+async function offerVoice(): Promise<void> {
   // Where it cannot be asked for now, the button tells on being pressed.
   const facts = await voice().catch(() => null);
   talk.offer(facts);
@@ -59,7 +61,7 @@ async function offerVoice() {
 }
 
 /** Show a turn that is over. */
-function show(turn) {
+function show(turn: Turn): void {
   const said = hear(turn);
   reword(said, wordsOf(turn));
   said.after(outcome(turn, said));
@@ -67,7 +69,7 @@ function show(turn) {
 }
 
 /** Add what was said, as far as it is known. */
-function hear(turn) {
+function hear(turn: Pick<Turn, "said" | "isSpoken">): HTMLElement {
   if (turn.said) settle();
   const said = utterance(turn.said || "…", turn.isSpoken);
   log.append(said);
@@ -75,17 +77,17 @@ function hear(turn) {
 }
 
 /** What was asked before is no longer to be answered. */
-function settle() {
-  for (const old of log.querySelectorAll("button.passing")) old.disabled = true;
+function settle(): void {
+  for (const old of log.querySelectorAll<HTMLButtonElement>("button.passing")) old.disabled = true;
 }
 
-function wordsOf(turn) {
+function wordsOf(turn: Turn): string {
   if (turn.said) return turn.said;
   if (turn.sound) return "(a recording)";
   return turn.reply?.error?.code === "no_speech" ? "(no speech)" : "(not understood)";
 }
 
-function outcome(turn, said) {
+function outcome(turn: Turn, said: HTMLElement): HTMLElement {
   if (turn.reply) return told(turn.reply, turn.at);
   const problem = turn.problem ?? {
     message: "The page was left before the answer came.",
@@ -93,17 +95,17 @@ function outcome(turn, said) {
   };
   return unanswered(problem, turn.at, (event) => {
     if (isBusy) return;
-    event.target.closest(".message").remove();
+    (event.target as Element).closest(".message")?.remove();
     run(turn, said);
   });
 }
 
-function told(reply, at) {
+function told(reply: Reply, at: string | undefined): HTMLElement {
   return answer(reply, at, speak, (one, sign) => aloud.read(one, sign));
 }
 
 /** Say something, from the input or a button. */
-async function speak(words) {
+async function speak(words: string): Promise<void> {
   const text = words.trim();
   if (!text || isBusy) return;
   input.value = draft = "";
@@ -111,13 +113,13 @@ async function speak(words) {
 }
 
 /** Say what was recorded; it is kept until it is answered, so that it can be sent again. */
-async function speakAloud(recording) {
+async function speakAloud(recording: Blob): Promise<void> {
   const sound = { type: recording.type, data: await packed(recording) };
   if (!isBusy) await begin({ said: "", isSpoken: true, isAloud: aloud.isWanted(), sound });
 }
 
-async function begin(what) {
-  const turn = { ...what, key: newKey(), at: new Date().toISOString() };
+async function begin(what: Omit<Turn, "key" | "at">): Promise<void> {
+  const turn: Turn = { ...what, key: newKey(), at: new Date().toISOString() };
   conversation.turns.push(turn);
   recalled = typed().length;
   keep(conversation);
@@ -126,18 +128,19 @@ async function begin(what) {
   await run(turn, hear(turn));
 }
 
-async function run(turn, said) {
+async function run(turn: Turn, said: HTMLElement): Promise<void> {
   const waiting = working(turn.sound ? "Hearing" : "Working");
   said.after(waiting);
   busy(true);
   arrive(said);
   delete turn.problem;
-  let speech = null;
+  let speech: Sound | null = null;
   try {
     speech = await ask(turn);
-    conversation.id = turn.reply.conversation_id ?? conversation.id;
+    conversation.id = turn.reply?.conversation_id ?? conversation.id;
   } catch (error) {
-    turn.problem = { message: error.message, cure: error.cure ?? "Reload the page and try again." };
+    const { message, cure } = troubled(error);
+    turn.problem = { message, cure: cure ?? "Reload the page and try again." };
   }
   turn.at = new Date().toISOString();
   keep(conversation);
@@ -148,19 +151,19 @@ async function run(turn, said) {
   follow(turn, said.nextElementSibling);
   busy(false);
   arrive(said);
-  if (speech) aloud.playBack(speech, said.nextElementSibling.querySelector(".read"));
+  if (speech) aloud.playBack(speech, said.nextElementSibling?.querySelector(".read") ?? null);
   // On a touch screen that would open the keyboard over the answer; who talks goes on talking.
   if (!turn.isSpoken && matchMedia("(pointer: fine)").matches) input.focus({ preventScroll: true });
 }
 
 /** Put the reply into the turn; the speech that came with it. */
-async function ask(turn) {
+async function ask(turn: Turn): Promise<Sound | null> {
   if (!turn.sound) {
     turn.reply = await say(turn.said, conversation.id, turn.key);
     return null;
   }
   const { type, data } = turn.sound;
-  const heard = await sendTalk(unpacked(data), type, conversation.id, turn.key, turn.isAloud);
+  const heard = await sendTalk(unpacked(data), type, conversation.id, turn.key, turn.isAloud === true);
   turn.reply = heard.reply;
   // A reply to a recording that was answered before comes without the transcript.
   turn.said = heard.transcript?.text ?? heard.reply.text;
@@ -169,37 +172,39 @@ async function ask(turn) {
   return heard.speech;
 }
 
-function begun() {
+function begun(): void {
   quiet();
   ready();
 }
 
 /** Nothing plays on, and no old trouble is shown, once somebody wants to say something. */
-function quiet() {
+function quiet(): void {
   hush();
   trouble.replaceChildren();
 }
 
-function complain({ message, cure }) {
+function complain({ message, cure }: Trouble): void {
   trouble.replaceChildren(element("p", { class: "told" }, message), cure ? element("p", { class: "cure" }, cure) : "");
 }
 
-function working(word) {
+function working(word: string): HTMLElement {
   return element("p", { class: "message assistant working" }, element("span", { class: "dots" }, word));
 }
 
 /** Show how far the job of a turn is, and what it comes to. */
-async function follow(turn, shownAt) {
-  if (!turn.reply?.job_id || turn.reply.status !== "running") return;
+async function follow(turn: Turn, shownAt: Element | null): Promise<void> {
+  const id = turn.reply?.job_id;
+  if (!id || !shownAt || !turn.reply || turn.reply.status !== "running") return;
   const shown = turn.ended ? null : progress();
   if (shown) shownAt.after(shown.element);
   while (!turn.ended) {
     try {
-      const now = await job(turn.reply.job_id);
-      shown.show(now);
-      if (now.reply) turn.ended = { reply: now.reply, at: now.finished_at };
+      const now = await job(id);
+      shown?.show(now);
+      if (now.reply) turn.ended = { reply: now.reply, at: now.finished_at ?? new Date().toISOString() };
     } catch (error) {
-      shown.show({ progress: 0, message: `${error.message} ${error.cure ?? ""}` });
+      const { message, cure } = troubled(error);
+      shown?.show({ progress: 0, message: `${message} ${cure ?? ""}` });
     }
     if (!turn.ended) await new Promise((resume) => setTimeout(resume, LOOK));
     if (!shownAt.isConnected) return;
@@ -210,8 +215,8 @@ async function follow(turn, shownAt) {
 }
 
 /** Send the chosen file in, then ask for its import. */
-async function take() {
-  const [chosen] = file.files;
+async function take(): Promise<void> {
+  const [chosen] = file.files ?? [];
   file.value = "";
   if (!chosen || isBusy) return;
   const said = hear({ said: `File ${chosen.name}` });
@@ -227,23 +232,23 @@ async function take() {
     await speak(`import the file ${kept.file}`);
   } catch (error) {
     busy(false);
-    waiting.replaceWith(unanswered({ message: error.message, cure: error.cure }, new Date(), () => file.click()));
+    waiting.replaceWith(unanswered(troubled(error), new Date(), () => file.click()));
   }
 }
 
-function busy(is) {
+function busy(is: boolean): void {
   isBusy = is;
   send.disabled = is;
   attach.disabled = is;
   talk.pause(is);
 }
 
-function arrive(message) {
-  message.scrollIntoView({ block: "start" });
+function arrive(message: Element | null): void {
+  message?.scrollIntoView({ block: "start" });
 }
 
 /** The arrow keys bring back what was said before. */
-function recall(event) {
+function recall(event: KeyboardEvent): void {
   if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
   const before = typed();
   const next = recalled + (event.key === "ArrowUp" ? -1 : 1);
@@ -255,43 +260,43 @@ function recall(event) {
 }
 
 /** The words of the turns that have some. */
-function typed() {
+function typed(): string[] {
   return conversation.turns.map((turn) => turn.said).filter(Boolean);
 }
 
-async function greet() {
+async function greet(): Promise<void> {
   welcome.hidden = false;
-  const suggestions = document.getElementById("suggestions");
+  const suggestions = part("suggestions");
   try {
     suggestions.replaceChildren(...offered(await commands()));
   } catch (error) {
-    suggestions.replaceChildren(element("p", {}, `${error.message} ${error.cure ?? ""}`));
+    suggestions.replaceChildren(element("p", {}, `${troubled(error).message} ${troubled(error).cure ?? ""}`));
   }
 }
 
 /** The first examples of some commands: those that can be asked about something come first. */
-function offered(known) {
+function offered(known: Command[]): HTMLElement[] {
   const telling = known.filter((one) => one.permitted && one.suggested);
-  return telling.map((one) => button(one.examples[0], () => speak(one.examples[0]), { title: one.summary }));
+  return telling.map(({ examples: [first = ""], summary }) => button(first, () => speak(first), { title: summary }));
 }
 
-function startAnew() {
+function startAnew(): void {
   if (isBusy) return;
   quiet();
   talk.cancel();
   forget();
-  conversation = restored(document.body.dataset.user);
+  conversation = restored(USER);
   recalled = 0;
   log.replaceChildren();
   greet();
   input.focus();
 }
 
-async function leave() {
+async function leave(): Promise<void> {
   try {
     await signOut();
   } catch (error) {
-    log.append(unanswered({ message: `You are not signed out. ${error.message}`, cure: error.cure }, new Date(), leave));
+    log.append(unanswered({ ...troubled(error), message: `You are not signed out. ${troubled(error).message}` }, new Date(), leave));
     return;
   }
   forget();
@@ -299,7 +304,7 @@ async function leave() {
 }
 
 /** A name for a request; browsers have randomUUID only on secure pages. */
-function newKey() {
+function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

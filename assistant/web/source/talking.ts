@@ -1,6 +1,9 @@
 /** The button to talk: hold it, or tap it and talk; by pointer or by key. */
 
-import { Deaf, Pause, record } from "./microphone.js";
+import { part } from "./dom";
+import { Deaf, Pause, type Recording, record } from "./microphone";
+import type { Trouble, Voice } from "./model";
+import { troubled } from "./service";
 
 // Seconds.
 const MOST = 60;
@@ -18,30 +21,44 @@ const HINTS = matchMedia("(pointer: coarse)").matches
   : { held: "Let go when you are done; Escape cancels.", tapped: "Press again when you are done; Escape cancels." };
 
 /** The button of the page, with what it shows while it listens. */
+interface Now {
+  since: number;
+  isHeld: boolean;
+  isTapped: boolean;
+  isOver: boolean;
+  isFinishing?: boolean;
+  recording: Recording | null;
+  timer?: number;
+}
+
 export class Talk {
+  /** The longest recording, in seconds. */
+  private most = MOST - SPARE;
+  private readonly button = part<HTMLButtonElement>("talk");
+  private readonly strip = part("listening");
+  private readonly stage = part("listening-stage");
+  private readonly clock = part("listening-time");
+  private readonly hint = part("listening-hint");
+  private readonly ears = part("ears");
+  private now: Now | null = null;
+  private key: string | null = null;
+  private isPaused = false;
+
   /** `begun` is called when somebody wants to talk, `heard` with a recording (Blob), `failed` with a `Deaf`. */
-  constructor({ begun, heard, failed }) {
-    Object.assign(this, { begun, heard, failed });
-    /** The longest recording, in seconds. */
-    this.most = MOST - SPARE;
-    this.button = document.getElementById("talk");
-    this.strip = document.getElementById("listening");
-    this.stage = document.getElementById("listening-stage");
-    this.clock = document.getElementById("listening-time");
-    this.hint = document.getElementById("listening-hint");
-    this.ears = document.getElementById("ears");
-    this.now = null;
-    this.key = null;
-    this.isPaused = false;
+  constructor(
+    private readonly begun: () => void,
+    private readonly heard: (recording: Blob) => void,
+    private readonly failed: (trouble: Trouble) => void,
+  ) {
     this.followPointer();
     this.followKeys();
-    document.getElementById("listening-cancel").addEventListener("click", () => this.cancel());
+    part("listening-cancel").addEventListener("click", () => this.cancel());
     // Whoever looks elsewhere lets go elsewhere, and the page is not told.
     window.addEventListener("blur", () => this.lose());
   }
 
   /** Show what the service hears; null where it did not tell. */
-  offer(facts) {
+  offer(facts: Voice | null): void {
     this.button.hidden = false;
     this.most = (facts?.most_seconds ?? MOST) - SPARE;
     if (facts && !facts.ears) {
@@ -54,21 +71,21 @@ export class Talk {
   }
 
   /** Take no talk for now (true), or take it again; what is being said is dropped. */
-  pause(is) {
+  pause(is: boolean): void {
     this.isPaused = is;
     this.button.setAttribute("aria-disabled", String(is));
     if (is) this.cancel();
   }
 
   /** Drop what is being said. */
-  cancel() {
+  cancel(): void {
     const { now } = this;
     if (!now) return;
     now.recording?.cancel();
     this.end(now);
   }
 
-  followPointer() {
+  private followPointer(): void {
     const { button } = this;
     button.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
@@ -90,7 +107,7 @@ export class Talk {
     });
   }
 
-  followKeys() {
+  private followKeys(): void {
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.cancel();
       if (!this.isTalkKey(event)) return;
@@ -108,19 +125,19 @@ export class Talk {
     });
   }
 
-  isTalkKey(event) {
+  private isTalkKey(event: KeyboardEvent): boolean {
     if (event.altKey || event.metaKey || event.shiftKey) return false;
     if (event.ctrlKey) return event.code === "Space";
     return event.target === this.button && (event.key === " " || event.key === "Enter");
   }
 
-  press() {
+  private press(): void {
     const { now } = this;
     if (now?.isTapped && now.recording) this.finish(now, TAIL);
     else if (!now && !this.isPaused && !this.button.disabled && !this.button.hidden) this.begin();
   }
 
-  letGo() {
+  private letGo(): void {
     const { now } = this;
     if (!now?.isHeld) return;
     now.isHeld = false;
@@ -129,29 +146,29 @@ export class Talk {
     else if (now.recording) this.finish(now, TAIL);
   }
 
-  lose() {
+  private lose(): void {
     this.key = null;
     this.letGo();
   }
 
-  async begin() {
-    const now = { since: performance.now(), isHeld: true, isTapped: false, isOver: false, recording: null };
+  private async begin(): Promise<void> {
+    const now: Now = { since: performance.now(), isHeld: true, isTapped: false, isOver: false, recording: null };
     this.now = now;
     this.begun();
     this.show("One moment", "");
-    let recording;
+    let recording: Recording;
     try {
       recording = await record();
     } catch (error) {
       this.end(now);
-      this.failed(error);
+      this.failed(troubled(error));
       return;
     }
     if (now.isOver) {
       recording.cancel();
     } else if (now.isHeld || now.isTapped) {
       now.recording = recording;
-      this.listen(now);
+      this.listen(now, recording);
     } else {
       // Let go before it was open: the browser asked for leave, or a slow device was woken.
       recording.cancel();
@@ -160,35 +177,36 @@ export class Talk {
     }
   }
 
-  listen(now) {
+  private listen(now: Now, recording: Recording): void {
     const pause = new Pause();
     this.show("Listening", now.isTapped ? HINTS.tapped : HINTS.held);
     this.button.setAttribute("aria-pressed", "true");
     const look = () => {
-      const { seconds } = now.recording;
-      const loudness = now.recording.loudness();
+      const { seconds } = recording;
+      const loudness = recording.loudness();
       this.draw(seconds, loudness);
       const isSilent = pause.isOver(loudness, seconds);
-      if (now.recording.isOver || seconds >= this.most || (now.isTapped && isSilent)) this.finish(now, 0);
+      if (recording.isOver || seconds >= this.most || (now.isTapped && isSilent)) this.finish(now, 0);
     };
     look();
-    now.timer = setInterval(look, LOOK);
+    now.timer = window.setInterval(look, LOOK);
   }
 
-  async finish(now, tail) {
-    if (now.isFinishing) return;
+  private async finish(now: Now, tail: number): Promise<void> {
+    const { recording } = now;
+    if (now.isFinishing || !recording) return;
     now.isFinishing = true;
-    const { seconds } = now.recording;
+    const { seconds } = recording;
     await new Promise((resume) => setTimeout(resume, tail));
     if (now.isOver) return;
-    const sound = await now.recording.stop();
+    const sound = await recording.stop();
     if (now.isOver) return;
     this.end(now);
     if (seconds >= SHORTEST && sound.size) this.heard(sound);
     else this.failed(new Deaf("That was too short.", "Hold the button while you speak, or tap it, speak, and tap again."));
   }
 
-  end(now) {
+  private end(now: Now): void {
     now.isOver = true;
     clearInterval(now.timer);
     this.now = null;
@@ -199,7 +217,7 @@ export class Talk {
     document.body.classList.remove("is-listening");
   }
 
-  show(stage, hint) {
+  private show(stage: string, hint: string): void {
     // Shown first: what changes in a hidden place is not read out.
     this.strip.hidden = false;
     this.stage.textContent = stage;
@@ -209,7 +227,7 @@ export class Talk {
     document.body.classList.add("is-listening");
   }
 
-  draw(seconds, loudness) {
+  private draw(seconds: number, loudness: number): void {
     const whole = Math.floor(seconds);
     this.clock.textContent = `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
     // From a quiet room to a voice close by.

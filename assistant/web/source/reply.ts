@@ -1,13 +1,19 @@
 /** Shows a reply: its text, chart, table, what could be said next, and where its numbers come from. */
 
-import { figure } from "./chart.js";
-import { button, drawn, element } from "./dom.js";
+import { figure } from "./chart";
+import { type Attributes, button, drawn, element } from "./dom";
+
+import type { Evidence, Job, Reply, Table, Telling, Trouble } from "./model";
+
+type Say = (words: string) => void;
+type Read = (reply: Reply, sign: HTMLElement) => void;
+type When = string | Date | undefined;
 
 const ASKS = new Set(["question", "confirm", "approval"]);
-const MANNERS = { refused: "refused", unknown: "unknown", failed: "failed" };
+const MANNERS: Record<string, string> = { refused: "refused", unknown: "unknown", failed: "failed" };
 
 /** What the assistant answered; `say` is called with the text of a pressed button, `read` with the button to read it aloud. */
-export function answer(reply, at, say, read) {
+export function answer(reply: Reply, at: When, say: Say, read: Read): HTMLElement {
   const manner = ASKS.has(reply.status) ? "asks" : (MANNERS[reply.status] ?? "");
   const told = reply.reply;
   return element(
@@ -24,12 +30,12 @@ export function answer(reply, at, say, read) {
 }
 
 /** What there is of a reply for the ear. */
-export function spokenText(reply) {
+export function spokenText(reply: Reply): string {
   return reply.reply.speech || reply.reply.text;
 }
 
 /** That no answer came, and what helps. */
-export function unanswered(problem, at, again) {
+export function unanswered(problem: Trouble, at: When, again: (event: MouseEvent) => void): HTMLElement {
   return element(
     "article",
     { class: "message assistant unanswered" },
@@ -42,10 +48,10 @@ export function unanswered(problem, at, again) {
 }
 
 /** How far a job is: its element, and what shows a new state of it. */
-export function progress() {
+export function progress(): { element: HTMLElement; show: (job: Pick<Job, "progress" | "message">) => void } {
   const bar = element("progress", { max: 1, value: 0, "aria-label": "Progress" });
   const message = element("span", { class: "stage" }, "waiting");
-  const show = (job) => {
+  const show = (job: Pick<Job, "progress" | "message">) => {
     bar.value = Number(job.progress);
     message.textContent = job.message;
   };
@@ -53,21 +59,21 @@ export function progress() {
 }
 
 /** What the person said; `isSpoken` marks it as heard. */
-export function utterance(text, isSpoken = false) {
+export function utterance(text: string, isSpoken = false): HTMLElement {
   if (!isSpoken) return element("div", { class: "message user" }, element("span", { class: "unseen" }, "You: "), text);
   return element("div", { class: "message user spoken" }, icon("talk"), element("span", { class: "unseen" }, "You, spoken: "), text);
 }
 
 /** Put other words into what the person said. */
-export function reword(said, text) {
-  said.lastChild.textContent = text;
+export function reword(said: Element, text: string): void {
+  if (said.lastChild) said.lastChild.textContent = text;
 }
 
-function icon(name, attributes = {}) {
+function icon(name: string, attributes: Attributes = {}): SVGElement {
   return drawn("svg", { class: "drawn", "aria-hidden": "true", ...attributes }, drawn("use", { href: `#icon-${name}` }));
 }
 
-function words(reply) {
+function words(reply: Reply): (HTMLElement | null)[] {
   if (!reply.error) return [element("p", { class: "told" }, reply.reply.text)];
   const { message, cure } = reply.error;
   return [
@@ -76,7 +82,7 @@ function words(reply) {
   ];
 }
 
-function aloud(reply, read) {
+function aloud(reply: Reply, read: Read): HTMLElement | null {
   if (!spokenText(reply)) return null;
   const made = element(
     "button",
@@ -88,8 +94,8 @@ function aloud(reply, read) {
   return made;
 }
 
-function stamp(at, status, more = null) {
-  const moment = new Date(at);
+function stamp(at: When, status: string, more: HTMLElement | null = null): HTMLElement {
+  const moment = at === undefined ? new Date() : new Date(at);
   const time = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   return element(
     "p",
@@ -101,7 +107,7 @@ function stamp(at, status, more = null) {
 }
 
 /** Choices and buttons; those that answer a question are good only until something else is said. */
-function offers(told, status, say) {
+function offers(told: Telling, status: string, say: Say): HTMLElement | null {
   const passing = ASKS.has(status) ? "passing" : "";
   const choices = told.choices.map((choice) => button(choice, () => say(choice), { class: `choice ${passing}` }));
   const buttons = told.buttons.map((one) => button(one.label, () => say(one.say), { class: passing, title: one.say }));
@@ -109,7 +115,7 @@ function offers(told, status, say) {
   return element("div", { class: "offers" }, ...choices, ...buttons);
 }
 
-function table(data) {
+function table(data: Table): HTMLElement | null {
   if (!data.rows.length) return null;
   const kinds = data.columns.map((column) => (column.numeric ? "numeric" : null));
   const heads = data.columns.map((column, index) =>
@@ -134,41 +140,41 @@ function table(data) {
   );
 }
 
-function why(evidence) {
+function why(evidence: Evidence[]): HTMLElement | null {
   if (!evidence.length) return null;
   const parts = groups(evidence).flatMap((group) => [
     element("div", { class: "claims" }, ...group.map(claim)),
-    basis(group[0]),
+    ...group.slice(0, 1).map(basis),
   ]);
   return element("details", { class: "why" }, element("summary", {}, "Why?"), ...parts);
 }
 
 /** Neighbours that rest on the same records are told together. */
-function groups(evidence) {
-  const found = [];
+function groups(evidence: Evidence[]): Evidence[][] {
+  const found: Evidence[][] = [];
   let last = "";
   for (const one of evidence) {
     const { data, rows, period, fresh_until, assumptions } = one;
     const ground = JSON.stringify([data, rows, period, fresh_until, assumptions]);
-    if (ground === last) found.at(-1).push(one);
+    if (ground === last) found.at(-1)?.push(one);
     else found.push([one]);
     last = ground;
   }
   return found;
 }
 
-function claim(one) {
+function claim(one: Evidence): HTMLElement {
   const worked = one.calculation ? `${one.formula} = ${one.calculation}` : one.formula;
   return element("div", {}, element("p", { class: "claim" }, one.claim), element("p", { class: "formula" }, worked));
 }
 
-function basis(one) {
-  const facts = [
+function basis(one: Evidence): HTMLElement {
+  const facts: [string, string | null][] = [
     ["Data", one.data],
     ["Rows", one.rows === null ? null : one.rows.toLocaleString("en")],
     ["Period", one.period && `${one.period.start} to ${one.period.end}`],
     ["Fresh until", one.fresh_until],
-    ...one.assumptions.map((assumption) => ["Assumed", assumption]),
+    ...one.assumptions.map((assumption): [string, string] => ["Assumed", assumption]),
   ];
   const told = facts.filter(([, value]) => value).flatMap(([term, value]) => [element("dt", {}, term), element("dd", {}, value)]);
   return element("dl", { class: "basis" }, ...told);

@@ -9,16 +9,18 @@ const QUIETEST = -100;
 
 /** Nothing can be recorded; says why and what helps. */
 export class Deaf extends Error {
-  constructor(message, cure) {
+  constructor(
+    message: string,
+    readonly cure: string,
+  ) {
     super(message);
-    this.cure = cure;
   }
 }
 
 /** Begin to record; the browser may ask the person first. Throws `Deaf`. */
-export async function record() {
+export async function record(): Promise<Recording> {
   refuse();
-  let stream;
+  let stream: MediaStream;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: WANTED });
   } catch (error) {
@@ -28,52 +30,56 @@ export async function record() {
     return new Recording(stream);
   } catch (error) {
     release(stream);
-    throw new Deaf(`This browser cannot record: ${error.message}.`, "Use another browser, or type.");
+    throw new Deaf(`This browser cannot record: ${reason(error)}.`, "Use another browser, or type.");
   }
 }
 
 /** A recording under way; the microphone is let go with its end. */
-class Recording {
-  constructor(stream) {
-    this.stream = stream;
+export class Recording {
+  private readonly recorder: MediaRecorder;
+  private readonly parts: Blob[] = [];
+  private readonly over: Promise<unknown>;
+  private readonly context = new AudioContext();
+  private readonly analyser = this.context.createAnalyser();
+  private readonly wave: Float32Array<ArrayBuffer>;
+  private readonly began: number;
+
+  constructor(private readonly stream: MediaStream) {
     const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
     this.recorder = new MediaRecorder(stream, { audioBitsPerSecond: BITS, ...(mimeType ? { mimeType } : {}) });
-    this.parts = [];
     this.recorder.addEventListener("dataavailable", (event) => this.parts.push(event.data));
     // Also where the microphone is unplugged or taken away.
     this.over = new Promise((resolve) => this.recorder.addEventListener("stop", resolve, { once: true }));
-    this.listenIn();
+    this.wave = this.listenIn();
     this.recorder.start();
     this.began = performance.now();
   }
 
-  listenIn() {
-    this.context = new AudioContext();
+  private listenIn(): Float32Array<ArrayBuffer> {
     // Browsers start it by themselves only while somebody presses something.
     this.context.resume().catch(() => {});
-    this.analyser = this.context.createAnalyser();
     this.analyser.fftSize = 1024;
     this.context.createMediaStreamSource(this.stream).connect(this.analyser);
-    this.wave = new Float32Array(this.analyser.fftSize);
+    return new Float32Array(this.analyser.fftSize);
   }
 
-  get seconds() {
+  get seconds(): number {
     return (performance.now() - this.began) / 1000;
   }
 
-  get isOver() {
+  get isOver(): boolean {
     return this.recorder.state === "inactive";
   }
 
   /** How loud it is now, in decibels: 0 is the loudest there is, -100 stands for silence. */
-  loudness() {
+  loudness(): number {
     this.analyser.getFloatTimeDomainData(this.wave);
     const power = this.wave.reduce((sum, value) => sum + value * value, 0) / this.wave.length;
     return power ? Math.max(QUIETEST, 10 * Math.log10(power)) : QUIETEST;
   }
 
   /** End it; what was recorded. */
-  async stop() {
+  async stop(): Promise<Blob> {
     if (!this.isOver) this.recorder.stop();
     await this.over;
     this.release();
@@ -81,12 +87,12 @@ class Recording {
   }
 
   /** End it; nothing is kept. */
-  cancel() {
+  cancel(): void {
     if (!this.isOver) this.recorder.stop();
     this.release();
   }
 
-  release() {
+  private release(): void {
     release(this.stream);
     if (this.context.state !== "closed") this.context.close();
   }
@@ -94,16 +100,17 @@ class Recording {
 
 /** Tells by the loudness alone that somebody has finished, or does not speak at all. */
 export class Pause {
-  constructor({ after = 1.6, atFirst = 8 } = {}) {
-    this.after = after;
-    this.atFirst = atFirst;
-    this.floor = 0;
-    this.loud = 0;
-    this.spoke = null;
-  }
+  private floor = 0;
+  private loud = 0;
+  private spoke: number | null = null;
+
+  constructor(
+    private readonly after = 1.6,
+    private readonly atFirst = 8,
+  ) {}
 
   /** Whether speech is over, with the loudness (dB) at a moment (seconds from the beginning). */
-  isOver(loudness, at) {
+  isOver(loudness: number, at: number): boolean {
     // The quietest of late is what the room sounds like.
     this.floor = Math.min(loudness, this.floor + 0.1);
     const isLoud = loudness > Math.max(this.floor + 10, -50);
@@ -114,7 +121,7 @@ export class Pause {
   }
 }
 
-function refuse() {
+function refuse(): void {
   if (!window.isSecureContext) {
     throw new Deaf(
       "Browsers lend the microphone to secure pages only.",
@@ -126,8 +133,8 @@ function refuse() {
   }
 }
 
-function refusal(error) {
-  switch (error.name) {
+function refusal(error: unknown): Deaf {
+  switch (error instanceof Error ? error.name : "") {
     case "NotAllowedError":
     case "SecurityError":
       return new Deaf(
@@ -144,10 +151,14 @@ function refusal(error) {
         "Close other programs that use it, or connect it anew; then press again.",
       );
     default:
-      return new Deaf(`The microphone cannot be used: ${error.message}.`, "Try again, or type.");
+      return new Deaf(`The microphone cannot be used: ${reason(error)}.`, "Try again, or type.");
   }
 }
 
-function release(stream) {
+function release(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop();
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
