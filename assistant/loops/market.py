@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
@@ -220,12 +221,17 @@ def _unusual(context: Context, seen: _Seen, *, tracking_broke: bool) -> list[Fin
     found: defaultdict[str, dict[str, list[UnusualDay]]] = defaultdict(dict)
     subject = portfolio_or(context, seen.venture)
     enough = _enough(context, subject, seen.until)
+
+    @cache
+    def stood_out(metric: str, period: Period) -> list[UnusualDay]:
+        return unusual(context, subject, metric, period)
+
     for way in ("down", "up"):
         period = Period(_begins(context, seen, way), seen.until)
         for metric in context.settings.alerts.metrics:
             days = [
                 one
-                for one in unusual(context, subject, metric, period)
+                for one in stood_out(metric, period)
                 if ("down" if one.value < one.expected else "up") == way
                 and (metric in WITHOUT_OUTCOME or one.day in enough)
                 and not (tracking_broke and way == "down" and one.suspicion is Suspicion.TRACKING)
