@@ -29,9 +29,9 @@ MOST_EVIDENCE = 20.0
 WEIGHTS = (0.036, -4.576, -0.815)
 BIAS = 3.63
 """Of the traits in order: a logistic regression on 886 clips of the tuning voices, weighed so that of 105
-there are 50 commands (20 of them 20 dB above noise, 10 at 10 dB), 3 in words that cannot be heard, 6 with a name
-nobody has and 46 other sentences (24 in noise). The bias is 0.44 less than fitted, as if other speech were
-half again as frequent."""
+there are 50 commands (20 of them 20 dB above noise, 10 at 10 dB), 3 in words that cannot be heard, 6 with a
+name nobody has and 46 other sentences (24 in noise). The bias is 0.44 less than fitted, as if other speech
+were half again as frequent."""
 LEAST = 0.55
 """Below this confidence nothing was understood: beyond it were 5 of 452 other sentences of those."""
 SURE = 0.6
