@@ -108,6 +108,7 @@ def test_every_page_is_accessible_in_both_schemes_and_on_a_phone(desk: Page, pat
 def test_the_first_page_is_small(browser: Browser, server: Server) -> None:
     with signed_in(browser, server) as page:
         opened(page, "/")
+        expect(page.locator("#suggestions button").first).to_be_visible()
         sizes = page.evaluate(
             "['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))"
             ".map((one) => one.transferSize)"

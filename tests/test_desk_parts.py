@@ -32,8 +32,8 @@ def test_this_is_the_page_and_it_is_what_was_talked_about(chairman: Speaker) -> 
     assert answered(chairman, "pause this", CAMPAIGN) == ("pause_campaign", {"campaign": "Spring Launch"})
     other = Page("show_campaign", {"campaign": "Summer Splash"})
     # "It" is what the talk is about, "this" what is in front of the person.
-    assert answered(chairman, "how is it doing", other)[1]["campaign"] == "Spring Launch"
-    assert answered(chairman, "how is this campaign doing", other)[1]["campaign"] == "Summer Splash"
+    assert answered(chairman, "what is its ROAS", other)[1]["campaign"] == "Spring Launch"
+    assert answered(chairman, "what is the ROAS of this campaign", other)[1]["campaign"] == "Summer Splash"
 
 
 def test_this_month_is_no_page(chairman: Speaker) -> None:
