@@ -25,6 +25,7 @@ WRITTEN = {
     "held_out_5.jsonl": "b318d3396e24019e9b0c7971c630b66156550231a8e1eb535ec84521d3cdf04d",
     "held_out_6.jsonl": "d10fcff08e41e871fc2ef9d2005be599901d898e86eed224606e551e6ac91103",
     "held_out_7.jsonl": "bb8e7c7dc84bc8514399ffb8c84513aff9373801f131f9a2bda66b1eb3fbe76f",
+    "held_out_8.jsonl": "989e54ab8895d22bd36438a4c1e20063eee2543cacc6b4106abc47be077869d9",
 }
 """SHA-256 of the files as they were committed before the first reading."""
 SAME_BY_CHANCE = 56
