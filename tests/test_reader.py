@@ -1,6 +1,7 @@
 """Understanding as a whole: held-out sentences, scope, follow-ups, unknown names, the cache."""
 
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -30,7 +31,7 @@ from intents.readers.features import Block
 from intents.readers.learning import train
 from intents.readers.sentences import OUT_OF_SCOPE, training_names
 from intents.reading import EntityMatch, Reading, Scene
-from intents.training import Example, Span, TrainingError, load, parse_example
+from intents.training import Example, Span, TrainingError, files, load, parse_example
 from intents.values import MoneySaid
 
 TODAY = date(2026, 6, 17)
@@ -72,8 +73,11 @@ def reader(models: Path) -> EmbeddedReader:
 
 
 @pytest.fixture(scope="module")
-def by_words(cache_dir: Path) -> EmbeddedReader:
-    """Without the encoder."""
+def by_words(cache_dir: Path, models: Path) -> EmbeddedReader:
+    """Without the encoder; trained once for all tests that go by words."""
+    EmbeddedReader.load(models)
+    name = f"embedded-words-{cache.fingerprint(files(DATA))}.npz"
+    shutil.copyfile(models / name, cache_dir / name)
     return EmbeddedReader.load(cache_dir)
 
 
