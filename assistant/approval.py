@@ -13,6 +13,7 @@ from assistant.memory import Waiting
 from assistant.reply import Action, Button, Problem, Reply, Status, Telling
 from assistant.turn import Turn
 from intents.command import Command, Effect, Role
+from intents.slots import Amount
 from storage import changes, jobs, names, proposals
 from storage.changes import ChangedSinceError, InUseError, RowChange
 from storage.imports import ImportChangedSinceError
@@ -34,18 +35,23 @@ def way(
     """What spends or goes public needs the chairman's yes; anybody else's request becomes a proposal.
 
     Whatever rests on the word of a reader that texts can talk into things is read back first, to anybody;
-    so are names and amounts that were spoken and cost money or go public.
+    so are names and amounts that were spoken and cost money or go public, and any other spoken amount.
     """
     if not is_taken(understood_by):
         return Way.READ_BACK
     if action.decides is not None:
         return Way.READ_BACK if is_spoken and action.decides.approved else Way.AT_ONCE
     effect = action.effect or command.effect
-    if is_spoken and effect in (Effect.SPEND, Effect.PUBLISH):
+    if is_spoken and (effect in (Effect.SPEND, Effect.PUBLISH) or _tells_amount(command)):
         return Way.READ_BACK
     if effect not in (Effect.SPEND, Effect.PUBLISH):
         return Way.AT_ONCE
     return Way.READ_BACK if role is Role.CHAIRMAN else Way.PROPOSE
+
+
+def _tells_amount(command: Command) -> bool:
+    """Whether an amount of money was said: eighty is soon heard as eighteen, in a limit too."""
+    return any(isinstance(value, Amount) for _, value in command)
 
 
 def read_back(turn: Turn, action: Action, telling: Telling, then: Way) -> Reply:
