@@ -8,7 +8,7 @@ import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from intents.command import Role
 from storage.database import Database
@@ -21,9 +21,9 @@ MODELS = HERE.parent / "var" / "models"
 NOW = datetime(2026, 3, 15, 18, 0, tzinfo=UTC)
 RECORDS, SEED = 71_297, 1
 
-WIDE = {"width": 1440, "height": 900}
-NARROW = {"width": 390, "height": 800}
-SHEET = {"width": 1440, "height": 1300}
+WIDE = ViewportSize(width=1440, height=900)
+NARROW = ViewportSize(width=390, height=800)
+SHEET = ViewportSize(width=1440, height=1300)
 QUALITY = 72
 
 PAGES = {
@@ -90,18 +90,18 @@ def _picture(browser: Browser, server: Server, path: str, into: Path) -> None:
         "dark": _shot(browser, server, path, WIDE, "dark"),
         "phone": _shot(browser, server, path, NARROW, "light"),
     }
-    sheet = browser.new_page(viewport=SHEET)  # type: ignore[arg-type]
+    sheet = browser.new_page(viewport=SHEET)
     sheet.set_content(LAYOUT.format(**shots))
     sheet.wait_for_function("[...document.images].every((one) => one.complete)")
     into.write_bytes(_captured(sheet))
     sheet.close()
 
 
-def _shot(browser: Browser, server: Server, path: str, size: dict[str, int], scheme: str) -> str:
+def _shot(browser: Browser, server: Server, path: str, size: ViewportSize, scheme: str) -> str:
     """A page as a picture, as a data URL."""
     context = browser.new_context(
         base_url=server.url,
-        viewport=size,  # type: ignore[arg-type]
+        viewport=size,
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
     )

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from email import message_from_string, policy
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,20 +26,7 @@ from storage import alerts, outbox
 from storage.thresholds import thresholds
 from tests.conftest import NOW
 from tests.made_up_campaigns import Daily
-from tests.world import DAY, HOUR, TODAY, USUAL, World, worlds
-
-
-@pytest.fixture
-def make(database_url: str, tmp_path: Path) -> Iterator[Callable[..., World]]:
-    with worlds(database_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Where the kind of database makes no difference."""
-    with worlds(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path) as made:
-        yield made
+from tests.world import DAY, HOUR, TODAY, USUAL, World
 
 
 def every(daily: Daily) -> Callable[[int], Daily]:
@@ -58,8 +44,8 @@ WEBHOOK = {
 }
 
 
-def test_a_broken_tracker_is_one_alert_until_it_counts_again(make: Callable[..., World]) -> None:
-    world = make(notify=WEBHOOK)
+def test_a_broken_tracker_is_one_alert_until_it_counts_again(make_world: Callable[..., World]) -> None:
+    world = make_world(notify=WEBHOOK)
     zeta = world.venture()
     broken = Daily(spend=Decimal(30), revenue=Decimal(0), clicks=100, conversions=0)
     assert world.look(NOW)["alerts"] == []
@@ -90,8 +76,10 @@ def test_a_broken_tracker_is_one_alert_until_it_counts_again(make: Callable[...,
     assert found["closed"] >= 1
 
 
-def test_a_line_without_records_is_told_and_over_when_it_reports(here: Callable[..., World]) -> None:
-    world = here()
+def test_a_line_without_records_is_told_and_over_when_it_reports(
+    make_world_here: Callable[..., World],
+) -> None:
+    world = make_world_here()
     world.venture()
     world.days(lambda place: USUAL if place else None, TODAY, TODAY + DAY)
     world.look(NOW + 2 * DAY)
@@ -105,8 +93,8 @@ def test_a_line_without_records_is_told_and_over_when_it_reports(here: Callable[
     assert [one for one in world.open() if one.kind == alerts.REPORTING] == []
 
 
-def test_what_a_day_was_out_of_the_usual_for_is_one_alert(here: Callable[..., World]) -> None:
-    world = here()
+def test_what_a_day_was_out_of_the_usual_for_is_one_alert(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here()
     world.venture()
     world.days(lambda _: Daily(Decimal(30), Decimal(1500), 3000, 100, 50), TODAY, TODAY)
     world.look(NOW + DAY)
@@ -123,8 +111,8 @@ def test_what_a_day_was_out_of_the_usual_for_is_one_alert(here: Callable[..., Wo
     assert world.every() == 1
 
 
-def test_a_day_of_a_venture_with_few_conversions_says_nothing(here: Callable[..., World]) -> None:
-    world = here()
+def test_a_day_of_a_venture_with_few_conversions_says_nothing(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here()
     world.venture()
     few = Daily(spend=Decimal(30), revenue=Decimal(0), clicks=100, conversions=0)
     world.days(every(few), TODAY - 99 * DAY, TODAY - DAY)
@@ -137,8 +125,8 @@ def test_a_day_of_a_venture_with_few_conversions_says_nothing(here: Callable[...
     assert "Conversions on Mar 16, 2026 with 18" in world.open()[0].told
 
 
-def test_data_that_end_are_one_alert_for_all_ventures(make: Callable[..., World]) -> None:
-    world = make()
+def test_data_that_end_are_one_alert_for_all_ventures(make_world: Callable[..., World]) -> None:
+    world = make_world()
     world.venture("Zeta")
     world.venture("Eta")
     assert world.look(NOW + DAY)["alerts"] == []
@@ -150,8 +138,8 @@ def test_data_that_end_are_one_alert_for_all_ventures(make: Callable[..., World]
     assert world.open() == []
 
 
-def test_the_status_names_what_is_open(here: Callable[..., World]) -> None:
-    world = here()
+def test_the_status_names_what_is_open(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here()
     world.venture()
     assert "open" not in world.run("show_status").reply.text
     world.look(NOW + 4 * DAY)
@@ -161,8 +149,8 @@ def test_the_status_names_what_is_open(here: Callable[..., World]) -> None:
     assert "alert" not in world.run("show_status").reply.text
 
 
-def test_a_level_is_one_alert_a_crossing(make: Callable[..., World]) -> None:
-    world = make(notify=WEBHOOK)
+def test_a_level_is_one_alert_a_crossing(make_world: Callable[..., World]) -> None:
+    world = make_world(notify=WEBHOOK)
     world.venture()
     set_up = world.run("set_alert", metric="roas", value="under 8", venture="Zeta")
     assert set_up.reply.text == (
@@ -191,8 +179,8 @@ def test_a_level_is_one_alert_a_crossing(make: Callable[..., World]) -> None:
     assert shown.reply.evidence[0].formula == "revenue / spend"
 
 
-def test_a_level_is_changed_taken_back_and_forgotten(make: Callable[..., World]) -> None:
-    world = make()
+def test_a_level_is_changed_taken_back_and_forgotten(make_world: Callable[..., World]) -> None:
+    world = make_world()
     world.venture()
 
     def kept() -> list[Decimal]:
@@ -230,23 +218,25 @@ def test_a_level_is_changed_taken_back_and_forgotten(make: Callable[..., World])
         ({"metric": "cac", "value": "above 100", "comparison": "below"}, "contradictory_slots"),
     ],
 )
-def test_what_is_no_level_is_refused(here: Callable[..., World], slots: dict[str, Any], code: str) -> None:
-    world = here()
+def test_what_is_no_level_is_refused(
+    make_world_here: Callable[..., World], slots: dict[str, Any], code: str
+) -> None:
+    world = make_world_here()
     world.venture()
     refused = world.run("set_alert", **slots)
     assert code_of(refused) == code
 
 
-def test_a_share_said_as_a_number_is_percent(here: Callable[..., World]) -> None:
-    world = here()
+def test_a_share_said_as_a_number_is_percent(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here()
     world.venture()
     told = world.run("set_alert", metric="ctr", value="below 2", venture="Zeta").reply.text
     assert "is below 2.0 %" in told
     assert "I read 2 as percent." in told
 
 
-def test_who_only_looks_changes_nothing(here: Callable[..., World]) -> None:
-    world = here()
+def test_who_only_looks_changes_nothing(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here()
     world.venture()
     world.look(NOW + 4 * DAY)
     assert world.run("list_alerts", Role.VIEWER).status is Status.DONE
@@ -261,8 +251,8 @@ def test_who_only_looks_changes_nothing(here: Callable[..., World]) -> None:
         assert code_of(refused) == "role_required", name
 
 
-def test_quiet_hours_hold_back_and_nobody_answering_escalates(make: Callable[..., World]) -> None:
-    world = make(notify=WEBHOOK, alerts={"quiet_from": "22:00", "quiet_until": "07:00"})
+def test_quiet_hours_hold_back_and_nobody_answering_escalates(make_world: Callable[..., World]) -> None:
+    world = make_world(notify=WEBHOOK, alerts={"quiet_from": "22:00", "quiet_until": "07:00"})
     world.venture()
     night = datetime.combine(TODAY + 4 * DAY, NOW.timetz()).replace(hour=23)
     world.look(night)
@@ -278,8 +268,10 @@ def test_quiet_hours_hold_back_and_nobody_answering_escalates(make: Callable[...
     assert world.notices() == [notices.ALERT_RAISED, notices.ALERT_ESCALATED]
 
 
-def test_what_was_acknowledged_is_not_escalated_and_that_can_be_undone(make: Callable[..., World]) -> None:
-    world = make(notify=WEBHOOK)
+def test_what_was_acknowledged_is_not_escalated_and_that_can_be_undone(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(notify=WEBHOOK)
     world.venture()
     world.look(NOW + 4 * DAY)
     assert world.run("acknowledge_alert").reply.text.startswith("Acknowledged alert 1. No new data")
@@ -292,8 +284,8 @@ def test_what_was_acknowledged_is_not_escalated_and_that_can_be_undone(make: Cal
     assert world.notices() == [notices.ALERT_RAISED, notices.ALERT_ESCALATED]
 
 
-def test_what_is_snoozed_comes_back(make: Callable[..., World]) -> None:
-    world = make(notify=WEBHOOK)
+def test_what_is_snoozed_comes_back(make_world: Callable[..., World]) -> None:
+    world = make_world(notify=WEBHOOK)
     world.venture()
     world.look(NOW + 4 * DAY)
     # That is a Thursday.
@@ -328,8 +320,8 @@ def test_a_snooze_ends_on_the_next_such_day(
     assert _coming(Period(date(*start), date(*end)), TODAY) == date(*day)
 
 
-def test_several_alerts_are_asked_about(here: Callable[..., World]) -> None:
-    world = here()
+def test_several_alerts_are_asked_about(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here()
     world.venture()
     with world.bus.database.write() as connection:
         for name in ("one", "two"):
@@ -416,9 +408,9 @@ def by_mail(post: Post) -> dict[str, Any]:
 
 
 def test_an_alert_is_mailed_again_when_nobody_answers_and_tried_again_when_refused(
-    here: Callable[..., World], post: Post
+    make_world_here: Callable[..., World], post: Post
 ) -> None:
-    world = here(notify=by_mail(post))
+    world = make_world_here(notify=by_mail(post))
     world.venture("Zeta\nBcc: all@example.org")
     post.answers = ["451 later", "250 taken"]
     world.look(NOW + 4 * DAY)
@@ -440,8 +432,10 @@ def test_an_alert_is_mailed_again_when_nobody_answers_and_tried_again_when_refus
     assert mail["Message-ID"] != post.mails[0][1]["Message-ID"]
 
 
-def test_a_mail_refused_for_good_is_not_tried_again(here: Callable[..., World], post: Post) -> None:
-    world = here(notify=by_mail(post))
+def test_a_mail_refused_for_good_is_not_tried_again(
+    make_world_here: Callable[..., World], post: Post
+) -> None:
+    world = make_world_here(notify=by_mail(post))
     world.venture()
     post.answers = ["554 no"]
     world.look(NOW + 4 * DAY)

@@ -1,10 +1,8 @@
 """Channels whose share of the credit moved, and those whose did not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
-from pathlib import Path
 
-import pytest
 from numpy.random import default_rng
 from sqlalchemy import insert
 
@@ -12,22 +10,9 @@ from engines.response import Estimate
 from engines.shifts import shifts
 from storage import alerts
 from storage.journeys import conversions, touchpoints
-from tests.world import DAY, TODAY, World, worlds
+from tests.world import DAY, TODAY, World
 
 CHANNELS = ("email", "display", "paid_search")
-
-
-@pytest.fixture
-def make(database_url: str, tmp_path: Path) -> Iterator[Callable[..., World]]:
-    with worlds(database_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Where the kind of database makes no difference."""
-    with worlds(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path) as made:
-        yield made
 
 
 def journeys(
@@ -51,8 +36,8 @@ def journeys(
         connection.execute(insert(conversions), won)
 
 
-def test_a_share_that_moved_is_one_alert_until_it_has_settled(make: Callable[..., World]) -> None:
-    world = make()
+def test_a_share_that_moved_is_one_alert_until_it_has_settled(make_world: Callable[..., World]) -> None:
+    world = make_world()
     zeta = world.venture()
     journeys(world, zeta, 1, first=56, days=28, chances=(0.5, 0.3, 0.2))
     journeys(world, zeta, 2, first=28, days=28, chances=(0.2, 0.3, 0.5))
@@ -74,8 +59,8 @@ def test_a_share_that_moved_is_one_alert_until_it_has_settled(make: Callable[...
     assert world.open() == []
 
 
-def test_chance_and_few_conversions_raise_nothing(here: Callable[..., World]) -> None:
-    world = here()
+def test_chance_and_few_conversions_raise_nothing(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here()
     zeta, eta = world.venture("Zeta"), world.venture("Eta")
     journeys(world, zeta, 4, first=56, days=56, chances=(0.4, 0.3, 0.3))
     journeys(world, eta, 5, first=33, days=5, chances=(1, 0, 0))

@@ -1,32 +1,16 @@
 """Why something was changed: by whom, on what rule or proposal, with whose yes."""
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
+from collections.abc import Callable
 
 from assistant.commands.why import Reasons
 from assistant.reply import Status
 from intents.command import Role
 from tests.made_up_campaigns import Daily
-from tests.world import DAY, TODAY, World, worlds
+from tests.world import DAY, TODAY, World
 
 
-@pytest.fixture
-def make(database_url: str, tmp_path: Path) -> Iterator[Callable[..., World]]:
-    with worlds(database_url, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Where the kind of database makes no difference."""
-    with worlds(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path) as made:
-        yield made
-
-
-def test_what_the_chairman_approved_names_the_proposal(make: Callable[..., World]) -> None:
-    world = make()
+def test_what_the_chairman_approved_names_the_proposal(make_world: Callable[..., World]) -> None:
+    world = make_world()
     world.venture()
     world.clock[0] += DAY / 24
     assert (
@@ -41,8 +25,8 @@ def test_what_the_chairman_approved_names_the_proposal(make: Callable[..., World
     assert "chairman! asked for that" in why.reply.text
 
 
-def test_what_a_loop_did_names_its_figures(make: Callable[..., World]) -> None:
-    world = make()
+def test_what_a_loop_did_names_its_figures(make_world: Callable[..., World]) -> None:
+    world = make_world()
     world.venture()
     world.run("set_spend_limit", amount="$10", pace="day", campaign="Zeta Push")
     world.days(lambda _: Daily(), TODAY, TODAY)
@@ -53,8 +37,8 @@ def test_what_a_loop_did_names_its_figures(make: Callable[..., World]) -> None:
     assert why.reply.evidence[0].formula == "sum of daily spend"
 
 
-def test_what_somebody_did_without_a_word_is_told_so(here: Callable[..., World]) -> None:
-    world = here()
+def test_what_somebody_did_without_a_word_is_told_so(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here()
     world.venture()
     world.run("pause_campaign", Role.OPERATOR, campaign="Zeta Push")
     told = world.run("why", deed="paused").reply.text
@@ -66,8 +50,8 @@ def test_what_somebody_did_without_a_word_is_told_so(here: Callable[..., World])
     assert "It was taken back since." in world.run("why", deed="paused").reply.text
 
 
-def test_what_never_happened_is_not_explained(here: Callable[..., World]) -> None:
-    world = here()
+def test_what_never_happened_is_not_explained(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here()
     world.venture()
     asked = world.run("why", deed="change the budget", venture="Zeta")
     assert asked.error is not None

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 from sqlalchemy import func, select
 
 from assistant.bootstrap import Assistant
@@ -62,10 +63,10 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def signed_in(browser: Browser, server: Server, role: Role = Role.CHAIRMAN, **how: object) -> Iterator[Page]:
+def signed_in(browser: Browser, server: Server, role: Role = Role.CHAIRMAN, **how: Any) -> Iterator[Page]:
     """A page of somebody's; what the browser complains of fails the test."""
-    size = {"width": 1400, "height": 900}
-    context: BrowserContext = browser.new_context(**({"base_url": server.url, "viewport": size} | how))  # type: ignore[arg-type]
+    size = how.pop("viewport", ViewportSize(width=1400, height=900))
+    context = browser.new_context(base_url=server.url, viewport=size, **how)
     context.set_default_timeout(15_000)
     context.request.get(server.sign_in_link(role), max_redirects=0)
     complaints: list[str] = []

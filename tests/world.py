@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import delete, func, select
 
 from assistant import notices
@@ -103,8 +104,7 @@ class World:
 
 
 @contextmanager
-def worlds(database_url: str, folder: Path) -> Iterator[Callable[..., World]]:
-    """Makes worlds with the given settings."""
+def _worlds(database_url: str, folder: Path) -> Iterator[Callable[..., World]]:
     made: list[Bus] = []
 
     def world(**settings: Any) -> World:
@@ -117,3 +117,17 @@ def worlds(database_url: str, folder: Path) -> Iterator[Callable[..., World]]:
     yield world
     for bus in made:
         bus.database.close()
+
+
+@pytest.fixture
+def make_world(database_url: str, tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Makes worlds with the given settings, on each kind of database."""
+    with _worlds(database_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def make_world_here(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """The same where the kind of database makes no difference."""
+    with _worlds(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path) as made:
+        yield made

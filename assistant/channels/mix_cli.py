@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -57,7 +57,7 @@ def fit_mix(
     ] = None,
     day: Annotated[str | None, typer.Option("--date", metavar="COLUMN", help="The dates.")] = None,
     date_order: Annotated[
-        str | None, typer.Option(metavar="mdy|dmy", help="For dates such as 2/1/21.")
+        Literal["mdy", "dmy"] | None, typer.Option(help="For dates such as 2/1/21.")
     ] = None,
     held_out: Annotated[
         int, typer.Option(min=0, max=104, help="Last weeks to foretell as a check; 0 for none.")
@@ -74,8 +74,6 @@ def fit_mix(
     from storage.imports.errors import ImportRefusedError
     from storage.imports.weekly import Wanted, read_weeks
 
-    if date_order not in (None, "mdy", "dmy"):
-        fail(f"--date-order takes mdy or dmy, not {date_order!r}")
     channels = _names(spend)
     wanted = Wanted(outcome, channels, _pairs(exposure, channels), _names(controls), worth, day, date_order)
     try:

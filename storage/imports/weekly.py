@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.mediamix import Control, Floats, Media, Weeks
-from storage.imports.dates import DateStyle, parse_day
+from storage.imports.dates import DateStyle, Order, parse_day
 from storage.imports.errors import CellRefusedError, ImportRefusedError
 from storage.imports.numbers import Style, is_blank_value, parse_decimal
 from storage.imports.sources import Cell, open_source
@@ -36,7 +36,7 @@ class Wanted:
     """Column the outcome is multiplied by: what a unit of it is worth."""
     day: str | None = None
     """Column of the dates; else the one named like one."""
-    date_order: str | None = None
+    date_order: Order | None = None
 
 
 def read_weeks(path: Path, wanted: Wanted) -> tuple[Weeks, list[str]]:
@@ -94,8 +94,8 @@ def _refuse_unknown(columns: Sequence[str], named: Sequence[str]) -> None:
 class _Table:
     """The rows by day, oldest first."""
 
-    def __init__(self, rows: Sequence[tuple[int, dict[str, Cell]]], day: str, order: str | None) -> None:
-        style = DateStyle(told=order)  # type: ignore[arg-type]
+    def __init__(self, rows: Sequence[tuple[int, dict[str, Cell]]], day: str, order: Order | None) -> None:
+        style = DateStyle(told=order)
         for _, cells in rows:
             value = cells[day]
             if isinstance(value, str):
