@@ -125,6 +125,7 @@ def propose(
             expires_at=now + lifetime,
         ),
     )
+    turn.proposal = number
     until = wording.day((now + lifetime).date())
     waits = f"Proposal {number} waits for the chairman until {until}: {action.summary}."
     text = f"{_reasons(action, telling)} {waits}".strip()
@@ -148,6 +149,7 @@ def carry_out(
         _begun(connection, turn, action, reply, now)
         return made
     decision = action.decides
+    turn.proposal = decision.proposal
     word = "approved" if decision.approved else "rejected"
     if not proposals.decide(connection, decision.proposal, word, turn.person.id, decision.reason, now):
         raise Problem(
