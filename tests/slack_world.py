@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
+import pytest
 from sqlalchemy import delete, func, select, update
 
 from assistant.bootstrap import Assistant
@@ -22,7 +23,7 @@ from storage.audit import audit
 from storage.outbox import outbox
 from storage.proposals import proposals
 from tests.conftest import NOW, Server, assistant_on, serving
-from tests.loopback_slack import BOT, CHANNEL, SECRET, TEAM, Workspace, as_form, signed
+from tests.loopback_slack import BOT, CHANNEL, SECRET, TEAM, Workspace, as_form, signed, workspace
 
 SLACK_IDS = {role: f"U0{role.value.upper()}" for role in Role}
 STRANGER = "U0STRANGER"
@@ -158,6 +159,7 @@ class SlackWorld:
             "view": {
                 "id": f"V{next(_numbers)}",
                 "hash": "h",
+                "type": view["type"],
                 "callback_id": view["callback_id"],
                 "private_metadata": view["private_metadata"],
                 "state": {"values": {"reason": {"reason": {"type": "plain_text_input", "value": reason}}}},
@@ -240,6 +242,25 @@ def copied(portfolio: Path, to: Path) -> str:
     with closing(source), closing(target):
         source.backup(target)
     return f"sqlite:///{to}"
+
+
+@pytest.fixture(scope="module")
+def shared_world(
+    small_portfolio: Path, tmp_path_factory: pytest.TempPathFactory, models: Path
+) -> Iterator[SlackWorld]:
+    """One service for the tests of a module."""
+    with (
+        workspace() as there,
+        slack_world(there, small_portfolio, tmp_path_factory.mktemp("slack"), models) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+def world(shared_world: SlackWorld) -> SlackWorld:
+    """A service in an empty workspace."""
+    shared_world.afresh()
+    return shared_world
 
 
 @contextmanager

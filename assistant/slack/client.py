@@ -368,7 +368,7 @@ def _header(headers: Mapping[str, Any], name: str) -> str | None:
 
 
 def quiet() -> logging.Logger:
-    """The log of Slack's library: it would log what was said, and tokens where it debugs."""
-    made = logging.getLogger("slack")
-    made.setLevel(logging.WARNING)
+    """The log of Slack's client: it would log what was said; what goes wrong is told by whoever asked."""
+    made = logging.getLogger("slack_sdk.quiet")
+    made.setLevel(logging.CRITICAL)
     return made

@@ -48,7 +48,7 @@ def _approvals(task: Task, person: Person) -> list[Block]:
     shown: list[Block] = [blocks.header("Waiting for approval")]
     for row in waiting[:MOST_SHOWN]:
         number = int(row["number"])
-        told = f"*{number}* · {blocks.escaped(str(row['summary']))[:LONGEST]}"
+        told = f"*{number}* · {blocks.escaped(str(row['summary'])[:LONGEST])}"
         by = f"\nAsked by {blocks.escaped(str(row['requested_by']))}"
         shown.append(blocks.formatted(told + by))
         if person.role.includes(Role.CHAIRMAN):
@@ -62,7 +62,8 @@ def _alerts(task: Task, person: Person) -> list[Block]:
     shown: list[Block] = [blocks.header("Alerts")]
     for row in unseen[:MOST_SHOWN]:
         number = int(row["number"])
-        shown.append(blocks.formatted(f"*{number}* · {blocks.escaped(str(row['headline']))[:LONGEST]}"))
+        headline = str(row["told"]).partition("\n")[0][:LONGEST]
+        shown.append(blocks.formatted(f"*{number}* · {blocks.escaped(headline)}"))
         if person.role.includes(Role.OPERATOR):
             shown += blocks.row(alert_buttons(number))
     return [*shown, *_rest(len(unseen), "Nothing is open.")]

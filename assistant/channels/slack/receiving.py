@@ -11,7 +11,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from assistant.bootstrap import Assistant
 from assistant.channels.slack.incoming import incoming
-from assistant.slack.client import quiet
 from storage import slack
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ def receiver(assistant: Assistant, wake: Callable[[], None]) -> App:
     token = None if terms.bot_token is None else terms.bot_token.get_secret_value()
     app = App(
         name="gtm-assistant",
-        logger=quiet(),
+        logger=_quiet(),
         signing_secret=secret or "",
         # By a function, so that Bolt asks Slack nothing before it acknowledges.
         authorize=lambda **_: AuthorizeResult(enterprise_id=None, team_id=None, bot_token=token),
@@ -40,6 +39,13 @@ def receiver(assistant: Assistant, wake: Callable[[], None]) -> App:
         return _kept(assistant, body or dict(parse_qsl(req.raw_body, keep_blank_values=True)), wake)
 
     return app
+
+
+def _quiet() -> logging.Logger:
+    """Bolt's log without what anybody may send: it would log bodies whose signature is wrong."""
+    made = logging.getLogger("slack_bolt.quiet")
+    made.setLevel(logging.WARNING)
+    return made
 
 
 def _kept(assistant: Assistant, body: Mapping[str, Any], wake: Callable[[], None]) -> BoltResponse:

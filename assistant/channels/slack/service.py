@@ -28,6 +28,7 @@ class SlackChannel:
 
     def __init__(self, here: Service) -> None:
         self._terms = here.assistant.settings.slack
+        self._client = here.assistant.slack.client
         self.workers = Workers(here.assistant, act, here.metrics.turn)
         self._app = receiver(here.assistant, self.workers.wake)
         self._stop = threading.Event()
@@ -56,7 +57,7 @@ class SlackChannel:
     def _listen(self) -> None:
         """Hold a socket open, and open it again where it cannot be."""
         token = "" if self._terms.app_token is None else self._terms.app_token.get_secret_value()
-        socket = SocketModeHandler(self._app, token)
+        socket = SocketModeHandler(self._app, token, web_client=self._client)
         try:
             while not self._stop.is_set():
                 try:

@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_slack_events")),
         sa.UniqueConstraint("event_id", name=op.f("uq_slack_events_event_id")),
     )
-    op.create_index(op.f("ix_slack_events_state_line"), "slack_events", ["state", "line"])
+    op.create_index(op.f("ix_slack_events_state_slack_events_line"), "slack_events", ["state", "line"])
     op.create_index(op.f("ix_slack_events_settled_at"), "slack_events", ["settled_at"])
     op.create_table(
         "slack_messages",
@@ -78,7 +78,7 @@ def upgrade() -> None:
         sa.Column("blocks", JSON, nullable=False),
         sa.Column("sent_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_slack_messages")),
-        sa.UniqueConstraint("channel", "ts", name=op.f("uq_slack_messages_channel")),
+        sa.UniqueConstraint("channel", "ts", name=op.f("uq_slack_messages_channel_ts")),
     )
     op.create_index(op.f("ix_slack_messages_subject"), "slack_messages", ["subject"])
 
