@@ -310,6 +310,7 @@ def test_a_recording_is_a_command_and_shows_what_was_heard(world: SlackWorld) ->
     assert world.turns("show_performance") == ["done"]
     with world.assistant.database.read() as connection:
         reading = connection.scalar(select(audit.c.reading).where(audit.c.channel == "slack"))
+    assert reading is not None
     assert reading["heard"]
 
 
