@@ -67,6 +67,19 @@ class LevelRow(BaseModel):
     value: Decimal
     currency: str
     days: int
+    venture: str | None
+    campaign: str | None
+
+    @property
+    def shown(self) -> str:
+        """The level as people read it."""
+        return wording.metric(self.metric, self.value, self.currency)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The slots that mean it and no other."""
+        names = {"metric": self.metric, "venture": self.venture, "campaign": self.campaign}
+        return {name: value for name, value in names.items() if value is not None}
 
 
 class AlertList(BaseModel):
@@ -168,14 +181,13 @@ def _level_row(one: Threshold, context: Context) -> LevelRow:
         value=one.value,
         currency=one.currency,
         days=one.days,
+        venture=None if one.campaign_id else context.labels("venture").get(one.venture_id or 0),
+        campaign=context.labels("campaign").get(one.campaign_id or 0),
     )
 
 
 def _level_told(one: LevelRow) -> str:
-    return (
-        f"{METRICS[one.metric].label} of {one.subject} {one.comparison} "
-        f"{wording.metric(one.metric, one.value, one.currency)} over {_days(one.days)}"
-    )
+    return f"{METRICS[one.metric].label} of {one.subject} {one.comparison} {one.shown} over {_days(one.days)}"
 
 
 def _days(count: int) -> str:
@@ -503,6 +515,8 @@ def set_alert(asked: SetAlert, context: Context) -> Answer[AlertSet]:
         value=value,
         currency=subject.currency,
         days=days,
+        venture=None if asked.campaign is not None else asked.venture,
+        campaign=asked.campaign,
     )
     reading = read_level(context, subject, asked.metric, days)
     shown = wording.metric(asked.metric, value, subject.currency)
