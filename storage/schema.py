@@ -1,12 +1,14 @@
 """Every table in one place, for migrations and for whoever fills or checks a whole database."""
 
 from storage import (
+    accesses,
     alerts,
     audit,
     campaigns,
     changes,
     conversations,
     customers,
+    identities,
     influencers,
     jobs,
     journeys,
@@ -19,6 +21,7 @@ from storage import (
     performance,
     promises,
     proposals,
+    sessions,
     spending,
     thresholds,
     ventures,
@@ -27,12 +30,14 @@ from storage.database import metadata
 from storage.imports import ledger
 
 __all__ = [
+    "accesses",
     "alerts",
     "audit",
     "campaigns",
     "changes",
     "conversations",
     "customers",
+    "identities",
     "influencers",
     "jobs",
     "journeys",
@@ -47,6 +52,7 @@ __all__ = [
     "performance",
     "promises",
     "proposals",
+    "sessions",
     "spending",
     "thresholds",
     "ventures",

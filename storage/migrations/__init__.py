@@ -1,4 +1,4 @@
 """Schema migrations (Alembic), run by `storage.migrate`."""
 
-HEAD = "0007"
+HEAD = "0010"
 """The newest revision; a test holds it against the files in `versions/`."""
