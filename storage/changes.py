@@ -128,6 +128,12 @@ def made_by(connection: Connection, audit_id: int) -> list[RowChange]:
     ]
 
 
+def latest(connection: Connection) -> int | None:
+    """The number of the last change there was."""
+    found = connection.scalar(select(func.max(changes.c.id)))
+    return None if found is None else int(found)
+
+
 def last_undoable(
     connection: Connection, user_id: int, conversation_id: str | None, *, only_here: bool = False
 ) -> int | None:
