@@ -1,6 +1,7 @@
 """Every table in one place, for migrations and for whoever fills or checks a whole database."""
 
 from storage import (
+    accesses,
     alerts,
     audit,
     campaigns,
@@ -8,6 +9,7 @@ from storage import (
     conversations,
     customers,
     delegations,
+    identities,
     influencers,
     jobs,
     journeys,
@@ -20,6 +22,7 @@ from storage import (
     performance,
     promises,
     proposals,
+    sessions,
     spending,
     thresholds,
     ventures,
@@ -28,6 +31,7 @@ from storage.database import metadata
 from storage.imports import ledger
 
 __all__ = [
+    "accesses",
     "alerts",
     "audit",
     "campaigns",
@@ -35,6 +39,7 @@ __all__ = [
     "conversations",
     "customers",
     "delegations",
+    "identities",
     "influencers",
     "jobs",
     "journeys",
@@ -49,6 +54,7 @@ __all__ = [
     "performance",
     "promises",
     "proposals",
+    "sessions",
     "spending",
     "thresholds",
     "ventures",

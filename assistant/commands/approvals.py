@@ -284,7 +284,10 @@ class Undo(Command):
 def undo(asked: Undo, context: Context) -> Answer[Undone]:
     """Plan the reverse of the last change; of what spends it needs the same yes."""
     del asked
-    last = changes.last_undoable(context.connection, context.person.id, context.conversation_id)
+    # Whoever speaks through a service, as the visitors of a widget, is one of many.
+    last = changes.last_undoable(
+        context.connection, context.person.id, context.conversation_id, only_here=context.person.is_service
+    )
     if last is None:
         raise Problem("nothing_to_undo", "There is nothing of yours to take back.")
     command, text = audit.told_in(context.connection, last)
