@@ -24,6 +24,7 @@ from assistant.channels import (
     page,
     rasa_actions,
     voice,
+    widget,
 )
 from assistant.channels.admission import LimitRate
 from assistant.channels.connections import connections
@@ -85,11 +86,13 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
         larger={
             WEBHOOK: rasa_actions.MOST_BYTES,
             voice.PATH: recording,
+            f"{widget.PREFIX}voice": recording,
             openai_audio.TRANSCRIPTIONS: recording + openai_audio.FORM_BYTES,
         },
     )
     app.add_middleware(AwaitBody, seconds=server.body_seconds, parts_under=files.PREFIX)
     app.add_middleware(LimitRate, here=here, free=UNLIMITED)
+    app.add_middleware(widget.AnswerSites, here=here)
     app.add_middleware(AddHeaders, headers=headers)
     app.add_middleware(CountRequests, metrics=metrics)
 
@@ -105,6 +108,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(rasa_actions.router)
     app.include_router(rasa_actions.open_router)
     app.include_router(health.router)
+    app.include_router(widget.router)
     app.include_router(page.router)
     app.include_router(desk.router)
     slack = _slack(here)
@@ -112,13 +116,21 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     if slack is not None and (router := slack.router()) is not None:
         app.include_router(router)
     app.mount("/static", page.page_files(), name="static")
-    app.mount("/built", page.built_files(), name="built")
+    app.mount("/built", page.BUILT, name="built")
     return app
 
 
 MOST_HEARING = 2
 """Streams of sound that are looked at, at the same moment."""
-UNLIMITED = (rasa_actions.HEALTH, health.ALIVE, health.READY, health.METRICS, "/static/", "/built/")
+UNLIMITED = (
+    rasa_actions.HEALTH,
+    health.ALIVE,
+    health.READY,
+    health.METRICS,
+    widget.SCRIPT,
+    "/static/",
+    "/built/",
+)
 """Paths that may be asked for as often as anybody likes."""
 COLLECTED_AFTER = 20_000
 """New objects until the youngest are looked through for cycles."""

@@ -7,7 +7,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from assistant import wording
+from assistant import delegating, wording
 from assistant.hearing import is_taken
 from assistant.memory import Waiting
 from assistant.reply import Action, Button, Problem, Reply, Status, Telling
@@ -150,6 +150,9 @@ def carry_out(
         return made
     decision = action.decides
     turn.proposal = decision.proposal
+    asked = proposals.proposal(connection, decision.proposal)
+    if asked is not None:
+        delegating.permit(connection, turn.person, asked, action if decision.approved else None, now)
     word = "approved" if decision.approved else "rejected"
     if not proposals.decide(connection, decision.proposal, word, turn.person.id, decision.reason, now):
         raise Problem(

@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 
-from assistant import approval, notices, returning
+from assistant import approval, delegating, notices, returning
 from assistant.doubting import Heard
 from assistant.handling import Context, Handler
 from assistant.hearing import is_taken
@@ -27,6 +27,7 @@ from storage import audit, changes, conversations, jobs, outbox, promises
 from storage.audit import Entry, KeyTakenError
 from storage.changes import RowChange
 from storage.database import Database
+from storage.people import Person
 from storage.promises import Promise
 
 log = logging.getLogger(__name__)
@@ -117,12 +118,21 @@ class Bus:
 
     def permit(self, command: type[Command], turn: Turn) -> None:
         """Raise `Problem` unless the turn's person may use the command."""
-        if not turn.person.role.includes(command.role):
+        if not self.may(command, turn.person):
             raise Problem(
                 "role_required",
                 f"{command.command_name()} needs the role {command.role}; you are {turn.person.role}.",
                 f"Ask somebody with the role {command.role}.",
             )
+
+    def may(self, command: type[Command], person: Person) -> bool:
+        """Whether a person may use a command: by role, or as one who decides in the chairman's place."""
+        if person.role.includes(command.role):
+            return True
+        if not command.may_be_delegated:
+            return False
+        with self.database.read() as connection:
+            return delegating.stands_in(connection, person, self.clock())
 
     def _answer(self, command: Command, turn: Turn) -> Answer[Any]:
         self.permit(type(command), turn)

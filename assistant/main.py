@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assistant.channels.cli import cli, console, errors, fill_database, open_database, sign_in_link
+from assistant.channels.cli import cli, console, errors, fill_database, sign_in_link
+from assistant.channels.opening import open_database
 from assistant.settings import ConfigurationError, load_settings
 
 if TYPE_CHECKING:

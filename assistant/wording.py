@@ -1,7 +1,8 @@
 """How values are written and said, in one place."""
 
-from datetime import date
+from datetime import date, datetime, time
 from decimal import ROUND_HALF_EVEN, Decimal
+from zoneinfo import ZoneInfo
 
 from engines.metrics import METRICS, Unit
 from engines.terms import Channel, Period, to_minor
@@ -93,6 +94,12 @@ def _rounded(value: Decimal) -> str:
 def day(on: date) -> str:
     """``Mar 5, 2026``."""
     return f"{on:%b} {on.day}, {on.year}"
+
+
+def moment(at: datetime, zone: ZoneInfo) -> str:
+    """Where somebody is: ``Mar 5, 2026 14:30``; midnight is the day alone."""
+    here = at.astimezone(zone)
+    return day(here.date()) if here.time() == time() else f"{day(here.date())} {here:%H:%M}"
 
 
 def days(period: Period) -> str:

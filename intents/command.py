@@ -54,6 +54,8 @@ class Command(BaseModel):
     """Whether an empty conversation offers it."""
     may_be_negated: ClassVar[bool] = False
     """Whether "don't …" is a way to ask for it, as for stopping and rejecting."""
+    may_be_delegated: ClassVar[bool] = False
+    """Whether somebody of a lesser role may ask for it whom the chairman named to act in his place."""
     version: ClassVar[int] = 1
     """Raised when the meaning of a slot changes, so that a frozen command of an older version is noticed."""
 

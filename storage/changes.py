@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from storage.audit import audit
 from storage.database import Json, Key, Scaled, UtcDateTime, metadata
-from storage.people import users
+from storage.people import WIDGET, tokens, users
 
 changes = Table(
     "changes",
@@ -128,9 +128,20 @@ def made_by(connection: Connection, audit_id: int) -> list[RowChange]:
     ]
 
 
-def last_undoable(connection: Connection, user_id: int, conversation_id: str | None) -> int | None:
+def latest(connection: Connection) -> int | None:
+    """The number of the last change there was."""
+    found = connection.scalar(select(func.max(changes.c.id)))
+    return None if found is None else int(found)
+
+
+def last_undoable(
+    connection: Connection, user_id: int, conversation_id: str | None, *, only_here: bool = False
+) -> int | None:
     """The latest turn that changed something and still stands: of the conversation, else the person's own or
-    one of what the service did by itself."""
+    one of what the service did by itself.
+
+    With ``only_here`` nothing but the conversation's own is taken back.
+    """
     latest = (
         select(func.max(changes.c.audit_id))
         .join(audit, audit.c.id == changes.c.audit_id)
@@ -141,7 +152,11 @@ def last_undoable(connection: Connection, user_id: int, conversation_id: str | N
         here = connection.scalar(own.where(audit.c.conversation_id == conversation_id))
         if here is not None:
             return int(here)
-    services = select(users.c.id).where(users.c.is_service)
+    if only_here:
+        return None
+    # A widget is a service too, but what it did, one of its visitors did.
+    widgets = select(tokens.c.user_id).where(tokens.c.kind == WIDGET)
+    services = select(users.c.id).where(users.c.is_service, users.c.id.not_in(widgets))
     found = connection.scalar(latest.where(or_(audit.c.user_id == user_id, audit.c.user_id.in_(services))))
     return None if found is None else int(found)
 

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     ForeignKey,
     Index,
+    Integer,
     String,
     Table,
     bindparam,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from intents.command import Role
-from storage.database import Key, UtcDateTime, metadata
+from storage.database import Json, Key, UtcDateTime, metadata
 
 users = Table(
     "users",
@@ -43,7 +44,7 @@ tokens = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
-    Column("kind", String(10), nullable=False, comment="api, or sign_in: good for one use"),
+    Column("kind", String(10), nullable=False, comment="api, widget, or sign_in and oidc: good for one use"),
     Column("label", String(100), nullable=False),
     Column(
         "digest", String(64), nullable=False, unique=True, comment="SHA-256; the token itself is not kept"
@@ -52,11 +53,15 @@ tokens = Table(
     Column("expires_at", UtcDateTime),
     Column("used_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
+    Column("origins", Json, comment="of a widget: the sites it may stand on"),
+    Column("per_minute", Integer, comment="of a widget: its most turns"),
     Index(None, "user_id"),
 )
 
 API = "api"
 SIGN_IN = "sign_in"
+OIDC = "oidc"
+WIDGET = "widget"
 SLACK = "slack"
 """Good for one use, too: links a Slack user."""
 
@@ -72,38 +77,39 @@ class Person:
     is_service: bool = False
 
 
-_PERSON = (users.c.id, users.c.name, users.c.role, users.c.time_zone, users.c.is_service)
+PERSON = (users.c.id, users.c.name, users.c.role, users.c.time_zone, users.c.is_service)
 
 
-def _person(row: tuple[int, str, str, str, bool]) -> Person:
+def person_of(row: tuple[int, str, str, str, bool]) -> Person:
+    """Who is in a row of `PERSON`."""
     key, name, role, time_zone, is_service = row
     return Person(key, name, Role(role), time_zone, is_service)
 
 
 def person_named(connection: Connection, name: str) -> Person | None:
     """The active user of that name."""
-    query = select(*_PERSON).where(users.c.name == name, users.c.active)
+    query = select(*PERSON).where(users.c.name == name, users.c.active)
     row = connection.execute(query).first()
-    return None if row is None else _person(row)
+    return None if row is None else person_of(row)
 
 
 def person(connection: Connection, user_id: int) -> Person | None:
     """The active user of that number."""
-    row = connection.execute(select(*_PERSON).where(users.c.id == user_id, users.c.active)).first()
-    return None if row is None else _person(row)
+    row = connection.execute(select(*PERSON).where(users.c.id == user_id, users.c.active)).first()
+    return None if row is None else person_of(row)
 
 
 def people(connection: Connection) -> list[Person]:
     """Every active user, by name."""
-    query = select(*_PERSON).where(users.c.active).order_by(users.c.name)
-    return [_person(row) for row in connection.execute(query)]
+    query = select(*PERSON).where(users.c.active).order_by(users.c.name)
+    return [person_of(row) for row in connection.execute(query)]
 
 
 def chairman(connection: Connection) -> Person | None:
     """The first chairman there is."""
-    query = select(*_PERSON).where(users.c.role == Role.CHAIRMAN, users.c.active).order_by(users.c.id)
+    query = select(*PERSON).where(users.c.role == Role.CHAIRMAN, users.c.active).order_by(users.c.id)
     row = connection.execute(query).first()
-    return None if row is None else _person(row)
+    return None if row is None else person_of(row)
 
 
 def add_person(connection: Connection, name: str, role: Role, time_zone: str, now: datetime) -> Person:
@@ -128,7 +134,7 @@ def issue_token(
             user_id=user_id,
             kind=kind,
             label=label,
-            digest=_digest(token),
+            digest=digest(token),
             created_at=now,
             expires_at=None if lifetime is None else now + lifetime,
         )
@@ -136,27 +142,28 @@ def issue_token(
     return token
 
 
-def _valid(at: ColumnElement[datetime]) -> ColumnElement[bool]:
+def valid(at: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Whether a token is neither expired nor revoked."""
     alive = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > at)
     return alive & tokens.c.revoked_at.is_(None)
 
 
 _BEARER = (
-    select(*_PERSON)
+    select(*PERSON)
     .join(tokens, tokens.c.user_id == users.c.id)
     .where(
         tokens.c.digest == bindparam("token"),
         tokens.c.kind == API,
         users.c.active,
-        _valid(bindparam("at", type_=UtcDateTime)),
+        valid(bindparam("at", type_=UtcDateTime)),
     )
 )
 
 
 def bearer(connection: Connection, token: str, now: datetime) -> Person | None:
     """Whom an API token belongs to; None when it is unknown, expired or revoked."""
-    row = connection.execute(_BEARER, {"token": _digest(token), "at": now}).first()
-    return None if row is None else _person(row)
+    row = connection.execute(_BEARER, {"token": digest(token), "at": now}).first()
+    return None if row is None else person_of(row)
 
 
 def redeem_sign_in(connection: Connection, token: str, now: datetime) -> Person | None:
@@ -168,13 +175,13 @@ def redeem(connection: Connection, token: str, kind: str, now: datetime) -> Pers
     """The same of a token of any kind that is good for one use."""
     used = connection.execute(
         update(tokens)
-        .where(tokens.c.digest == _digest(token), tokens.c.kind == kind, tokens.c.used_at.is_(None))
-        .where(_valid(literal(now, UtcDateTime)))
+        .where(tokens.c.digest == digest(token), tokens.c.kind == kind, tokens.c.used_at.is_(None))
+        .where(valid(literal(now, UtcDateTime)))
         .values(used_at=now)
     )
     if not used.rowcount:
         return None
-    user_id = connection.scalar(select(tokens.c.user_id).where(tokens.c.digest == _digest(token)))
+    user_id = connection.scalar(select(tokens.c.user_id).where(tokens.c.digest == digest(token)))
     return None if user_id is None else person(connection, user_id)
 
 
@@ -183,7 +190,8 @@ def count_people(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(users)) or 0
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """What is kept of a token."""
     # Tokens are 256 random bits: a fast hash is as good as a slow one.
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -197,5 +205,5 @@ def service(connection: Connection, name: str, time_zone: str, now: datetime) ->
         .values(**values, active=True, created_at=now)
         .on_conflict_do_nothing(index_elements=["name"])
     )
-    row = connection.execute(select(*_PERSON).where(users.c.name == name)).one()
-    return _person(row)
+    row = connection.execute(select(*PERSON).where(users.c.name == name)).one()
+    return person_of(row)

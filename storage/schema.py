@@ -1,12 +1,15 @@
 """Every table in one place, for migrations and for whoever fills or checks a whole database."""
 
 from storage import (
+    accesses,
     alerts,
     audit,
     campaigns,
     changes,
     conversations,
     customers,
+    delegations,
+    identities,
     influencers,
     jobs,
     journeys,
@@ -19,6 +22,7 @@ from storage import (
     performance,
     promises,
     proposals,
+    sessions,
     slack,
     spending,
     thresholds,
@@ -28,12 +32,15 @@ from storage.database import metadata
 from storage.imports import ledger
 
 __all__ = [
+    "accesses",
     "alerts",
     "audit",
     "campaigns",
     "changes",
     "conversations",
     "customers",
+    "delegations",
+    "identities",
     "influencers",
     "jobs",
     "journeys",
@@ -48,6 +55,7 @@ __all__ = [
     "performance",
     "promises",
     "proposals",
+    "sessions",
     "slack",
     "spending",
     "thresholds",

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from assistant import notices
-from assistant.commands.alerts import _coming
+from assistant import coming, notices
 from assistant.memory import Memory
 from assistant.outbox import Sender
 from assistant.reply import Reply, Status
@@ -317,7 +316,7 @@ def test_what_is_snoozed_comes_back(make_world: Callable[..., World]) -> None:
 def test_a_snooze_ends_on_the_next_such_day(
     start: tuple[int, int, int], end: tuple[int, int, int], day: tuple[int, int, int]
 ) -> None:
-    assert _coming(Period(date(*start), date(*end)), TODAY) == date(*day)
+    assert coming.day(Period(date(*start), date(*end)), TODAY) == date(*day)
 
 
 def test_several_alerts_are_asked_about(make_world_here: Callable[..., World]) -> None:

@@ -17,7 +17,7 @@ from assistant.bootstrap import Assistant
 from assistant.commands.optimizing import OptimumReport
 from assistant.reply import Status
 from intents.command import Role
-from storage import proposals
+from storage import alerts, proposals
 from storage.audit import audit
 from tests.conftest import NOW, Server, Speaker, assistant_on, run, serving
 from tests.test_page import chromium, last, say, watched
@@ -33,6 +33,7 @@ PAGES = (
     "/budget?venture=Acme",
     "/attribution",
     "/influencers?category=fitness",
+    "/alerts",
     "/loops?loop=campaign_optimization",
     "/audit",
     "/settings",
@@ -213,7 +214,7 @@ def test_this_means_the_page(desk: Page) -> None:
     opened(desk, "/campaigns/Spring%20Launch")
     say(desk, "pause this")
     expect(desk.locator(last(".told"))).to_contain_text("Paused Spring Launch")
-    opened(desk, "/campaigns/Spring%20Launch")
+    # By itself: whoever looks at the page sees it paused.
     expect(desk.locator(".lead .state")).to_have_text("paused")
     expect(desk.locator("main .rows")).to_contain_text("pause this")
     desk.get_by_role("main").get_by_role("button", name="Resume", exact=True).click()
@@ -245,6 +246,66 @@ def test_loops_are_paused_and_run_from_their_page(desk: Page, server: Server) ->
     expect(desk.locator("#outcome")).to_contain_text("Paused: Spend watch")
     desk.get_by_role("button", name="Resume Spend watch").click()
     expect(desk.get_by_role("button", name="Run now Spend watch")).to_be_visible()
+
+
+def test_alerts_are_seen_and_put_off_from_their_page(desk: Page, server: Server) -> None:
+    with server.assistant.database.write() as connection:
+        for number in ("one", "two"):
+            told = f"Clicks of line {number} go on, conversions do not.\nSince Tuesday."
+            alerts.raise_once(connection, number, alerts.TRACKING, told, NOW, cause=f"tracking:{number}")
+    opened(desk, "/")
+    expect(desk.get_by_role("listitem").filter(has_text="line one go on")).to_be_visible()
+    opened(desk, "/alerts")
+    one = desk.get_by_role("listitem").filter(has_text="line one go on")
+    two = desk.get_by_role("listitem").filter(has_text="line two go on")
+    one.get_by_text("More").click()
+    expect(one.locator(".told")).to_have_text("Since Tuesday.")
+    one.get_by_role("button", name="Acknowledge").click()
+    expect(one.locator(".state")).to_have_text("acknowledged")
+    expect(one).to_contain_text("seen by chairman")
+    two.get_by_role("button", name="Tomorrow").click()
+    expect(two.locator(".state")).to_have_text("snoozed")
+    desk.locator("#outcome").get_by_role("button", name="Undo").click()
+    expect(two.locator(".state")).to_have_text("open")
+
+
+def test_a_level_is_watched_and_no_longer(desk: Page) -> None:
+    opened(desk, "/alerts")
+    desk.get_by_label("Metric", exact=True).select_option("roas")
+    desk.get_by_label("Goes").select_option("below")
+    desk.get_by_label("Level", exact=True).fill("1.5")
+    desk.get_by_label("Of", exact=True).select_option("Acme")
+    desk.get_by_role("button", name="Watch it").click()
+    row = desk.locator("#levels tbody tr").filter(has_text="Acme")
+    expect(row).to_contain_text("below 1.50")
+    row.get_by_role("button", name="Stop").click()
+    expect(desk.locator("#levels")).to_contain_text("None yet.")
+
+
+def test_who_decides_while_the_chairman_is_away(browser: Browser, desk: Page, server: Server) -> None:
+    opened(desk, "/settings")
+    desk.get_by_label("Who", exact=True).select_option("lead")
+    desk.get_by_label("Up to, each").fill("$100,000")
+    desk.get_by_label("Until when").fill("tomorrow")
+    desk.get_by_role("button", name="Let them").click()
+    outcome = desk.locator("#outcome")
+    expect(outcome).to_contain_text("Shall I let lead approve and reject proposals up to $100,000.00 each")
+    outcome.get_by_role("button", name="Yes").click()
+    expect(desk.locator("#deputies")).to_contain_text("lead: proposals up to $100,000.00")
+    asked = Speaker(server.assistant, Role.OPERATOR).say("set the budget of Summer Splash to $8,000")
+    assert asked.status is Status.APPROVAL
+    with signed_in(browser, server, Role.LEAD) as page:
+        opened(page, "/")
+        row = page.get_by_role("listitem").filter(has_text="Set the budget of Summer Splash to $8,000")
+        row.get_by_text("Otherwise…").click()
+        row.get_by_label("The reason").fill("too early in the year")
+        row.get_by_role("button", name="Reject with it").click()
+        expect(page.locator("#outcome")).to_contain_text("Rejected proposal")
+    with server.assistant.database.read() as connection:
+        reason = select(proposals.proposals.c.decision_reason).order_by(proposals.proposals.c.id.desc())
+        assert connection.scalar(reason) == "too early in the year"
+    desk.locator("#deputies").get_by_role("button", name="End").click()
+    expect(desk.locator("#deputies")).to_contain_text("Nobody.")
 
 
 def test_influencers_are_found_by_what_is_said(desk: Page) -> None:

@@ -33,6 +33,7 @@ from storage.audit import audit
 from storage.campaigns import campaigns
 from storage.conversations import conversations
 from storage.database import Database
+from storage.delegations import delegations
 from storage.imports import ImportRequest
 from storage.imports import run as import_file
 from storage.influencers import influencers
@@ -670,10 +671,21 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
         raised = alerts.raise_once(connection, "a", alerts.ADVICE, "Look at that.", NOW)
         watched = {"metric": "roas", "comparison": "below", "value": 2, "currency": "USD", "days": 7}
         connection.execute(thresholds.insert().values(**watched, version=1))
+        lead = people.person_named(connection, "lead")
+        assert lead is not None
+        deputy = {
+            "user_id": lead.id,
+            "granted_by": lead.id,
+            "granted_at": NOW,
+            "until": NOW + timedelta(days=9),
+        }
+        connection.execute(delegations.insert().values(**deputy, currency="USD", version=1))
     worst: dict[str, dict[str, Any]] = {
         "acknowledge_alert": {"alert": raised},
         "approve": {"proposal": stage.proposal},
+        "delegate_approvals": {"person": "viewer", "until": "tomorrow"},
         "delete_alert": {"metric": "roas"},
+        "end_delegation": {"person": "lead"},
         "reject": {"proposal": stage.proposal, "reason": "because"},
         "set_alert": {"metric": "cac", "value": "above 1000000", "venture": "Acme"},
         "snooze_alert": {"alert": raised, "until": "tomorrow"},
@@ -715,7 +727,11 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
         asked[name] = reply.status
         unasked = Status.UNKNOWN if name in ANSWERS else Status.REFUSED
         assert "Shall I" in reply.reply.text or reply.status is unasked, (name, reply)
-    may = {name for name in changing if role.includes(stage.assistant.bus.catalogue[name].role)} - {*ANSWERS}
+    with stage.assistant.database.read() as connection:
+        person = people.person_named(connection, role.value)
+    assert person is not None
+    bus = stage.assistant.bus
+    may = {name for name in changing if bus.may(bus.catalogue[name], person)} - {*ANSWERS}
     assert {name for name, status in asked.items() if status is Status.CONFIRM} == may
 
 

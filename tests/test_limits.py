@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import httpx2
 import pytest
@@ -25,8 +26,11 @@ def configured(assistant: Assistant, **values: object) -> Assistant:
 
 
 @pytest.fixture
-def site(assistant: Assistant) -> Site:
-    """Three requests a minute, of which a stranger may guess two tokens."""
+def site(assistant: Assistant, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """Three requests a minute, of which a stranger may guess two tokens; it stays one minute."""
+    minute = SimpleNamespace(time=lambda: 1_800_000_020.0)
+    for counting in ("limits.storage.memory", "limits.strategies", "assistant.channels.limits"):
+        monkeypatch.setattr(f"{counting}.time", minute)
     return site_of(configured(assistant, requests_per_minute=3, unknown_per_minute=2))
 
 

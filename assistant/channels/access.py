@@ -9,9 +9,12 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket
 
+from assistant.channels import limits
 from assistant.channels.errors import Refused
+from assistant.channels.limits import Rate
 from assistant.channels.service import Here, Service
 from assistant.channels.sessions import Session
+from assistant.reply import Error
 from storage import people
 from storage.people import Person
 
@@ -203,6 +206,24 @@ class Proof:
         self._here = here
         self._token = offered_token(socket)
         self._cookie = socket.cookies.get(SESSION_COOKIE) if _opened_by_own_page(socket, here) else None
+
+    def rate(self, person: Person) -> Rate | None:
+        """Count a turn; None when there is no limit."""
+        return self._here.limits.asked(limits.person(person.id))
+
+    @property
+    def refusal(self) -> Error:
+        """What somebody is told who proves nothing."""
+        return Error(
+            code="not_signed_in",
+            message="You are not signed in.",
+            cure="Send an API token as Authorization: Bearer …, or use the service's own page.",
+        )
+
+    @property
+    def end(self) -> Error:
+        """What is told when the proof no longer holds."""
+        return Error(code="not_signed_in", message="You are no longer signed in.", cure="Sign in again.")
 
     @property
     def channel(self) -> str:

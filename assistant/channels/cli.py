@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,11 +18,12 @@ from assistant.channels.listen_cli import listen
 from assistant.channels.loops_cli import loops
 from assistant.channels.mix_cli import fit_mix
 from assistant.channels.nlu import lint_sentences, measure_reader
-from assistant.channels.opening import fail, open_assistant, speaker_of
+from assistant.channels.opening import fail, open_assistant, open_database, speaker_of
 from assistant.channels.rasa_cli import rasa
 from assistant.channels.simulate_cli import simulate
 from assistant.channels.slack_cli import slack
 from assistant.channels.voice_cli import measure_ears
+from assistant.channels.widget_cli import widget
 from assistant.channels.wyoming_cli import wyoming
 from assistant.settings import Settings, load_settings
 
@@ -51,6 +51,7 @@ cli.add_typer(rasa, name="rasa")
 cli.add_typer(voice, name="voice")
 cli.add_typer(loops, name="loops")
 cli.add_typer(slack, name="slack")
+cli.add_typer(widget, name="widget")
 voice.command()(fetch)
 voice.command()(wyoming)
 voice.command("test")(measure_ears)
@@ -70,20 +71,6 @@ As = Annotated[str | None, typer.Option("--as", metavar="USER", help="Speak as t
 
 console = Console()
 errors = Console(stderr=True)
-
-
-@contextmanager
-def open_database(settings: Settings) -> Iterator["Database"]:
-    """The settings' database, its schema up to date, closed at the end of the block."""
-    from storage import migrate
-    from storage.database import Database
-
-    database = Database(settings.database_url)
-    try:
-        migrate.upgrade(database)
-        yield database
-    finally:
-        database.close()
 
 
 def _print_json(value: Any) -> None:

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from assistant.bus import database_problem
-from assistant.channels import limits
 from assistant.channels.access import Proof
 from assistant.channels.errors import Refused
 from assistant.channels.frames import (
@@ -51,7 +50,11 @@ LOOK_SECONDS = 0.4
 async def converse(socket: WebSocket) -> None:
     """Talk until either side hangs up."""
     here: Service = socket.app.state.service
-    proof = Proof(socket, here)
+    await talk(socket, here, Proof(socket, here))
+
+
+async def talk(socket: WebSocket, here: Service, proof: Proof) -> None:
+    """Talk with whoever the proof names until either side hangs up."""
     person = await admitted(socket, here, proof)
     if person is not None:
         await _Line(socket, here, proof, person).talk()
@@ -94,11 +97,11 @@ class _Line(Line):
             return
         person = await self._here.lane.run(self._proof.person)
         if person is None:
-            await self._refuse("not_signed_in", "You are no longer signed in.", "Sign in again.")
+            await self._send(Refusal(error=self._proof.end))
             await self._socket.close(SIGNED_OUT, "signed out")
             raise WebSocketDisconnect(SIGNED_OUT)
         self._person = person
-        rate = self._here.limits.asked(limits.person(person.id))
+        rate = self._proof.rate(person)
         if rate is not None and not rate.admitted:
             await self._refuse(
                 "too_many_requests",

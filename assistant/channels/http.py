@@ -88,7 +88,7 @@ def list_commands(here: Here, asker: Asked) -> list[CommandEntry]:
         CommandEntry(
             **entry.model_dump(),
             area=area_of(catalogue[entry.command]),
-            permitted=asker.person.role.includes(catalogue[entry.command].role),
+            permitted=here.assistant.bus.may(catalogue[entry.command], asker.person),
             slot_schema=slot_schema(catalogue[entry.command]),
         )
         for entry in help_entries(catalogue)

@@ -49,9 +49,14 @@ class Limits:
         """Count a request from a `place` that did not prove who asks; None when there is no limit."""
         return self._counted("unknown", self._unknown, place)
 
+    def widget(self, widget_id: int, most: int) -> Rate:
+        """Count what somebody asks a widget, whose visitors share ``most`` a minute."""
+        return self._hit("widget", most, f"widget:{widget_id}")
+
     def _counted(self, limit: str, most: int, who: str) -> Rate | None:
-        if most == 0:
-            return None
+        return None if most == 0 else self._hit(limit, most, who)
+
+    def _hit(self, limit: str, most: int, who: str) -> Rate:
         item = RateLimitItemPerMinute(most)
         admitted = self._counts.hit(item, limit, who)
         stats = self._counts.get_window_stats(item, limit, who)

@@ -12,7 +12,6 @@ from assistant.bus import database_problem
 from assistant.channels.access import Proof
 from assistant.channels.errors import problem_response
 from assistant.channels.service import Service
-from assistant.reply import Error
 from storage.people import Person
 
 PROTOCOL = "gtm"
@@ -33,12 +32,7 @@ async def admitted(socket: WebSocket, here: Service, proof: Proof) -> Person | N
         await socket.send_denial_response(problem_response(503, database_problem(trouble).error()))
         return None
     if person is None:
-        error = Error(
-            code="not_signed_in",
-            message="You are not signed in.",
-            cure="Send an API token as Authorization: Bearer …, or use the service's own page.",
-        )
-        await socket.send_denial_response(problem_response(401, error))
+        await socket.send_denial_response(problem_response(401, proof.refusal))
         return None
     offered = socket.scope.get("subprotocols", [])
     await socket.accept(PROTOCOL if PROTOCOL in offered else None)

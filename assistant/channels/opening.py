@@ -11,6 +11,7 @@ from assistant.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from assistant.bootstrap import Assistant
+    from storage.database import Database
     from storage.people import Person
 
 errors = Console(stderr=True)
@@ -32,6 +33,20 @@ def open_assistant(settings: Settings | None = None) -> Iterator["Assistant"]:
         yield assistant
     finally:
         assistant.close()
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator["Database"]:
+    """The settings' database, its schema up to date, closed at the end of the block."""
+    from storage import migrate
+    from storage.database import Database
+
+    database = Database(settings.database_url)
+    try:
+        migrate.upgrade(database)
+        yield database
+    finally:
+        database.close()
 
 
 def speaker_of(assistant: "Assistant", name: str | None) -> "Person":

@@ -62,6 +62,9 @@ def built_files() -> PageFiles:
     return PageFiles(directory=WEB / "built", check_dir=False)
 
 
+BUILT = built_files()
+
+
 async def gate(request: Request, here: Service, cookie: str | None) -> SignedIn | Response:
     """Who is signed in, or the page that says how to."""
     try:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from assistant.channels.access import Asked
 from assistant.channels.answers import status_of_turn
 from assistant.channels.errors import RETRY_SECONDS, Refused, documented
-from assistant.channels.service import Conversation, Here, IdempotencyKey, InFront
+from assistant.channels.service import Conversation, Here, IdempotencyKey, InFront, Service
 from assistant.channels.strict import StrictRoute
 from assistant.reply import Reply
 from assistant.spoken import Exchange
@@ -144,9 +144,6 @@ async def hear(
     Status 200 means an answer, be it that no speech was heard: the reply's `status` tells. What spends or
     goes public is read back first, and badly heard words are asked about.
     """
-    sound = await _body(request)
-    if not sound:
-        raise Refused(422, "audio_empty", "The recording is empty.", "Send its content as the body.")
     turn = Turn(
         person=asker.person,
         channel=asker.channel,
@@ -155,6 +152,14 @@ async def hear(
         key=key,
         page=page,
     )
+    return await heard(request, here, turn, speak)
+
+
+async def heard(request: Request, here: Service, turn: Turn, speak: Form | None) -> Response:
+    """The response to the turn of a request whose body is a recording. Raises `Refused`."""
+    sound = await _body(request)
+    if not sound:
+        raise Refused(422, "audio_empty", "The recording is empty.", "Send its content as the body.")
     spoken = here.assistant.spoken
     try:
         exchange: Exchange = await here.lane.run(spoken.turn, sound, turn)
@@ -182,6 +187,11 @@ async def hear(
 async def speak(said: Annotated[Say, Body()], here: Here, asker: Asked) -> Response:
     """Have words said aloud."""
     del asker
+    return await said_aloud(said, here)
+
+
+async def said_aloud(said: Say, here: Service) -> Response:
+    """The sound of words. Raises `Refused`."""
     voicing = here.assistant.voicing
 
     def sound() -> bytes:

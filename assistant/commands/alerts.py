@@ -1,20 +1,19 @@
 """Alerts: what somebody should look at, putting it off, and the levels that are watched."""
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from assistant import wording
+from assistant import coming, wording
 from assistant.alerting import OPEN_DAYS
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Button, Column, Evidence, Listed, Problem, Table, Telling
 from assistant.reporting import Subject
 from assistant.watched import Reading, read_level, subject_of
 from engines.metrics import METRICS, Unit
-from engines.terms import Period
 from intents.command import Command, Effect, Role
 from intents.slots import (
     AlertNumber,
@@ -68,6 +67,19 @@ class LevelRow(BaseModel):
     value: Decimal
     currency: str
     days: int
+    venture: str | None
+    campaign: str | None
+
+    @property
+    def shown(self) -> str:
+        """The level as people read it."""
+        return wording.metric(self.metric, self.value, self.currency)
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The slots that mean it and no other."""
+        names = {"metric": self.metric, "venture": self.venture, "campaign": self.campaign}
+        return {name: value for name, value in names.items() if value is not None}
 
 
 class AlertList(BaseModel):
@@ -169,14 +181,13 @@ def _level_row(one: Threshold, context: Context) -> LevelRow:
         value=one.value,
         currency=one.currency,
         days=one.days,
+        venture=None if one.campaign_id else context.labels("venture").get(one.venture_id or 0),
+        campaign=context.labels("campaign").get(one.campaign_id or 0),
     )
 
 
 def _level_told(one: LevelRow) -> str:
-    return (
-        f"{METRICS[one.metric].label} of {one.subject} {one.comparison} "
-        f"{wording.metric(one.metric, one.value, one.currency)} over {_days(one.days)}"
-    )
+    return f"{METRICS[one.metric].label} of {one.subject} {one.comparison} {one.shown} over {_days(one.days)}"
 
 
 def _days(count: int) -> str:
@@ -225,19 +236,13 @@ def _table(rows: list[AlertRow], context: Context) -> Table:
         rows=[
             [
                 str(row.number),
-                f"snoozed until {_moment(row.until, zone)}" if row.until else row.state,
+                f"snoozed until {wording.moment(row.until, zone)}" if row.until else row.state,
                 row.headline,
-                _moment(row.raised_at, zone),
+                wording.moment(row.raised_at, zone),
             ]
             for row in rows
         ],
     )
-
-
-def _moment(at: datetime, zone: ZoneInfo) -> str:
-    here = at.astimezone(zone)
-    shown = wording.day(here.date())
-    return shown if here.time() == time() else f"{shown} {here:%H:%M}"
 
 
 def _buttons(rows: list[AlertRow]) -> list[Button]:
@@ -256,10 +261,10 @@ def _evidence(found: list[alerts.Alert]) -> list[Evidence]:
 
 def _one_told(one: alerts.Alert, context: Context) -> Answer[AlertList]:
     row, zone = _row(one, context), ZoneInfo(context.person.time_zone)
-    stands = f"snoozed until {_moment(row.until, zone)}" if row.until else row.state
+    stands = f"snoozed until {wording.moment(row.until, zone)}" if row.until else row.state
     by = f" by {row.acknowledged_by}" if row.acknowledged_by else ""
-    over = f" It was over on {_moment(one.closed_at, zone)}." if one.closed_at else ""
-    text = f"Alert {one.id}: {one.told}\nRaised {_moment(one.raised_at, zone)}, {stands}{by}.{over}"
+    over = f" It was over on {wording.moment(one.closed_at, zone)}." if one.closed_at else ""
+    text = f"Alert {one.id}: {one.told}\nRaised {wording.moment(one.raised_at, zone)}, {stands}{by}.{over}"
     return Answer(
         result=AlertList(alerts=[row], levels=[]),
         telling=Telling(
@@ -398,8 +403,10 @@ class SnoozeAlert(Command):
 @handles
 def snooze_alert(asked: SnoozeAlert, context: Context) -> Answer[AlertsChanged]:
     """Put it off; then it is told again, if its cause still lasts."""
-    until, note = _until(asked, context)
-    when = _moment(until, ZoneInfo(context.person.time_zone))
+    until, note = coming.until(asked.until, asked.count, asked.span, context), ""
+    if until is None:
+        until, note = coming.tomorrow(context), " No time was said: until tomorrow."
+    when = wording.moment(until, ZoneInfo(context.person.time_zone))
     chosen = _chosen(asked, context, lambda one: not one.sleeps(context.now), _again(asked, when))
     done = f"Snoozed {_named(chosen)} until {when}.{note}"
     return Answer(
@@ -432,59 +439,6 @@ def _again(asked: SnoozeAlert, when: str) -> str:
         return f"snooze alert {{}} until {when}"
     count = asked.count or 1
     return f"snooze alert {{}} for {count} {asked.span}{'' if count == 1 else 's'}"
-
-
-_SPANS = {
-    "hour": timedelta(hours=1),
-    "day": timedelta(days=1),
-    "week": timedelta(weeks=1),
-    "month": timedelta(days=30),
-}
-_WEEK = timedelta(weeks=1)
-MOST_DAYS = 366
-"""Nobody puts an alert off for longer."""
-
-
-def _until(asked: SnoozeAlert, context: Context) -> tuple[datetime, str]:
-    """When it comes back, and a note where nobody said so."""
-    if asked.span is not None:
-        until = context.now + (asked.count or 1) * _SPANS[asked.span]
-        _within_a_year(until, context)
-        return until, ""
-    note = "" if asked.until else " No time was said: until tomorrow."
-    day = context.today + timedelta(days=1) if asked.until is None else _coming(asked.until, context.today)
-    until = datetime.combine(day, time(), ZoneInfo(context.person.time_zone))
-    _within_a_year(until, context)
-    return until, note
-
-
-def _within_a_year(until: datetime, context: Context) -> None:
-    if until - context.now > timedelta(days=MOST_DAYS):
-        raise Problem("too_long", "That is more than a year.", "Say a day within a year.")
-
-
-def _coming(said: Period, today: date) -> date:
-    """The day a snooze ends: the next one that words such as "Monday" and "March 20" can mean.
-
-    Periods are read as those of reports, which lie behind; what lasts today is waited out.
-    """
-    if said.start > today:
-        return said.start
-    if said.end >= today:
-        return said.end + timedelta(days=1)
-    start = said.start
-    if (today - start).days <= _WEEK.days:
-        return start + _WEEK if start + _WEEK > today else start + 2 * _WEEK
-    while start <= today:
-        start = _a_year_later(start)
-    return start
-
-
-def _a_year_later(day: date) -> date:
-    try:
-        return day.replace(year=day.year + 1)
-    except ValueError:
-        return day.replace(year=day.year + 1, day=28)
 
 
 class AlertSet(BaseModel):
@@ -561,6 +515,8 @@ def set_alert(asked: SetAlert, context: Context) -> Answer[AlertSet]:
         value=value,
         currency=subject.currency,
         days=days,
+        venture=None if asked.campaign is not None else asked.venture,
+        campaign=asked.campaign,
     )
     reading = read_level(context, subject, asked.metric, days)
     shown = wording.metric(asked.metric, value, subject.currency)

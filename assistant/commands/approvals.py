@@ -3,10 +3,11 @@
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from assistant import wording
+from assistant import delegating, wording
 from assistant.handling import Context, handles
 from assistant.reply import (
     Action,
@@ -25,6 +26,7 @@ from intents.command import Command, Effect, Role
 from intents.slots import MoneySlot, ProposalNumber, Reason, VentureName
 from storage import audit, changes, proposals
 from storage.changes import RowChange
+from storage.delegations import in_force
 from storage.proposals import Proposal
 
 
@@ -39,13 +41,25 @@ class ProposalRow(BaseModel):
     expires_at: datetime
     confidence: Decimal | None
     risk: str | None
+    approvers: list[str]
+    """Who may approve it as it is."""
     evidence: list[Evidence]
+
+
+class Deputy(BaseModel):
+    """Somebody who may decide in the chairman's place."""
+
+    person: str
+    told: str
+    """Which proposals: "proposals of Acme up to $20,000.00"."""
+    until: datetime
 
 
 class ApprovalList(BaseModel):
     """Everything that waits for the chairman."""
 
     proposals: list[ProposalRow]
+    deputies: list[Deputy]
 
 
 class ListApprovals(Command):
@@ -63,16 +77,21 @@ def list_approvals(asked: ListApprovals, context: Context) -> Answer[ApprovalLis
     found = proposals.waiting(
         context.connection, context.now, venture_id=None if venture is None else venture.id
     )
-    rows = [_row(one) for one in found]
+    rows = [_row(one, context) for one in found]
+    deputies = _deputies(context)
+    also = "".join(f" {_deputy_told(one, context)}" for one in deputies)
     if not rows:
         text = "Nothing waits for approval."
-        return Answer(result=ApprovalList(proposals=[]), telling=Telling(text=text, speech=text))
+        return Answer(
+            result=ApprovalList(proposals=[], deputies=deputies),
+            telling=Telling(text=f"{text}{also}", speech=text),
+        )
     noun = "proposal waits" if len(rows) == 1 else "proposals wait"
     told = "; ".join(f"{row.number}: {row.summary}, asked by {row.requested_by}" for row in rows)
     return Answer(
-        result=ApprovalList(proposals=rows),
+        result=ApprovalList(proposals=rows, deputies=deputies),
         telling=Telling(
-            text=f"{len(rows)} {noun} for approval. {told}.",
+            text=f"{len(rows)} {noun} for approval. {told}.{also}",
             speech=f"{len(rows)} {noun} for approval. First: {rows[0].summary}.",
             table=Table(
                 title="Waiting for approval",
@@ -81,9 +100,16 @@ def list_approvals(asked: ListApprovals, context: Context) -> Answer[ApprovalLis
                     Column(key="summary", label="What"),
                     Column(key="by", label="Asked by"),
                     Column(key="until", label="Until"),
+                    Column(key="approvers", label="Who may approve"),
                 ],
                 rows=[
-                    [str(row.number), row.summary, row.requested_by, wording.day(row.expires_at.date())]
+                    [
+                        str(row.number),
+                        row.summary,
+                        row.requested_by,
+                        wording.day(row.expires_at.date()),
+                        wording.listed(row.approvers, "or"),
+                    ]
                     for row in rows
                 ],
             ),
@@ -99,7 +125,20 @@ def list_approvals(asked: ListApprovals, context: Context) -> Answer[ApprovalLis
     )
 
 
-def _row(one: Proposal) -> ProposalRow:
+def _deputies(context: Context) -> list[Deputy]:
+    ventures = context.labels("venture")
+    return [
+        Deputy(person=one.name, told=delegating.told(one, ventures), until=one.until)
+        for one in in_force(context.connection, context.now)
+    ]
+
+
+def _deputy_told(one: Deputy, context: Context) -> str:
+    until = wording.moment(one.until, ZoneInfo(context.person.time_zone))
+    return f"{one.person} may decide {one.told} until {until}."
+
+
+def _row(one: Proposal, context: Context) -> ProposalRow:
     return ProposalRow(
         number=one.id,
         summary=one.summary,
@@ -109,6 +148,7 @@ def _row(one: Proposal) -> ProposalRow:
         expires_at=one.expires_at,
         confidence=one.confidence,
         risk=one.risk,
+        approvers=delegating.approvers(context.connection, one, context.now),
         evidence=[Evidence.model_validate(piece) for piece in one.evidence],
     )
 
@@ -125,6 +165,7 @@ class Approve(Command):
     """Approves a waiting proposal, as it is or with another amount; it is then carried out, once."""
 
     role = Role.CHAIRMAN
+    may_be_delegated = True
     effect = Effect.RECORD
     examples = ("approve it", "approve proposal 3", "approve but make it 20k")
 
@@ -142,6 +183,7 @@ def approve(asked: Approve, context: Context) -> Answer[Decided]:
         if asked.amount is None
         else _with_amount(one, asked.amount, context)
     )
+    delegating.permit(context.connection, context.person, one, planned, context.now)
     text = f"Approved proposal {one.id}. {planned.done}"
     decided = planned.model_copy(
         update={"done": text, "decides": Decision(proposal=one.id, approved=True, reason=asked.reason)}
@@ -169,6 +211,7 @@ class Reject(Command):
     """Rejects a waiting proposal; nothing is changed."""
 
     role = Role.CHAIRMAN
+    may_be_delegated = True
     effect = Effect.RECORD
     examples = ("reject it", "reject proposal 3 because the margin is too thin")
     may_be_negated = True
@@ -181,6 +224,7 @@ class Reject(Command):
 def reject(asked: Reject, context: Context) -> Answer[Decided]:
     """Say no to a proposal."""
     one = _meant(asked.proposal, context)
+    delegating.permit(context.connection, context.person, one, None, context.now)
     text = f"Rejected proposal {one.id}: {one.summary}."
     return Answer(
         result=Decided(proposal=one.id, decision="rejected", summary=one.summary),
@@ -240,7 +284,10 @@ class Undo(Command):
 def undo(asked: Undo, context: Context) -> Answer[Undone]:
     """Plan the reverse of the last change; of what spends it needs the same yes."""
     del asked
-    last = changes.last_undoable(context.connection, context.person.id, context.conversation_id)
+    # Whoever speaks through a service, as the visitors of a widget, is one of many.
+    last = changes.last_undoable(
+        context.connection, context.person.id, context.conversation_id, only_here=context.person.is_service
+    )
     if last is None:
         raise Problem("nothing_to_undo", "There is nothing of yours to take back.")
     command, text = audit.told_in(context.connection, last)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, Field
 
-from assistant import wording
+from assistant import delegating, wording
 from assistant.asking import MOST_SHOWN
 from assistant.handling import Context, handles
 from assistant.memory import Pending
@@ -50,10 +50,12 @@ def show_help(asked: Help, context: Context) -> Answer[HelpPage]:
     """List the commands of a topic, or all that the asker's role may use, after what can be said just now."""
     topic = None if asked.topic == "help" else asked.topic
     here = _here(context) if topic is None else _Here()
+    decides = delegating.stands_in(context.connection, context.person, context.now)
     entries = [
         _entry(command)
         for name, command in context.catalogue.items()
-        if _about(name, command, topic) and context.person.role.includes(command.role)
+        if _about(name, command, topic)
+        and (context.person.role.includes(command.role) or (decides and command.may_be_delegated))
     ]
     if not entries:
         raise Problem("no_help", f"There is no help on {asked.topic}.", 'Say "help" for everything.')

@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing import get_context
@@ -41,12 +41,10 @@ class Job:
 
 def pair(job: Job, told: Callable[[], None] = lambda: None) -> Pair:
     """The same market with and without, in databases of their own that are gone after it."""
-    # One thread a process: cores are shared out by seeds.
-    threadpool_limits(1, user_api="blas")
-    logging.getLogger("assistant").setLevel(logging.ERROR)
     begun = time.perf_counter()
     world = draw_world(job.kind, job.seed, FIRST_DAY.toordinal(), job.days)
-    with tempfile.TemporaryDirectory() as made:
+    # One thread a process: cores are shared out by seeds.
+    with threadpool_limits(1, user_api="blas"), _hushed(), tempfile.TemporaryDirectory() as made:
         static, acting = Path(made) / "static", Path(made) / "acting"
         arena.prepare(static, world)
         arena.copied(static, acting)
@@ -64,6 +62,18 @@ def pair(job: Job, told: Callable[[], None] = lambda: None) -> Pair:
         acts=active.acts,
         seconds=round(time.perf_counter() - begun, 2),
     )
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """The log of an arena's loops is of no use to anybody."""
+    log = logging.getLogger("assistant")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _contribution(course: arena.Course) -> arena.Floats:

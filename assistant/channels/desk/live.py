@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from assistant.bootstrap import Assistant
 from assistant.channels.access import Cookie, signed_in
 from assistant.channels.service import Here, Service
-from storage import alerts, jobs, loops, proposals
+from storage import alerts, changes, jobs, loops, proposals
 
 PATH = "/events"
 LOOK_SECONDS = 1.5
@@ -26,7 +26,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(PATH)
 async def events(here: Here, cookie: Cookie) -> Response:
-    """A `changed` event whenever approvals, alerts, jobs or loops moved; to whoever is signed in."""
+    """A `changed` event whenever somebody changed something, or approvals, alerts, jobs or loops moved."""
     if await here.lane.run(signed_in, here, cookie) is None:
         # Not an error: an event source that gets this stops asking.
         return Response(status_code=204)
@@ -53,12 +53,13 @@ async def _told(here: Service, cookie: str | None) -> AsyncIterator[str]:
 
 
 def _state(assistant: Assistant) -> str:
-    """Stands for what waits, runs and warns; of no use but to be compared."""
+    """Stands for what was changed, waits, runs and warns; of no use but to be compared."""
     now = assistant.clock()
     with assistant.database.glance() as connection:
         parts = (
             [one.id for one in proposals.waiting(connection, now)],
-            [one.id for one in alerts.latest(connection, now - timedelta(days=ALERT_DAYS))],
+            [(one.id, one.told) for one in alerts.open_alerts(connection, now - timedelta(days=ALERT_DAYS))],
+            changes.latest(connection),
             [(one.id, one.state, str(one.progress)) for one in jobs.latest(connection, only_open=True)],
             [(one.name, one.state, one.failures) for one in loops.all_loops(connection).values()],
         )

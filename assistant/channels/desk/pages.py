@@ -58,6 +58,21 @@ MOVED = ("revenue", "spend", "roas", "cac", "conversions", "conversion_rate")
 """Metrics whose change is taken apart on pages."""
 
 
+WATCHED = (
+    "cac",
+    "roas",
+    "roi",
+    "spend",
+    "revenue",
+    "conversions",
+    "conversion_rate",
+    "cpa",
+    "ctr",
+    "ltv_cac",
+)
+"""Metrics a level can be set for on the page of alerts; words may name any other."""
+
+
 def _moved(view: View) -> Ask:
     """What moved a metric: of the venture, if there is one, or the portfolio."""
     return Ask(
@@ -70,9 +85,14 @@ def _today(view: View) -> dict[str, Ask]:
     return {
         "now": Ask("show_performance", {"metrics": HEADLINES, "period": view["period"]}),
         "approvals": Ask("list_approvals"),
+        "alerts": Ask("list_alerts"),
         "loops": Ask("list_loops"),
         "status": Ask("show_status"),
     }
+
+
+def _alerts(view: View) -> dict[str, Ask]:
+    return {"alerts": Ask("list_alerts", {"venture": view["venture"]})}
 
 
 def _portfolio(view: View) -> dict[str, Ask]:
@@ -146,7 +166,7 @@ def _audit(view: View) -> dict[str, Ask]:
 
 def _settings(view: View) -> dict[str, Ask]:
     del view
-    return {"status": Ask("show_status")}
+    return {"status": Ask("show_status"), "approvals": Ask("list_approvals")}
 
 
 CHANGES_DAYS = 90
@@ -161,6 +181,7 @@ PAGES = (
     Page("campaign", "/campaigns/{campaign}", "Campaign", _campaign, "now", ("period",), in_menu=False),
     Page("budget", "/budget", "Budget", _budget, "plan"),
     Page("attribution", "/attribution", "Attribution", _attribution, "now", ("period",)),
+    Page("alerts", "/alerts", "Alerts", _alerts, "alerts"),
     Page("influencers", "/influencers", "Influencers", _influencers, "found"),
     Page("loops", "/loops", "Loops and jobs", _loops, "loops"),
     Page("audit", "/audit", "Audit", _audit, "audit"),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from assistant import wording
 from assistant.channels.access import SignedIn
 from assistant.channels.desk import showing
-from assistant.channels.desk.pages import MOVED, PAGES
+from assistant.channels.desk.pages import MOVED, PAGES, WATCHED
 from assistant.channels.page import templates
 from assistant.channels.service import Service
 from assistant.commands.attribution import models_table, paths_table
@@ -53,6 +53,7 @@ templates.env.globals.update(
     curves=showing.curves,
     contributions=showing.contributions,
     MOVED=MOVED,
+    WATCHED=WATCHED,
     about=showing.about,
 )
 templates.env.filters.update(

@@ -5,8 +5,9 @@ import { wantsSpeech, wishSpeech } from "./keep";
 import { hush, play, ready } from "./playback";
 import { spokenText } from "./reply";
 import { part } from "./dom";
+import type { Place, Port } from "./place";
 import type { Reply, Sound, Trouble, Voice } from "./model";
-import { speech, troubled } from "./service";
+import { troubled } from "./asking";
 
 /** Characters the service says at once. */
 const MOST = 5000;
@@ -15,14 +16,16 @@ const MOST = 5000;
 export class Aloud {
   private wish: boolean | null;
   private hasMouth = false;
-  private readonly button = part<HTMLButtonElement>("speak");
+  private readonly button: HTMLButtonElement;
 
   /** `failed` is called with why something could not be read. */
   constructor(
-    private readonly user: string,
+    private readonly place: Place,
+    private readonly port: Port,
     private readonly failed: (trouble: Trouble) => void,
   ) {
-    this.wish = wantsSpeech(user);
+    this.button = part<HTMLButtonElement>(place.root, "speak");
+    this.wish = wantsSpeech(place.user);
     this.button.addEventListener("click", () => this.choose(!this.wish));
     this.show();
   }
@@ -31,7 +34,7 @@ export class Aloud {
   offer(facts: Voice | null): void {
     this.hasMouth = Boolean(facts?.mouth);
     this.button.hidden = !this.hasMouth;
-    document.body.classList.toggle("has-mouth", this.hasMouth);
+    this.place.home.classList.toggle("has-mouth", this.hasMouth);
   }
 
   /** Whether the answer to a spoken question shall be spoken: yes, until somebody says no. */
@@ -56,7 +59,7 @@ export class Aloud {
     if (isStop) return;
     ready();
     try {
-      await play(speech(spokenText(reply).slice(0, MOST)), sign);
+      await play(this.port.speech(spokenText(reply).slice(0, MOST)), sign);
     } catch (error) {
       this.failed(troubled(error));
     }
@@ -64,7 +67,7 @@ export class Aloud {
 
   private choose(is: boolean): void {
     this.wish = is;
-    wishSpeech(this.user, is);
+    wishSpeech(this.place.user, is);
     if (is) ready();
     else hush();
     this.show();

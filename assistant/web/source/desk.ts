@@ -1,13 +1,14 @@
 /** What every page of the desk does: the conversation beside it, explanations, news, light or dark. */
 
 import htmx from "htmx.org";
-import "./conversation";
+import { ownConversation } from "./own";
 import { followDock } from "./dock";
 import { followNews } from "./news";
 import { followTheme } from "./theme";
 import { followMoments } from "./moments";
 import { followWhy } from "./why";
 
+ownConversation();
 followTheme();
 followDock();
 followWhy();

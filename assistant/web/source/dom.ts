@@ -6,9 +6,12 @@ const SVG = "http://www.w3.org/2000/svg";
 export type Attributes = Record<string, string | number | boolean | null | undefined>;
 export type Child = Node | string | null | undefined;
 
-/** An element of the page that is there on every page. */
-export function part<E extends HTMLElement = HTMLElement>(id: string): E {
-  const found = document.getElementById(id);
+/** A page, or the inside of an element that keeps its own apart. */
+export type Root = Document | ShadowRoot;
+
+/** An element that is always there. */
+export function part<E extends HTMLElement = HTMLElement>(root: Root, id: string): E {
+  const found = root.getElementById(id);
   if (!found) throw new Error(`no #${id}`);
   return found as E;
 }

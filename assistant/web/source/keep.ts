@@ -21,14 +21,13 @@ export interface Conversation {
   turns: Turn[];
 }
 
-const KEY = "gtm.conversation";
 const WISH = "gtm.speak";
 const MOST = 50;
 
-/** What is kept of a user's conversation; somebody else's is forgotten. */
-export function restored(user: string): Conversation {
+/** What is kept of a user's conversation under a name; somebody else's is forgotten. */
+export function restored(name: string, user: string): Conversation {
   try {
-    const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "null");
+    const kept = JSON.parse(sessionStorage.getItem(name) ?? "null");
     if (kept && kept.user === user && Array.isArray(kept.turns)) return kept;
   } catch {
     // What cannot be read is as good as nothing.
@@ -37,10 +36,10 @@ export function restored(user: string): Conversation {
 }
 
 /** Keep the latest turns, as many as there is room for. */
-export function keep(conversation: Conversation): void {
+export function keep(name: string, conversation: Conversation): void {
   for (let most = MOST; most >= 1; most = Math.floor(most / 2)) {
     try {
-      sessionStorage.setItem(KEY, JSON.stringify({ ...conversation, turns: conversation.turns.slice(-most) }));
+      sessionStorage.setItem(name, JSON.stringify({ ...conversation, turns: conversation.turns.slice(-most) }));
       return;
     } catch {
       // No room: keep fewer.
@@ -49,8 +48,12 @@ export function keep(conversation: Conversation): void {
 }
 
 /** Forget everything of the conversation. */
-export function forget(): void {
-  sessionStorage.removeItem(KEY);
+export function forget(name: string): void {
+  try {
+    sessionStorage.removeItem(name);
+  } catch {
+    // Where nothing may be kept, nothing is.
+  }
 }
 
 /** Whether a user wants answers spoken: true, false, or null where they never said so. */

@@ -1,4 +1,4 @@
-/** One stream tells when something moved; what a page shows of it is then asked for again. */
+/** One stream tells when something moved; the live parts of a page are then asked for again, all at once. */
 
 interface Htmx {
   ajax(verb: string, path: string, context: Record<string, unknown>): Promise<void>;
@@ -8,10 +8,14 @@ interface Htmx {
 export function followNews(htmx: Htmx): void {
   if (!document.querySelector("[data-live]")) return;
   const refresh = () => {
-    for (const part of document.querySelectorAll<HTMLElement>("[data-live]")) {
-      const path = part.dataset.live ?? location.pathname;
-      void htmx.ajax("GET", path, { target: part, select: `#${part.id}`, swap: "outerMorph" });
-    }
+    const [first, ...others] = document.querySelectorAll<HTMLElement>("[data-live]");
+    if (!first) return;
+    void htmx.ajax("GET", first.dataset.live ?? location.pathname, {
+      target: first,
+      select: `#${first.id}`,
+      selectOOB: others.map((part) => `#${part.id}:outerMorph`).join(","),
+      swap: "outerMorph",
+    });
   };
   const stream = new EventSource("/events");
   stream.addEventListener("changed", refresh);

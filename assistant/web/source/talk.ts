@@ -1,3 +1,5 @@
 /** The conversation on a page of its own. */
 
-import "./conversation";
+import { ownConversation } from "./own";
+
+ownConversation();

@@ -1,9 +1,10 @@
 /** The button to talk: hold it, or tap it and talk; by pointer or by key. */
 
-import { part } from "./dom";
+import { troubled } from "./asking";
+import { type Root, part } from "./dom";
 import { Deaf, Pause, type Recording, record } from "./microphone";
 import type { Trouble, Voice } from "./model";
-import { troubled } from "./service";
+import type { Place } from "./place";
 
 // Seconds.
 const MOST = 60;
@@ -20,7 +21,6 @@ const HINTS = matchMedia("(pointer: coarse)").matches
   ? { held: "Listening. Let go when you are done; to cancel, slide to Cancel first.", tapped: "Listening. Tap again when you are done." }
   : { held: "Let go when you are done; Escape cancels.", tapped: "Press again when you are done; Escape cancels." };
 
-/** The button of the page, with what it shows while it listens. */
 interface Now {
   since: number;
   isHeld: boolean;
@@ -31,28 +31,37 @@ interface Now {
   timer?: number;
 }
 
+/** The button, with what it shows while it listens. */
 export class Talk {
   /** The longest recording, in seconds. */
   private most = MOST - SPARE;
-  private readonly button = part<HTMLButtonElement>("talk");
-  private readonly strip = part("listening");
-  private readonly stage = part("listening-stage");
-  private readonly clock = part("listening-time");
-  private readonly hint = part("listening-hint");
-  private readonly ears = part("ears");
+  private readonly button: HTMLButtonElement;
+  private readonly strip: HTMLElement;
+  private readonly stage: HTMLElement;
+  private readonly clock: HTMLElement;
+  private readonly hint: HTMLElement;
+  private readonly ears: HTMLElement;
   private now: Now | null = null;
   private key: string | null = null;
   private isPaused = false;
 
   /** `begun` is called when somebody wants to talk, `heard` with a recording (Blob), `failed` with a `Deaf`. */
   constructor(
+    private readonly place: Place,
     private readonly begun: () => void,
     private readonly heard: (recording: Blob) => void,
     private readonly failed: (trouble: Trouble) => void,
   ) {
+    const { root } = place;
+    this.button = part<HTMLButtonElement>(root, "talk");
+    this.strip = part(root, "listening");
+    this.stage = part(root, "listening-stage");
+    this.clock = part(root, "listening-time");
+    this.hint = part(root, "listening-hint");
+    this.ears = part(root, "ears");
     this.followPointer();
     this.followKeys();
-    part("listening-cancel").addEventListener("click", () => this.cancel());
+    part(root, "listening-cancel").addEventListener("click", () => this.cancel());
     // Whoever looks elsewhere lets go elsewhere, and the page is not told.
     window.addEventListener("blur", () => this.lose());
   }
@@ -93,7 +102,7 @@ export class Talk {
       this.press();
     });
     button.addEventListener("pointerup", (event) => {
-      const under = document.elementFromPoint(event.clientX, event.clientY);
+      const under = this.place.root.elementFromPoint(event.clientX, event.clientY);
       if (under?.closest("#listening-cancel")) this.cancel();
       else this.letGo();
     });
@@ -108,7 +117,7 @@ export class Talk {
   }
 
   private followKeys(): void {
-    document.addEventListener("keydown", (event) => {
+    listen(this.place.root, "keydown", (event) => {
       if (event.key === "Escape") this.cancel();
       if (!this.isTalkKey(event)) return;
       event.preventDefault();
@@ -116,7 +125,7 @@ export class Talk {
       this.key = event.code;
       this.press();
     });
-    document.addEventListener("keyup", (event) => {
+    listen(this.place.root, "keyup", (event) => {
       if (event.target === this.button && event.code === "Space") event.preventDefault();
       if (!this.key || (event.code !== this.key && event.key !== "Control")) return;
       event.preventDefault();
@@ -214,7 +223,7 @@ export class Talk {
     this.stage.textContent = "";
     this.hint.hidden = true;
     this.button.setAttribute("aria-pressed", "false");
-    document.body.classList.remove("is-listening");
+    this.place.home.classList.remove("is-listening");
   }
 
   private show(stage: string, hint: string): void {
@@ -224,7 +233,7 @@ export class Talk {
     this.hint.textContent = hint;
     this.clock.textContent = "";
     this.hint.hidden = !hint;
-    document.body.classList.add("is-listening");
+    this.place.home.classList.add("is-listening");
   }
 
   private draw(seconds: number, loudness: number): void {
@@ -232,6 +241,10 @@ export class Talk {
     this.clock.textContent = `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
     // From a quiet room to a voice close by.
     const level = Math.min(1, Math.max(0, (loudness + 60) / 50));
-    document.body.style.setProperty("--level", level.toFixed(2));
+    this.place.home.style.setProperty("--level", level.toFixed(2));
   }
+}
+
+function listen(root: Root, name: "keydown" | "keyup", obey: (event: KeyboardEvent) => void): void {
+  root.addEventListener(name, (event) => obey(event as KeyboardEvent));
 }
