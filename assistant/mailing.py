@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from assistant import notices
+from assistant.delivery import NotTakenError
 from assistant.settings import Email, Settings, parts
 from storage.outbox import Message
 
@@ -14,13 +15,8 @@ SUBJECT_CHARACTERS = 120
 MESSAGE_ID_HOST = "gtm-assistant.invalid"
 
 
-class MailError(Exception):
-    """The mail server did not take it; the message says why, in its words."""
-
-    def __init__(self, told: str, *, is_final: bool) -> None:
-        super().__init__(told)
-        self.is_final = is_final
-        """Whether trying again is of no use (an SMTP reply of 5xx to these addresses or this message)."""
+class MailError(NotTakenError):
+    """The mail server did not take it. Final is an SMTP reply of 5xx to these addresses or this message."""
 
 
 def written(message: Message, settings: Settings) -> EmailMessage:

@@ -270,6 +270,43 @@ class Notify(_Section):
         return self
 
 
+class Slack(_Section):
+    """The assistant in Slack: docs/slack.md tells how to set it up."""
+
+    bot_token: SecretStr | None = Field(
+        None, min_length=1, description="The bot's token, xoxb-…; leave it to the environment."
+    )
+    signing_secret: SecretStr | None = Field(
+        None,
+        min_length=1,
+        description="Proves that a request to /slack/events is Slack's; leave it to the environment.",
+    )
+    app_token: SecretStr | None = Field(
+        None,
+        min_length=1,
+        description="The token of the app, xapp-…, for Socket Mode: then Slack needs no way in from outside.",
+    )
+    channel: str | None = Field(
+        None,
+        min_length=1,
+        max_length=80,
+        description="The channel that is told of proposals, alerts and what was done: its ID, as C012AB3CD.",
+    )
+    api_url: HttpUrl = Field(HttpUrl("https://slack.com/api/"), description="Where Slack's Web API answers.")
+    seconds: float = Field(10, ge=1, le=60, description="How long an answer of Slack's may take.")
+
+    @model_validator(mode="after")
+    def _with_a_bot(self) -> Self:
+        if self.bot_token is None and (self.signing_secret or self.app_token or self.channel):
+            raise ValueError("signing_secret, app_token and channel need the bot_token")
+        return self
+
+    @property
+    def listens(self) -> bool:
+        """Whether what is said in Slack reaches the assistant."""
+        return self.signing_secret is not None or self.app_token is not None
+
+
 class Reports(_Section):
     """What the answers assume when nobody says otherwise."""
 
@@ -556,6 +593,7 @@ class Settings(BaseSettings):
     )
     imports: Imports = Field(default_factory=Imports, description="Files that are imported by a command.")
     notify: Notify = Field(default_factory=Notify, description="Who outside is told of what needs a person.")
+    slack: Slack = Field(default_factory=Slack, description="The assistant in Slack.")
     voice: Voice = Field(default_factory=Voice, description="How the assistant hears and speaks.")
     attribution: Attribution = Field(
         default_factory=Attribution, description="What attribution counts, and how."
@@ -639,7 +677,7 @@ def _told(error: Any) -> str:
 
 def _is_secret(error: Any, path: str) -> bool:
     """Whether what was given is missing, may be a secret, or is a section that may hold one."""
-    guarded = any(word in path for word in ("url", "key", "secret"))
+    guarded = any(word in path for word in ("url", "key", "secret", "token", "password"))
     return error["type"] == "missing" or guarded or isinstance(error["input"], dict)
 
 

@@ -21,6 +21,7 @@ from assistant.channels.nlu import lint_sentences, measure_reader
 from assistant.channels.opening import fail, open_assistant, open_database, speaker_of
 from assistant.channels.rasa_cli import rasa
 from assistant.channels.simulate_cli import simulate
+from assistant.channels.slack_cli import slack
 from assistant.channels.voice_cli import measure_ears
 from assistant.channels.widget_cli import widget
 from assistant.channels.wyoming_cli import wyoming
@@ -50,6 +51,7 @@ cli.add_typer(rasa, name="rasa")
 cli.add_typer(voice, name="voice")
 cli.add_typer(loops, name="loops")
 cli.add_typer(widget, name="widget")
+cli.add_typer(slack, name="slack")
 voice.command()(fetch)
 voice.command()(wyoming)
 voice.command("test")(measure_ears)
