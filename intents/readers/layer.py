@@ -10,7 +10,7 @@ from intents.names import Names
 from intents.readers.entities import NUMBERS, Explained, is_proposal_number
 from intents.readers.words import ordinary_words
 from intents.reading import EntityMatch
-from intents.values import MoneySaid
+from intents.values import MoneySaid, rhythms
 
 OPEN_KINDS = ("influencer", "name")
 """Kinds whose names need not be known beforehand."""
@@ -39,7 +39,8 @@ class Layer:
         """The entities the intent has a use for; all of them in a follow-up, and names in any case."""
         text = explained.words.text
         if is_fragment:
-            return tuple(sorted((*explained.entities, *lexicon.find_alone(text)), key=_place))
+            alone = (*lexicon.find_alone(text), *rhythms.find_alone(text))
+            return tuple(sorted((*explained.entities, *alone), key=_place))
         kinds = set(self.kinds.get(intent, ()))
         said = explained.entities
         if "proposal" in kinds and all(entity.entity != "proposal" for entity in said):
@@ -56,12 +57,32 @@ class Layer:
                     places = {(one.start, one.end) for one in of_kind}
                     kept = [one for one in kept if one.entity != "channel" or _span(one) not in places]
                 kept += _free(of_kind, kept)
+        if kinds.intersection(rhythms.KINDS):
+            kept = _with_rhythm(kept, text, kinds)
         if "category" in kinds and all(entity.entity != "category" for entity in kept):
             kept += _free(_ordinary_categories(text, names), kept)
         for kind in OPEN_KINDS:
             if kind in kinds and all(entity.entity != kind for entity in kept):
                 kept += _new_name(kind, explained, self.known)
         return tuple(sorted(kept, key=_place))
+
+
+def _with_rhythm(kept: list[EntityMatch], text: str, kinds: Collection[str]) -> list[EntityMatch]:
+    """When something comes again and again, in place of the dates and numbers it is said in.
+
+    "Monday to Friday" is no Monday; "every evening" is a time as well as daily.
+    """
+    firm = [one for one in kept if _is_name(one)]
+    often = [one for one in kept if one.entity == "frequency"]
+    said = _free((one for one in rhythms.find(text) if one.entity in kinds), firm)
+    said = [one for one in said if one.entity == "time" or not any(_within(one, other) for other in often)]
+    days = [one for one in said if one.entity != "time"]
+    rest = [one for one in kept if _free([one], days if one.entity == "frequency" else said)]
+    return [*rest, *said]
+
+
+def _within(entity: EntityMatch, other: EntityMatch) -> bool:
+    return other.start <= entity.start and entity.end <= other.end
 
 
 def _ordinary_categories(text: str, names: Names) -> list[EntityMatch]:
