@@ -373,6 +373,14 @@ ScheduleNumber = Annotated[
 ]
 """The number a schedule is listed with."""
 
+BriefingNumber = Annotated[
+    int,
+    Entity("count"),
+    _said(lambda text, scene: values.parse_count(text), "a briefing's number"),
+    _schema("the number of a briefing that was made earlier"),
+]
+"""The number a briefing is kept under."""
+
 DeedName = Annotated[str, Entity("deed"), _listed("deed")]
 """What was done and is asked about: budget_changed, was_paused or was_resumed."""
 

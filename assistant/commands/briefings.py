@@ -6,6 +6,7 @@ from assistant.handling import Context, handles
 from assistant.reply import Answer
 from intents.command import Command, Effect
 from intents.slots import (
+    BriefingNumber,
     DeliveryName,
     Everything,
     FrequencyName,
@@ -30,6 +31,7 @@ class BriefMe(Command):
     venture: VentureName | None = Field(None, description="On which venture?")
     period: PeriodSlot | None = Field(None, description="On which period?")
     length: LengthName | None = Field(None, description="In one minute, just the numbers, or in full?")
+    briefing: BriefingNumber | None = Field(None, description="Which earlier briefing?")
 
 
 class ScheduleBriefing(Command):

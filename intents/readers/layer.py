@@ -14,6 +14,8 @@ from intents.values import MoneySaid, rhythms
 
 OPEN_KINDS = ("influencer", "name")
 """Kinds whose names need not be known beforehand."""
+_TAKES_FROM = {"kind": "channel", "length": "count"}
+"""Kinds whose words mean something else where they are not asked for."""
 _WORD = re.compile(r"\w+")
 _BEFORE_AMOUNTS = re.compile(
     r"\b(?:but|with|at|for|only|just|make it|of|instead|(?:it|that|up|down|back) to)\s+$", re.IGNORECASE
@@ -52,10 +54,14 @@ class Layer:
         for kind in lexicon.WHERE_TAKEN:
             if kind in kinds:
                 of_kind = lexicon.find_of(kind, text)
-                if kind == "kind":
-                    # "Influencers" are a channel, too; where kinds are told apart they are one.
-                    places = {(one.start, one.end) for one in of_kind}
-                    kept = [one for one in kept if one.entity != "channel" or _span(one) not in places]
+                if kind in _TAKES_FROM:
+                    # "Influencers" are a channel, too, and "sixty seconds" a number; here they are one.
+                    loser = _TAKES_FROM[kind]
+                    kept = [
+                        one
+                        for one in kept
+                        if one.entity != loser or not any(_within(one, other) for other in of_kind)
+                    ]
                 kept += _free(of_kind, kept)
         if kinds.intersection(rhythms.KINDS):
             kept = _with_rhythm(kept, text, kinds)
@@ -112,10 +118,6 @@ def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[E
         return []
     start, end = words.widened(start, end)
     return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
-
-
-def _span(entity: EntityMatch) -> tuple[int, int]:
-    return entity.start, entity.end
 
 
 def _place(entity: EntityMatch) -> int:
