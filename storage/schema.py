@@ -3,6 +3,7 @@
 from storage import (
     alerts,
     audit,
+    briefings,
     campaigns,
     changes,
     conversations,
@@ -29,6 +30,7 @@ from storage.imports import ledger
 __all__ = [
     "alerts",
     "audit",
+    "briefings",
     "campaigns",
     "changes",
     "conversations",

@@ -1,4 +1,4 @@
 """Schema migrations (Alembic), run by `storage.migrate`."""
 
-HEAD = "0007"
+HEAD = "0009"
 """The newest revision; a test holds it against the files in `versions/`."""
