@@ -13,6 +13,14 @@ from engines.terms import Period
 Length = Literal["just_numbers", "one_minute", "in_full"]
 
 
+def length_of(said: str | None) -> Length:
+    """The length of a name; a minute where it is none."""
+    match said:
+        case "just_numbers" | "in_full":
+            return said
+    return "one_minute"
+
+
 class PartTold(BaseModel):
     """What a part (a channel, a campaign, a venture) adds to a movement."""
 

@@ -31,8 +31,8 @@ def _drove(driver: DriverTold) -> str:
 def text(one: Briefing) -> str:
     """What is read on a screen, as long as was asked for."""
     if one.length == "just_numbers":
-        return " ".join([*_numbers(one), _when(one), _count_told(one)]).strip()
-    lines = [one.headline, _when(one)]
+        return " ".join([*_numbers(one), when_told(one), _count_told(one)]).strip()
+    lines = [one.headline, when_told(one)]
     lines += [" ".join([f"- {moved(movement)}", *movement.caveats]) for movement in one.movements]
     if one.deeds:
         lines.append(f"Done: {_done(one)}")
@@ -47,7 +47,7 @@ def text(one: Briefing) -> str:
     return "\n".join(lines)
 
 
-def _when(one: Briefing) -> str:
+def when_told(one: Briefing) -> str:
     """The period, what it is held against, and what holds for all of it."""
     against = f", against {one.compared_with}" if one.figures else ""
     return " ".join([f"{wording.sentence(wording.named(one.period))}{against}.", *one.notes])
@@ -189,7 +189,7 @@ def markdown(one: Briefing) -> str:
     lines = [
         f"# {_escaped(one.headline)}",
         "",
-        _escaped(_when(one)),
+        _escaped(when_told(one)),
         "",
     ]
     if one.length != "just_numbers":

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from assistant import wording
 from assistant.briefing import times, words
-from assistant.briefing.facts import Briefing, Length
+from assistant.briefing.facts import Briefing, length_of
 from assistant.briefing.making import make
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Button, Column, Listed, Problem, Table, Telling
@@ -56,7 +56,7 @@ def brief_me(asked: BriefMe, context: Context) -> Answer[Briefing]:
     if asked.briefing is not None:
         return told(kept(context, asked.briefing, asked.length))
     venture = context.venture(asked.venture)
-    return told(make(context, venture, asked.period, _length(asked.length)))
+    return told(make(context, venture, asked.period, length_of(asked.length)))
 
 
 def kept(context: Context, number: int, length: str | None = None) -> Briefing:
@@ -65,11 +65,7 @@ def kept(context: Context, number: int, length: str | None = None) -> Briefing:
     if found is None:
         raise Problem("unknown_briefing", f"You have no briefing {number}.", "List the briefings.")
     facts = Briefing.model_validate({**found.facts, "number": found.id})
-    return facts if length is None else facts.model_copy(update={"length": _length(length)})
-
-
-def _length(said: str | None) -> Length:
-    return "just_numbers" if said == "just_numbers" else "in_full" if said == "in_full" else "one_minute"
+    return facts if length is None else facts.model_copy(update={"length": length_of(length)})
 
 
 def told(facts: Briefing) -> Answer[Briefing]:
@@ -154,7 +150,7 @@ def schedule_briefing(asked: ScheduleBriefing, context: Context) -> Answer[Sched
         time_zone=context.person.time_zone,
         delivery=_delivery(asked, context),
         spoken=bool(asked.spoken),
-        length=_length(asked.length),
+        length=length_of(asked.length),
         skip_holidays=bool(asked.skip_holidays),
         created_at=context.now,
         ended_at=None,
