@@ -149,10 +149,10 @@ def carry_out(
         _begun(connection, turn, action, reply, now)
         return made
     decision = action.decides
-    turn.proposal = decision.proposal
     asked = proposals.proposal(connection, decision.proposal)
     if asked is not None:
         delegating.permit(connection, turn.person, asked, action if decision.approved else None, now)
+    turn.proposal = decision.proposal
     word = "approved" if decision.approved else "rejected"
     if not proposals.decide(connection, decision.proposal, word, turn.person.id, decision.reason, now):
         raise Problem(

@@ -19,6 +19,7 @@ JOB_ENDED = "job.ended"
 LOOP_ACTED = "loop.acted"
 ALERT_RAISED = "alert.raised"
 ALERT_ESCALATED = "alert.escalated"
+BRIEFING_READY = "briefing.ready"
 KINDS = {
     PROPOSAL_WAITING: "Somebody's request waits for the chairman.",
     PROPOSAL_DECIDED: "A proposal was approved or rejected; the text says what came of it.",
@@ -27,6 +28,7 @@ KINDS = {
     LOOP_ACTED: "A loop changed something by itself, inside its limits.",
     ALERT_RAISED: "Something is to be looked at: a level that was crossed, an unusual day, a spending limit.",
     ALERT_ESCALATED: "An alert that nobody acknowledged.",
+    BRIEFING_READY: "A scheduled briefing, for those who want it there; the data hold its facts, too.",
 }
 """Every kind of notice, and when it is sent."""
 

@@ -444,6 +444,43 @@ class Alerts(_Section):
         return self
 
 
+class Briefings(_Section):
+    """What people are briefed on, when, and where it goes."""
+
+    time: Hour = Field("08:00", description="When a scheduled briefing comes if nobody says a time.")
+    default_days: int = Field(
+        7, ge=1, le=92, description="Full days that a briefing is about when no period is said."
+    )
+    settling_days: int = Field(
+        3,
+        ge=0,
+        le=30,
+        description="Latest days whose conversions still come in: figures resting on them are told with a "
+        "warning.",
+    )
+    coming_days: int = Field(
+        7, ge=0, le=92, description="Days ahead in which a campaign's end or a proposal's expiry is told."
+    )
+    holidays_country: str | None = Field(
+        None,
+        pattern=r"^[A-Z]{2}$",
+        description="ISO 3166 code of the country whose public holidays are left out where that is wanted.",
+    )
+    holidays_region: str | None = Field(
+        None, description="Its region, where holidays differ: CA of the US, BY of Germany."
+    )
+    addresses: dict[str, str] = Field(
+        default_factory=dict,
+        description="E-mail address of each person by name; without one, briefings go to `notify.email.to`.",
+    )
+    in_feed: int = Field(30, ge=1, le=300, description="Briefings that a podcast feed lists.")
+    phrasing: bool = Field(
+        False,
+        description="Whether the language model of `understanding` puts scheduled briefings into words; "
+        "what it says beyond the facts is thrown away.",
+    )
+
+
 class Rule(_Section):
     """A metric of a campaign, the level it must not cross, and what is done where it does."""
 
@@ -603,6 +640,9 @@ class Settings(BaseSettings):
     )
     alerts: Alerts = Field(
         default_factory=Alerts, description="What is worth an alert, and when people are told."
+    )
+    briefings: Briefings = Field(
+        default_factory=Briefings, description="What people are briefed on, when, and where it goes."
     )
     rules: Rules = Field(
         default_factory=Rules, description="Rules for campaigns, and how far they may go without a person."

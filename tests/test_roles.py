@@ -35,6 +35,13 @@ LEAST: dict[str, Role | None] = {
     "GET /health": ANYONE,
     "POST /webhook": ANYONE,
     "POST /sign-out": ANYONE,
+    # A widget has a token and sites of its own: see test_widget.
+    "GET /widget.js": ANYONE,
+    "GET /widget/demo": ANYONE,
+    "POST /widget/v1/hello": ANYONE,
+    "POST /widget/v1/voice": ANYONE,
+    "POST /widget/v1/speech": ANYONE,
+    "WS /widget/v1/converse": ANYONE,
     "POST /api/v1/say": Role.VIEWER,
     "GET /api/v1/commands": Role.VIEWER,
     "POST /api/v1/commands/{name}": Role.VIEWER,
