@@ -277,7 +277,8 @@ def _answered(here: Workspace, method: str, given: dict[str, Any], bearer: str) 
     if method not in _METHODS:
         raise Invalid("unknown_method")
     if method in POSTED:
-        check_blocks(given.get("blocks"))
+        if "blocks" in given or not given.get("text"):
+            check_blocks(given.get("blocks"))
         if len(given.get("text", "")) > 40_000:
             raise Invalid("msg_too_long")
     return _METHODS[method](here, given)
@@ -292,7 +293,7 @@ def _post(here: Workspace, given: dict[str, Any]) -> dict[str, Any]:
     here.messages[given["channel"], ts] = given
     if here.hold is not None:
         here.hold.wait(20)
-    return {"channel": given["channel"], "ts": ts, "message": {"blocks": given["blocks"]}}
+    return {"channel": given["channel"], "ts": ts, "message": {"blocks": given.get("blocks")}}
 
 
 def _whisper(here: Workspace, given: dict[str, Any]) -> dict[str, Any]:

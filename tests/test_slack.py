@@ -1,15 +1,23 @@
 """In Slack: talking, pressing, who may, and that everything happens once. Against a Slack on loopback."""
 
 import json
+import re
+import threading
 import time
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+import yaml
 from sqlalchemy import func, select, update
+from typer.testing import CliRunner
 
 from assistant.alerting import raise_alert
+from assistant.channels.cli import cli
 from assistant.channels.slack.incoming import incoming
+from assistant.channels.slack_cli import manifest
 from assistant.reply import Status
 from intents.command import Role
 from storage import alerts, people, slack
@@ -208,7 +216,10 @@ def decision(world: SlackWorld, number: int) -> tuple[str | None, str | None, st
 
 def test_the_chairman_approves_in_slack_and_the_message_says_so(world: SlackWorld) -> None:
     number, ts, message = waiting(world)
-    assert "Asked by operator" in read(message)
+    told = read(message)
+    assert "Asked by operator" in told
+    assert "chairman to decide" in told
+    assert "• " in told
     approve = buttons(message)["Approve"]
     for role in (Role.VIEWER, Role.OPERATOR, Role.LEAD):
         world.press(approve, role, channel=CHANNEL, ts=ts)
@@ -474,6 +485,68 @@ def test_a_button_that_was_made_up_does_nothing(world: SlackWorld) -> None:
     assert world.turns("stop_spending") == []
     world.say("show gtm performance for Acme")
     assert world.turns("show_performance") == ["done"]
+
+
+def test_it_is_acknowledged_before_it_is_acted_on(world: SlackWorld) -> None:
+    world.there.hold = threading.Event()
+    mine = list(SLACK_IDS.values())
+    try:
+        for number in range(8):
+            user = mine[number % len(mine)]
+            assert world.send(world.write("show gtm performance for Acme", user)).status_code == 200
+        assert world.count(slack.slack_events.c.state.in_(slack.OPEN)) > 0
+    finally:
+        world.there.hold.set()
+    world.settled()
+    assert len(world.there.messages) == 8
+
+
+def test_a_code_is_made_on_the_settings_page(world: SlackWorld) -> None:
+    with httpx2.Client(base_url=world.server.url, follow_redirects=True, timeout=20) as browser:
+        browser.get(world.server.sign_in_link(Role.OPERATOR))
+        page = browser.get("/settings").text
+        found = re.search(r'name="_csrf" value="([^"]+)"', page)
+        assert "You in Slack" in page
+        assert found is not None
+        assert browser.post("/settings/slack", data={"_csrf": "forged"}).status_code == 403
+        made = browser.post("/settings/slack", data={"_csrf": found[1]}).text
+    code = re.search(r"/gtm link (gtm_[\w-]+)", made)
+    assert code is not None
+    assert "you are operator" in world.slash(f"link {code[1]}", STRANGER)
+
+
+def test_people_are_linked_at_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GTM_DATA_DIR", str(tmp_path))
+
+    def gtm(*words: str) -> tuple[int, str]:
+        done = CliRunner().invoke(cli, words)
+        return done.exit_code, done.output
+
+    assert gtm("user", "add", "ann", "--role", "operator")[0] == 0
+    assert gtm("slack", "link", "U012", "ann") == (0, "U012 is ann, operator.\n")
+    assert gtm("slack", "link", "U012", "nobody")[0] == 2
+    assert gtm("slack", "link", "#general", "ann")[0] == 2
+    assert gtm("slack", "people")[1].split() == ["U012", "ann", "operator"]
+    assert gtm("slack", "code", "ann")[1].startswith("/gtm link gtm_")
+    assert gtm("slack", "unlink", "U012")[0] == 0
+    assert gtm("slack", "unlink", "U012")[0] == 2
+    assert gtm("slack", "manifest", "--url", "http://plain.example.org")[0] == 2
+
+
+def test_the_manifest_asks_for_what_is_used_and_no_more() -> None:
+    made = yaml.safe_load(manifest("https://gtm.example.org/"))
+    settings, address = made["settings"], "https://gtm.example.org/slack/events"
+    assert made["features"]["slash_commands"][0]["url"] == address
+    assert (
+        settings["event_subscriptions"]["request_url"] == settings["interactivity"]["request_url"] == address
+    )
+    for kind in settings["event_subscriptions"]["bot_events"]:
+        name, _, where = kind.partition(".")
+        event = {"type": name, "channel_type": where, "user": "U1", "channel": "D1"}
+        assert incoming({"type": "event_callback", "event_id": "E", "event": event}) is not None
+    socket = yaml.safe_load(manifest(None))
+    assert socket["settings"]["socket_mode_enabled"] is True
+    assert "request_url" not in socket["settings"]["event_subscriptions"]
 
 
 def test_somebody_deactivated_is_nobody(world: SlackWorld) -> None:

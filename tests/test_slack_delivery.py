@@ -29,7 +29,7 @@ from storage import alerts, migrate, outbox, people, slack
 from storage.audit import audit
 from storage.database import Database
 from storage.ventures import ventures
-from tests.conftest import NOW, Speaker, assistant_on
+from tests.conftest import NOW, Speaker, assistant_on, serving
 from tests.killed_slack import KILLS
 from tests.loopback_slack import (
     APP_TOKEN,
@@ -255,6 +255,45 @@ def test_a_briefing_goes_to_its_person_as_markdown(telling: Assistant, there: Wo
     assert there.texts(CHANNEL) == ["# To all"]
 
 
+def test_the_end_of_a_job_is_told_where_it_was_asked_for(telling: Assistant, there: Workspace) -> None:
+    ended = notices.JOB_ENDED
+    ask(
+        telling,
+        "Imported 10 rows.",
+        ended,
+        conversation_id="slack:T0TEAM:C0TALK:1000000001.000001:U0CHAIRMAN",
+    )
+    ask(telling, "Imported 20 rows.", ended, conversation_id="slack:T0TEAM:C0ANY:command:U0CHAIRMAN")
+    ask(telling, "Imported 30 rows.", ended, conversation_id="a-page")
+    assert send_all(telling) == 3
+    assert [one.get("thread_ts") for one in there.messages.values()] == ["1000000001.000001", None, None]
+    assert [channel for channel, _ in there.messages] == ["C0TALK", CHANNEL, CHANNEL]
+
+
+def test_blocks_slack_does_not_take_are_sent_as_text(telling: Assistant, there: Workspace) -> None:
+    ask(telling, "first")
+    there.refuse.append(("chat.postMessage", {"ok": False, "error": "msg_blocks_too_long"}, 200, {}))
+    assert send_all(telling) == 1
+    assert there.texts(CHANNEL) == ["first"]
+
+
+def test_a_briefing_needs_no_channel(
+    there: Workspace, small_portfolio: Path, tmp_path: Path, models: Path
+) -> None:
+    there.clear()
+    url = copied(small_portfolio, tmp_path / "gtm.db")
+    made = assistant_on(url, tmp_path, models, slack=terms(there, channel=None))
+    linked(made)
+    ask(made, "Today", "briefing.ready", markdown="# Today", briefing=3)
+    ask(made, "Nowhere", "briefing.ready", markdown="# Nowhere", briefing=4, person="somebody unknown")
+    assert send_all(made) == 2
+    assert there.texts(SLACK_IDS[Role.CHAIRMAN]) == ["# Today"]
+    assert states(made)[1] == ("failed", "there is no slack.channel")
+    assert Speaker(made, Role.OPERATOR).say(MOVE).status is Status.APPROVAL
+    assert len(states(made)) == 2
+    made.close()
+
+
 def test_no_secret_is_shown(telling: Assistant, there: Workspace, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     ask(telling, "first")
@@ -397,6 +436,14 @@ def test_socket_mode_needs_no_way_in_and_acts_once(
         assert world.turns("create_venture") == ["done"]
         wait_for(lambda: len(there.messages) == 1)
         assert world.send(b"{}").status_code == 404
+    # The service is started anew, and what was done is delivered once more, in another way.
+    again = assistant_on(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path, models, slack=terms(there))
+    with serving(again) as server:
+        world = SlackWorld(server, there)
+        world.send_all(json.dumps(payload).encode())
+        assert world.turns("create_venture") == ["done"]
+        world.http.close()
+    again.close()
 
 
 @pytest.fixture

@@ -55,8 +55,9 @@ LOOK_BACK = timedelta(minutes=2)
 """How much earlier than it was asked for a message may have been sent by Slack's clock."""
 LOOKED_AT = 100
 """The latest messages looked through for one that may have been sent."""
+MISSHAPEN = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
+"""Answers that say something of how a message looks."""
 CAUSE = "slack:token"
-MOST_FILE = 50_000_000
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -123,20 +124,29 @@ class Slack:
             name = key if number == 0 else f"{key}#{number}"
             ts = known.get(name)
             if ts is None:
-                answer = self.call(
-                    self.client.chat_postMessage,
-                    channel=channel,
-                    blocks=part,
-                    text=blocks.fallback(told),
-                    thread_ts=thread,
-                    metadata={"event_type": blocks.MARK, "event_payload": {"key": name}},
-                    unfurl_links=False,
-                    unfurl_media=False,
-                )
+                answer = self._posted(channel, part, told, name, thread)
                 ts, channel = str(answer["ts"]), str(answer.get("channel") or channel)
             note(name, ts)
             places.append((channel, ts))
         return places
+
+    def _posted(self, channel: str, part: list[Block], told: str, name: str, thread: str | None) -> Any:
+        given: dict[str, Any] = {
+            "channel": channel,
+            "text": blocks.fallback(told),
+            "thread_ts": thread,
+            "metadata": {"event_type": blocks.MARK, "event_payload": {"key": name}},
+            "unfurl_links": False,
+            "unfurl_media": False,
+        }
+        try:
+            return self.call(self.client.chat_postMessage, blocks=part, **given)
+        except SlackError as error:
+            if error.code not in MISSHAPEN:
+                raise
+            # Its limits change; an answer without its shape is better than none.
+            log.warning("Slack does not take the blocks of a message, which is sent as text: %s", error)
+            return self.call(self.client.chat_postMessage, **given)
 
     def _found(self, channel: str, thread: str | None, key: str, since: float) -> dict[str, str]:
         """Parts of a message that are in Slack already; none where we may not look."""

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from assistant import notices
+from assistant import delegating, notices, wording
 from assistant.bus import Bus
 from assistant.slack import blocks
 from assistant.slack.blocks import Block
 from assistant.slack.client import Slack, SlackError
 from assistant.slack.talk import talk_of
-from storage import people, slack
+from storage import people, proposals, slack
 from storage.outbox import Message
+
+MOST_CLAIMS = 5
+"""Figures told of what a proposal rests on; the page has all."""
 
 
 class SlackNotices:
@@ -25,7 +28,7 @@ class SlackNotices:
         data = message.payload["data"]
         if message.kind == notices.PROPOSAL_DECIDED and self._decided(data):
             return
-        shown, told = _shown(message), str(data["text"])
+        shown, told = self._shown(message), str(data["text"])
         channel, thread = self._place(message, data)
         places = self._slack.post(
             channel,
@@ -40,6 +43,38 @@ class SlackNotices:
             at, ts = places[-1]
             last = blocks.messages(shown)[-1]
             self._slack.remember(slack.Shown(subject, at, ts, blocks.fallback(told), last))
+
+    def _shown(self, message: Message) -> list[Block]:
+        """A notice with its buttons."""
+        data = message.payload["data"]
+        told = str(data["text"])
+        by = blocks.escaped(str(data.get("person") or ""))
+        number, alert = data.get("proposal"), data.get("alert")
+        if message.kind == notices.BRIEFING_READY:
+            link = str(data.get("url") or "")
+            more = [blocks.note(f"<{link}|Hear it, and see where its figures come from>")] if link else []
+            return [*blocks.markdown(str(data.get("markdown") or told)), *more]
+        if message.kind == notices.PROPOSAL_WAITING and number is not None:
+            facts = self._facts(int(number))
+            asked = blocks.note(f"Asked by {by}")
+            return [*blocks.text(told), *facts, asked, *blocks.row(proposal_buttons(int(number)))]
+        if message.kind in (notices.ALERT_RAISED, notices.ALERT_ESCALATED) and alert is not None:
+            return [*blocks.text(told), *blocks.row(alert_buttons(int(alert)))]
+        return [*blocks.text(told), *([blocks.note(f"By {by}")] if by else [])]
+
+    def _facts(self, number: int) -> list[Block]:
+        """What a proposal rests on, how sure it is, and who may decide."""
+        with self._bus.database.read() as connection:
+            found = proposals.proposal(connection, number)
+            if found is None:
+                return []
+            deciders = delegating.approvers(connection, found, self._bus.clock())
+        claims = [f"• {one['claim']} ({one['data']})" for one in found.evidence[:MOST_CLAIMS]]
+        sure = [] if found.confidence is None else [f"confidence {found.confidence:.0%}"]
+        risk = [] if found.risk is None else [f"risk {found.risk}"]
+        whose = [f"for {wording.listed(deciders, 'or')} to decide"]
+        line = ", ".join([*sure, *risk, *whose])
+        return [blocks.note(blocks.escaped("\n".join([*claims, f"{line[:1].upper()}{line[1:]}."])))]
 
     def _decided(self, data: Mapping[str, Any]) -> bool:
         """Tell on the proposal's own message who decided what; False where it has none."""
@@ -82,24 +117,6 @@ def alert_buttons(number: int) -> list[Block]:
         blocks.deed("Acknowledge", number, "acknowledge_alert", {"alert": number}),
         blocks.deed("Snooze a day", number, "snooze_alert", tomorrow),
     ]
-
-
-def _shown(message: Message) -> list[Block]:
-    """A notice with its buttons."""
-    data = message.payload["data"]
-    told = str(data["text"])
-    by = blocks.escaped(str(data.get("person") or ""))
-    number, alert = data.get("proposal"), data.get("alert")
-    if message.kind == notices.BRIEFING_READY:
-        link = str(data.get("url") or "")
-        more = [blocks.note(f"<{link}|Hear it, and see where its figures come from>")] if link else []
-        return [*blocks.markdown(str(data.get("markdown") or told)), *more]
-    if message.kind == notices.PROPOSAL_WAITING and number is not None:
-        asked = blocks.note(f"Asked by {by}")
-        return [*blocks.text(told), asked, *blocks.row(proposal_buttons(int(number)))]
-    if message.kind in (notices.ALERT_RAISED, notices.ALERT_ESCALATED) and alert is not None:
-        return [*blocks.text(told), *blocks.row(alert_buttons(int(alert)))]
-    return [*blocks.text(told), *([blocks.note(f"By {by}")] if by else [])]
 
 
 def _subject(message: Message) -> str | None:
