@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from assistant.channels.access import Cookie, SignedIn
 from assistant.channels.answers import as_text, status_of_command
-from assistant.channels.desk import live
+from assistant.channels.desk import live, slack_code
 from assistant.channels.desk.asking import Ask, Told, ask_all
 from assistant.channels.desk.pages import PAGES, Page, View, clean
 from assistant.channels.desk.rendering import rendered
@@ -24,6 +24,7 @@ from intents.command import Command, slots_of
 
 router = APIRouter(include_in_schema=False)
 router.include_router(live.router)
+router.include_router(slack_code.router)
 
 OWN = "_"
 """What the names of a form's own fields begin with; the others are slots."""
