@@ -77,6 +77,7 @@ def provider(ports: tuple[int, int]) -> Iterator["subprocess.Popen[str]"]:
         str(Path(sys.executable).with_name("node")),
         str(ROOT / "tests/oidc_provider.mjs"),
         str(PACKAGES),
+        str(own),
     ]
     back = f"http://127.0.0.1:{service}/sign-in/back"
     with subprocess.Popen(

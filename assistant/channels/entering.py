@@ -93,6 +93,16 @@ def end_others(connection: Connection, here: Service, request: HTTPConnection, s
     return count
 
 
+def end_one(
+    connection: Connection, here: Service, request: HTTPConnection, session: Session, number: int
+) -> None:
+    """Sign out of another session of the same person."""
+    now = here.assistant.clock()
+    if sessions.end(connection, session.user_id, now, number=number):
+        detail = "one, from another session"
+        accesses.note(connection, What.SESSIONS_ENDED, place_of(request), now, session.user_id, detail)
+
+
 def set_cookie(response: Response, here: Service, value: str, seconds: int) -> None:
     """Give the browser its session, or take it away."""
     response.set_cookie(
