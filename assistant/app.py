@@ -21,6 +21,7 @@ from assistant.channels import (
     jobs,
     listening,
     openai_audio,
+    openid,
     page,
     rasa_actions,
     voice,
@@ -38,6 +39,7 @@ from assistant.channels.routes import command_routes
 from assistant.channels.service import Service
 from assistant.channels.sessions import Sessions, session_key
 from assistant.channels.turns import Turns
+from assistant.provider import Provider
 from assistant.settings import Server, load_settings
 from intents.rasa_project import WEBHOOK
 
@@ -70,8 +72,17 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     metrics = Metrics()
     limits = Limits(server.requests_per_minute, server.unknown_per_minute)
     lane = Lane()
+    terms = assistant.settings.sign_in
+    provider = Provider(terms, f"{server.url}{openid.BACK}", assistant.clock) if terms.issuer else None
     here = Service(
-        assistant, sessions, metrics, lane, Turns(assistant, lane), limits, CapacityLimiter(MOST_HEARING)
+        assistant,
+        sessions,
+        metrics,
+        lane,
+        Turns(assistant, lane),
+        limits,
+        provider,
+        CapacityLimiter(MOST_HEARING),
     )
     app.state.service = here
 
@@ -110,6 +121,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(health.router)
     app.include_router(widget.router)
     app.include_router(page.router)
+    app.include_router(openid.router)
     app.include_router(desk.router)
     slack = _slack(here)
     app.state.slack = slack
