@@ -22,6 +22,7 @@ from assistant.briefing import times, words
 from assistant.briefing.facts import Briefing
 from assistant.reply import Reply, Status
 from assistant.settings import Briefings
+from assistant.ticking import Loops
 from engines.terms import Period
 from intents.command import Role
 from storage import briefings, outbox
@@ -76,10 +77,10 @@ def sent(world: World) -> list[tuple[str, dict[str, Any]]]:
         return [(target, payload) for target, payload in connection.execute(query.order_by(table.id))]
 
 
-def weaker(world: World, days: int = 7) -> None:
+def weaker(world: World, days: int = 7, until: date = TODAY - DAY) -> None:
     """The first line earns a fifth of what it did, at the same spend."""
     poor = replace(USUAL, revenue=USUAL.revenue / 5, conversions=2)
-    world.days(lambda place: poor if place == 0 else USUAL, TODAY - days * DAY, TODAY - DAY)
+    world.days(lambda place: poor if place == 0 else USUAL, TODAY - days * DAY, until)
 
 
 def test_a_quiet_week_is_a_good_briefing(make_world: Callable[..., World]) -> None:
@@ -152,6 +153,7 @@ def test_today_is_not_over_so_it_is_yesterday(make_world_here: Callable[..., Wor
 def test_deeds_and_needs_are_told(make_world: Callable[..., World]) -> None:
     world = make_world()
     world.venture()
+    world.venture("Other")
     assert world.run("pause_campaign", campaign="Zeta Push").status is Status.DONE
     asked = world.run("resume_campaign", Role.OPERATOR, campaign="Zeta Push")
     assert asked.status is Status.APPROVAL
@@ -166,7 +168,6 @@ def test_deeds_and_needs_are_told(make_world: Callable[..., World]) -> None:
     assert "1 proposal needs a yes." in reply.reply.speech
     assert [one.slots for one in reply.reply.listed] == [{"proposal": 1}]
     # Of another venture neither is.
-    world.venture("Other")
     other = facts(world.run("brief_me", venture="Other"))
     assert (other.deeds, other.needs) == ([], [])
 
@@ -343,7 +344,7 @@ def _first(one: Schedule, after: datetime, count: int, is_holiday: times.IsHolid
 def test_a_due_briefing_is_made_and_sent_once(make_world: Callable[..., World]) -> None:
     world = make_world(notify={"email": MAIL}, briefings={"addresses": {"chairman!": "chair@example.com"}})
     world.venture()
-    weaker(world)
+    weaker(world, until=TODAY)
     world.run("schedule_briefing", frequency="daily", delivery=["email", "slack"], venture="Zeta")
     assert world.look(MONDAY + 7 * HOUR, "briefings")["made"] == []
     result = world.look(MONDAY + 8 * HOUR, "briefings")
@@ -386,7 +387,9 @@ def test_two_processes_make_one_briefing(make_world: Callable[..., World]) -> No
     world.venture()
     world.run("schedule_briefing", frequency="daily", delivery=["slack"])
     world.clock[0] = MONDAY + 9 * HOUR
-    services = [build_loops(world.bus) for _ in range(4)]
+    declared = {"briefings": build_loops(world.bus).declared["briefings"]}
+    services = [Loops(world.bus, declared) for _ in range(4)]
+    services[0].prepare(MONDAY)
     threads = [threading.Thread(target=one.tick, args=(MONDAY + 9 * HOUR,)) for one in services]
     for one in threads:
         one.start()
@@ -433,7 +436,7 @@ def test_a_mail_holds_words_a_page_and_its_chart(make_world_here: Callable[..., 
         notify={"email": MAIL}, briefings={"addresses": {"chairman!": "chair@example.com"}}
     )
     world.venture("Zeta <b>&amp; $x$")
-    weaker(world)
+    weaker(world, until=TODAY)
     world.run("schedule_briefing", frequency="daily", delivery=["email"], venture="Zeta <b>&amp; $x$")
     world.look(MONDAY + 8 * HOUR, "briefings")
     with world.bus.database.write() as connection:

@@ -131,6 +131,8 @@ def _headline(one: Briefing) -> str:
         when = one.period.label if _is_named(one) else wording.days(one.period)
         first = _movement_heard(one.movements[0], one.currency)
         return f"{wording.sentence(one.subject)}, {when}. {first}"
+    if not one.figures:
+        return one.headline
     figures = {
         figure.metric: wording.spoken(figure.metric, figure.value, one.currency) for figure in one.figures
     }
