@@ -279,7 +279,7 @@ def test_a_time_that_clocks_leave_out_or_have_twice_comes_once() -> None:
 
 
 def _until(one: Schedule, first: datetime, last: datetime) -> list[datetime]:
-    found = []
+    found: list[datetime] = []
     for at in times.times(one, first):
         if at > last:
             return found
