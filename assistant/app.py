@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from assistant.bootstrap import Assistant, build, set_up_log
 from assistant.channels import (
     agents,
+    briefings,
     converse,
     files,
     health,
@@ -21,6 +22,7 @@ from assistant.channels import (
     jobs,
     listening,
     openai_audio,
+    openid,
     page,
     rasa_actions,
     voice,
@@ -38,6 +40,7 @@ from assistant.channels.routes import command_routes
 from assistant.channels.service import Service
 from assistant.channels.sessions import Sessions, session_key
 from assistant.channels.turns import Turns
+from assistant.provider import Provider
 from assistant.settings import Server, load_settings
 from intents.rasa_project import WEBHOOK
 
@@ -70,8 +73,17 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     metrics = Metrics()
     limits = Limits(server.requests_per_minute, server.unknown_per_minute)
     lane = Lane()
+    terms = assistant.settings.sign_in
+    provider = Provider(terms, f"{server.url}{openid.BACK}", assistant.clock) if terms.issuer else None
     here = Service(
-        assistant, sessions, metrics, lane, Turns(assistant, lane), limits, CapacityLimiter(MOST_HEARING)
+        assistant,
+        sessions,
+        metrics,
+        lane,
+        Turns(assistant, lane),
+        limits,
+        provider,
+        CapacityLimiter(MOST_HEARING),
     )
     app.state.service = here
 
@@ -102,6 +114,8 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(listening.router)
     app.include_router(openai_audio.router)
     app.include_router(jobs.router)
+    app.include_router(briefings.router)
+    app.include_router(briefings.open_router)
     app.include_router(files.router)
     app.include_router(command_routes(assistant.bus.handlers.values()))
     app.include_router(agents.router)
@@ -110,6 +124,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(health.router)
     app.include_router(widget.router)
     app.include_router(page.router)
+    app.include_router(openid.router)
     app.include_router(desk.router)
     slack = _slack(here)
     app.state.slack = slack

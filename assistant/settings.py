@@ -94,6 +94,14 @@ class Server(_Section):
         ge=0,
         description="Requests a minute from an address that fail to prove who asks; 0 for any number.",
     )
+    sign_in_failures: int = Field(
+        10,
+        ge=0,
+        description="Refused sign-ins after which an address is locked out; 0 for any number.",
+    )
+    sign_in_minutes: float = Field(
+        15, gt=0, description="Within how many minutes they count, and how long it is locked out at most."
+    )
     trusted_proxies: Networks = Field(
         "",
         description="Addresses or networks of proxies, separated by commas, whose X-Forwarded-For and "
@@ -114,6 +122,33 @@ class Server(_Section):
     def proxies(self) -> list[str]:
         """The proxies one by one."""
         return parts(self.trusted_proxies)
+
+
+class OpenId(_Section):
+    """A provider where people sign in (OpenID Connect), beside one-time links."""
+
+    issuer: str | None = Field(
+        None, pattern=r"^https?://", description="Its issuer, as it calls itself; without one, links alone."
+    )
+    client_id: str = Field("", description="What it knows this service as.")
+    client_secret: SecretStr | None = Field(
+        None, description="Its secret for this service, if it has one; leave it to the environment."
+    )
+    name: str = Field("your company", description="What the button says after “Sign in with”.")
+    scopes: str = Field("openid email profile", description="What is asked of it, openid among it.")
+    unknown: Literal["refuse", "viewer"] = Field(
+        "refuse",
+        description="What becomes of people nobody here knows: refused, or let in as viewers.",
+    )
+    seconds: float = Field(10, gt=0, le=60, description="How long it may take to answer.")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.issuer and not self.client_id:
+            raise ValueError("client_id must be set where there is an issuer")
+        if "openid" not in self.scopes.split():
+            raise ValueError("scopes must have openid among them")
+        return self
 
 
 class LanguageModel(_Section):
@@ -621,6 +656,9 @@ class Settings(BaseSettings):
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="How much the log tells."
     )
     server: Server = Field(default_factory=Server, description="Where the service listens.")
+    sign_in: OpenId = Field(
+        default_factory=OpenId, description="A provider where people sign in, beside one-time links."
+    )
     understanding: Understanding = Field(
         default_factory=Understanding, description="Who understands, and how sure a reader must be."
     )

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, UniqueConstraint, select
+from sqlalchemy import Column, Connection, ForeignKey, Index, String, Table, UniqueConstraint, select, update
 
 from storage.database import Key, UtcDateTime, metadata
 from storage.people import PERSON, Person, person_of, users
@@ -36,6 +36,20 @@ def is_known(connection: Connection, issuer: str, subject: str) -> bool:
     """Whether a subject was linked to somebody, be they no longer active."""
     query = select(identities.c.id).where(identities.c.issuer == issuer, identities.c.subject == subject)
     return connection.execute(query).first() is not None
+
+
+def invited(email: str) -> str:
+    """What stands for the subject of somebody whose e-mail address alone is known yet."""
+    return f"mailto:{email.strip().lower()}"
+
+
+def accept(connection: Connection, issuer: str, email: str, subject: str) -> None:
+    """Now the subject of an e-mail address is known, and the address counts no more."""
+    connection.execute(
+        update(identities)
+        .where(identities.c.issuer == issuer, identities.c.subject == invited(email))
+        .values(subject=subject, email=email)
+    )
 
 
 def link(connection: Connection, user_id: int, issuer: str, subject: str, email: str, now: datetime) -> None:

@@ -44,7 +44,7 @@ tokens = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
-    Column("kind", String(10), nullable=False, comment="api, widget, or sign_in and oidc: good for one use"),
+    Column("kind", String(10), nullable=False, comment="api, widget, or sign_in: good for one use"),
     Column("label", String(100), nullable=False),
     Column(
         "digest", String(64), nullable=False, unique=True, comment="SHA-256; the token itself is not kept"
@@ -60,7 +60,6 @@ tokens = Table(
 
 API = "api"
 SIGN_IN = "sign_in"
-OIDC = "oidc"
 WIDGET = "widget"
 SLACK = "slack"
 """Good for one use, too: links a Slack user."""
@@ -103,6 +102,11 @@ def people(connection: Connection) -> list[Person]:
     """Every active user, by name."""
     query = select(*PERSON).where(users.c.active).order_by(users.c.name)
     return [person_of(row) for row in connection.execute(query)]
+
+
+def everybody(connection: Connection) -> list[Person]:
+    """Every user, be they no longer active."""
+    return [person_of(row) for row in connection.execute(select(*PERSON))]
 
 
 def chairman(connection: Connection) -> Person | None:
@@ -164,6 +168,51 @@ def bearer(connection: Connection, token: str, now: datetime) -> Person | None:
     """Whom an API token belongs to; None when it is unknown, expired or revoked."""
     row = connection.execute(_BEARER, {"token": digest(token), "at": now}).first()
     return None if row is None else person_of(row)
+
+
+@dataclass(frozen=True)
+class TokenInUse:
+    """An API token, but for the token itself."""
+
+    id: int
+    person: str
+    label: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+def tokens_in_use(connection: Connection, now: datetime, name: str | None = None) -> list[TokenInUse]:
+    """The API tokens that are neither revoked nor expired, of somebody or of all."""
+    query = (
+        select(tokens.c.id, users.c.name, tokens.c.label, tokens.c.created_at, tokens.c.expires_at)
+        .join(users, users.c.id == tokens.c.user_id)
+        .where(tokens.c.kind == API, valid(literal(now, UtcDateTime)))
+        .order_by(users.c.name, tokens.c.id)
+    )
+    if name is not None:
+        query = query.where(users.c.name == name)
+    return [TokenInUse(*row) for row in connection.execute(query)]
+
+
+def revoke_token(connection: Connection, number: int, now: datetime) -> tuple[int, str] | None:
+    """End an API token; whose it was and its label, or None where none of that number is in use."""
+    ended = connection.execute(
+        update(tokens)
+        .where(tokens.c.id == number, tokens.c.kind == API, valid(literal(now, UtcDateTime)))
+        .values(revoked_at=now)
+        .returning(tokens.c.user_id, tokens.c.label)
+    ).first()
+    return None if ended is None else (ended[0], ended[1])
+
+
+def void_links(connection: Connection, user_id: int, now: datetime) -> None:
+    """End the one-time links of somebody that were not used."""
+    connection.execute(
+        update(tokens)
+        .where(tokens.c.user_id == user_id, tokens.c.kind == SIGN_IN, tokens.c.used_at.is_(None))
+        .where(tokens.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
 
 
 def redeem_sign_in(connection: Connection, token: str, now: datetime) -> Person | None:

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from intents.command import Role
+from storage import accesses
+from storage.accesses import What
 from storage.people import (
     PERSON,
     WIDGET,
@@ -78,8 +80,12 @@ def create(
     time_zone: str,
     now: datetime,
     lifetime: timedelta | None = None,
+    place: str = accesses.TERMINAL,
 ) -> str:
-    """The token of a new widget, told once. Raises `NameTakenError`, and `ValueError` for a role too high."""
+    """The token of a new widget, told once; ``place`` is where it was made.
+
+    Raises `NameTakenError`, and `ValueError` for a role too high.
+    """
     if role not in ROLES:
         raise ValueError(f"a widget is {' or '.join(ROLES)}, not {role}")
     if any(one.name == name and one.is_live(now) for one in every(connection)):
@@ -95,6 +101,8 @@ def create(
         .where(tokens.c.digest == digest_of(token))
         .values(origins=list(origins), per_minute=per_minute)
     )
+    detail = f"widget on {', '.join(origins)}"
+    accesses.note(connection, What.TOKEN_MADE, place, now, person.id, detail)
     return token
 
 
@@ -115,11 +123,14 @@ def is_known_site(connection: Connection, origin: str) -> bool:
     return any(origin in origins for origins in found)
 
 
-def revoke(connection: Connection, name: str, now: datetime) -> bool:
+def revoke(connection: Connection, name: str, now: datetime, place: str = accesses.TERMINAL) -> bool:
     """End the live widget of a name; False where there is none."""
     ended = connection.execute(
         update(tokens)
         .where(tokens.c.kind == WIDGET, tokens.c.label == name, tokens.c.revoked_at.is_(None))
         .values(revoked_at=now)
-    )
-    return bool(ended.rowcount)
+        .returning(tokens.c.user_id)
+    ).all()
+    for (user_id,) in ended:
+        accesses.note(connection, What.TOKEN_ENDED, place, now, user_id, "widget")
+    return bool(ended)

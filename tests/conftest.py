@@ -219,13 +219,13 @@ def server(assistant: Assistant) -> Iterator[Server]:
 
 
 @contextmanager
-def serving(assistant: Assistant) -> Iterator[Server]:
+def serving(assistant: Assistant, port: int | None = None) -> Iterator[Server]:
     """The service of an assistant on a loopback port."""
     import uvicorn
 
     from assistant.app import create_app, server_options
 
-    port = free_port()
+    port = port or free_port()
     options = server_options(assistant.settings.server) | {"port": port}
     config = uvicorn.Config(create_app(assistant), **options, log_level="warning")
     running = uvicorn.Server(config)

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from assistant.channels.widget_cli import origin_of
+from assistant.channels.sites import origin_of
 from intents.command import Role
 from storage import widgets
 from storage.audit import audit

@@ -15,7 +15,7 @@ from assistant.channels.limits import Rate
 from assistant.channels.service import Here, Service
 from assistant.channels.sessions import Session
 from assistant.reply import Error
-from storage import people
+from storage import people, sessions
 from storage.people import Person
 
 SESSION_COOKIE = "gtm_session"
@@ -125,12 +125,12 @@ Agent = Annotated[Person, Depends(agent)]
 
 
 def signed_in(here: Service, cookie: str | None) -> SignedIn | None:
-    """The session's user as the database knows them now; None when the session or the user is over."""
+    """The session's user as the database knows them now; None when it was ended, or the user is no more."""
     session = here.sessions.read(cookie)
     if session is None:
         return None
     with here.assistant.database.glance() as connection:
-        person = people.person(connection, session.user_id)
+        person = sessions.person_in(connection, session.user_id, session.nonce)
     return None if person is None else SignedIn(person, session)
 
 

@@ -19,6 +19,14 @@ from assistant.channels.loops_cli import loops
 from assistant.channels.mix_cli import fit_mix
 from assistant.channels.nlu import lint_sentences, measure_reader
 from assistant.channels.opening import fail, open_assistant, open_database, speaker_of
+from assistant.channels.people_cli import (
+    link,
+    list_accesses,
+    list_sessions,
+    list_tokens,
+    revoke_token,
+    sign_out,
+)
 from assistant.channels.rasa_cli import rasa
 from assistant.channels.simulate_cli import simulate
 from assistant.channels.slack_cli import slack
@@ -52,6 +60,12 @@ cli.add_typer(voice, name="voice")
 cli.add_typer(loops, name="loops")
 cli.add_typer(widget, name="widget")
 cli.add_typer(slack, name="slack")
+user.command()(link)
+user.command("tokens")(list_tokens)
+user.command("revoke")(revoke_token)
+user.command("sessions")(list_sessions)
+user.command("sign-out")(sign_out)
+user.command("accesses")(list_accesses)
 voice.command()(fetch)
 voice.command()(wyoming)
 voice.command("test")(measure_ears)
@@ -259,14 +273,13 @@ def sign_in(speaker: As = None) -> None:
 
 def sign_in_link(assistant: "Assistant", speaker: str | None) -> str:
     """A link that signs somebody in once: the chairman when nobody is named."""
-    from storage import people
+    from storage import accesses, people
 
     person = speaker_of(assistant, speaker)
-    lifetime = timedelta(hours=SIGN_IN_HOURS)
+    lifetime, now = timedelta(hours=SIGN_IN_HOURS), assistant.clock()
     with assistant.database.write() as connection:
-        token = people.issue_token(
-            connection, person.id, people.SIGN_IN, "sign-in link", assistant.clock(), lifetime
-        )
+        token = people.issue_token(connection, person.id, people.SIGN_IN, "sign-in link", now, lifetime)
+        accesses.note(connection, accesses.What.LINK_MADE, accesses.TERMINAL, now, person.id)
     return f"{assistant.settings.server.url}/sign-in?token={token}"
 
 
@@ -318,14 +331,15 @@ def make_token(
     days: Annotated[int | None, typer.Option(help="Days it is valid; default for ever.")] = None,
 ) -> None:
     """Print a new API token of a person; it is shown only this once."""
-    from storage import people
+    from storage import accesses, people
 
     with open_database(load_settings()) as database, database.write() as connection:
         found = people.person_named(connection, name)
         if found is None:
             fail(f"there is no active user {name!r}; `gtm user list` shows who there is")
-        lifetime = None if days is None else timedelta(days=days)
-        token = people.issue_token(connection, found.id, people.API, label, datetime.now(UTC), lifetime)
+        lifetime, now = None if days is None else timedelta(days=days), datetime.now(UTC)
+        token = people.issue_token(connection, found.id, people.API, label, now, lifetime)
+        accesses.note(connection, accesses.What.TOKEN_MADE, accesses.TERMINAL, now, found.id, label)
     sys.stdout.write(token + "\n")
 
 

@@ -1,5 +1,7 @@
 """The web's door: sign in, sign out, the conversation on a page of its own, scripts and styles."""
 
+from contextlib import suppress
+from math import ceil
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +15,12 @@ from starlette.templating import Jinja2Templates
 from starlette.types import Scope
 
 from assistant.bus import database_problem
-from assistant.channels.access import SESSION_COOKIE, Cookie, SignedIn, refuse_forgery, signed_in
+from assistant.channels import entering
+from assistant.channels.access import Cookie, SignedIn, refuse_forgery, signed_in
+from assistant.channels.entering import LockedOutError
 from assistant.channels.service import Here, Service
-from storage import people
+from assistant.channels.sessions import Session
+from storage import people, sessions
 
 WEB = Path(__file__).parent.parent / "web"
 
@@ -71,13 +76,15 @@ async def gate(request: Request, here: Service, cookie: str | None) -> SignedIn 
         found = await here.lane.run(signed_in, here, cookie)
     except SQLAlchemyError as error:
         problem = database_problem(error)
-        return _notice(request, "Not available", problem.message, problem.cure, 503)
+        return notice(request, "Not available", problem.message, problem.cure, 503)
     if found is not None:
         return found
     if cookie is None and request.headers.get("sec-fetch-site") == "cross-site":
         # The browser keeps a strict cookie back on a link from elsewhere; coming from here it is sent.
         return templates.TemplateResponse(request, "enter.html", {})
-    return templates.TemplateResponse(request, "sign_in.html", {"is_over": cookie is not None})
+    to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    context = {"is_over": cookie is not None, "provider": here.provider, "to": to}
+    return templates.TemplateResponse(request, "sign_in.html", context)
 
 
 async def read_form(request: Request, here: Service, found: SignedIn) -> FormData:
@@ -103,14 +110,22 @@ def sign_in(request: Request, here: Here, token: Annotated[str, Query(max_length
     assistant = here.assistant
     try:
         with assistant.database.write() as connection:
+            entering.admit(connection, here, request)
             person = people.redeem_sign_in(connection, token, assistant.clock())
+            if person is None:
+                entering.refuse(connection, here, request, "a link that is used, too old or made up")
+            else:
+                session = entering.begin(connection, here, request, person, sessions.LINK)
+    except LockedOutError as locked:
+        return locked_out(request, locked)
     except SQLAlchemyError as error:
         problem = database_problem(error)
-        return _notice(request, "Not available", problem.message, problem.cure, 503)
+        return notice(request, "Not available", problem.message, problem.cure, 503)
     if person is None:
         return templates.TemplateResponse(request, "link_used.html", {}, 410)
     response = RedirectResponse("/", 303)
-    _set_cookie(response, here, here.sessions.start(person.id), round(here.sessions.lifetime.total_seconds()))
+    lifetime = round(here.sessions.lifetime.total_seconds())
+    entering.set_cookie(response, here, here.sessions.signed(session), lifetime)
     return response
 
 
@@ -122,22 +137,33 @@ async def sign_out(request: Request, here: Here, cookie: Cookie) -> Response:
     if session is not None:
         sent = str((await request.form(max_files=0)).get(CSRF_FIELD, "")) if is_form else None
         refuse_forgery(request, here, session, sent)
+        await here.lane.run(_signed_out, request, here, session)
     response = RedirectResponse("/", 303) if is_form else Response(status_code=204)
-    _set_cookie(response, here, "", 0)
+    entering.set_cookie(response, here, "", 0)
     return response
 
 
-def _notice(request: Request, title: str, message: str, cure: str, status: int) -> Response:
+def _signed_out(request: Request, here: Service, session: Session) -> None:
+    # Where the database is gone, the browser forgets its session none the less.
+    with suppress(SQLAlchemyError), here.assistant.database.write() as connection:
+        entering.end(connection, here, request, session)
+
+
+def locked_out(request: Request, locked: LockedOutError) -> Response:
+    """That too many sign-ins from here were refused."""
+    minutes = ceil(locked.seconds / 60)
+    response = notice(
+        request,
+        "Not now",
+        f"{locked.most} sign-ins from your address were refused within {locked.minutes:g} minutes.",
+        f"Wait {minutes} minute{'' if minutes == 1 else 's'}, then open a fresh link of `gtm sign-in`.",
+        429,
+    )
+    response.headers["Retry-After"] = str(locked.seconds)
+    return response
+
+
+def notice(request: Request, title: str, message: str, cure: str, status: int) -> Response:
+    """A page that says what is wrong and what helps."""
     context = {"title": title, "message": message, "cure": cure}
     return templates.TemplateResponse(request, "notice.html", context, status)
-
-
-def _set_cookie(response: Response, here: Service, value: str, seconds: int) -> None:
-    response.set_cookie(
-        SESSION_COOKIE,
-        value,
-        max_age=seconds,
-        secure=here.assistant.settings.server.url.startswith("https:"),
-        httponly=True,
-        samesite="strict",
-    )

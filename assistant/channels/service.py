@@ -17,6 +17,7 @@ from assistant.channels.limits import Limits
 from assistant.channels.metrics import Metrics
 from assistant.channels.sessions import Sessions
 from assistant.channels.turns import Turns
+from assistant.provider import Provider
 from assistant.turn import Page, front_of
 
 
@@ -30,6 +31,8 @@ class Service:
     lane: Lane
     turns: Turns
     limits: Limits
+    provider: Provider | None
+    """Where people sign in, if not by links alone."""
     hearing: CapacityLimiter
     """How many streams of sound are looked at, at the same moment."""
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
@@ -34,12 +35,25 @@ class Sessions:
         self._key = key
         self._clock = clock
         self._signer = URLSafeSerializer(key, salt="session")
+        self._seal = URLSafeSerializer(key, salt="signing-in")
 
-    def start(self, user_id: int) -> str:
-        """A new session's cookie."""
+    def start(self, user_id: int, name: str | None = None) -> Session:
+        """A new session, of a name of its own where none is given; it holds once it is written down."""
         until = (self._clock() + self.lifetime).timestamp()
-        signed = self._signer.dumps(asdict(Session(user_id, until, secrets.token_urlsafe(16))))
-        return signed if isinstance(signed, str) else signed.decode()
+        return Session(user_id, until, name or secrets.token_urlsafe(16))
+
+    def signed(self, session: Session) -> str:
+        """A session's cookie."""
+        return _text(self._signer.dumps(asdict(session)))
+
+    def sealed(self, kept: dict[str, Any]) -> str:
+        """Something the browser shall keep until somebody is signed in, and cannot change."""
+        return _text(self._seal.dumps(kept))
+
+    def unsealed(self, cookie: str) -> dict[str, Any]:
+        """What was `sealed`. Raises `itsdangerous.BadSignature`."""
+        kept: dict[str, Any] = self._seal.loads(cookie)
+        return kept
 
     def read(self, cookie: str | None) -> Session | None:
         """The session of a cookie; None when it is forged, damaged or over."""
@@ -59,6 +73,10 @@ class Sessions:
     def is_csrf_token(self, session: Session, token: str) -> bool:
         """Whether the token belongs to the session."""
         return hmac.compare_digest(self.csrf_token(session).encode(), token.encode())
+
+
+def _text(signed: str | bytes) -> str:
+    return signed if isinstance(signed, str) else signed.decode()
 
 
 def session_key(data_dir: Path) -> str:

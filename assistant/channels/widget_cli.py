@@ -2,35 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
 
 from assistant.channels.opening import fail, open_database
+from assistant.channels.sites import MOST_TURNS, origin_of, tag_of
 from assistant.settings import load_settings
 from intents.command import Role
 
 widget = typer.Typer(help="The assistant on other sites, by one script tag.", no_args_is_help=True)
 
 console = Console()
-
-MOST_TURNS = 30
-"""Turns a minute of a widget's visitors together, where nothing else is said."""
-
-_PORTS = {"http": 80, "https": 443}
-
-
-def origin_of(address: str) -> str:
-    """The site of an address as browsers name it: scheme, host and port. Raises `ValueError`."""
-    parts = urlsplit(address.strip())
-    if parts.scheme not in _PORTS or not parts.hostname or parts.path.strip("/") or parts.query:
-        raise ValueError(f"{address!r} is no site; write it as https://www.example.com")
-    if "*" in parts.hostname:
-        raise ValueError(f"{address!r} stands for many sites; name each")
-    host = parts.hostname.encode("idna").decode()
-    port = "" if parts.port in (None, _PORTS[parts.scheme]) else f":{parts.port}"
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"
 
 
 @widget.command("create")
@@ -72,8 +55,7 @@ def create(
             fail(f"{error}; `gtm widget list` shows them")
     url = settings.server.url
     console.print(f"{name}: {role} on {', '.join(origins)}. Put this into the page:\n", highlight=False)
-    tag = f'<script src="{url}/widget.js" data-token="{token}" async></script>'
-    console.print(tag, soft_wrap=True, highlight=False, markup=False)
+    console.print(tag_of(url, token), soft_wrap=True, highlight=False, markup=False)
     console.print(f"\nTry it first: {url}/widget/demo#{token}", soft_wrap=True, highlight=False)
 
 

@@ -11,7 +11,7 @@ depends_on = None
 
 KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
-KINDS = "api, widget, or sign_in and oidc: good for one use"
+KINDS = "api, widget, or sign_in: good for one use"
 KINDS_BEFORE = "api, or sign_in: good for one use"
 
 
