@@ -21,7 +21,7 @@ from assistant.settings import Settings, Slack
 from intents.reading import EntityMatch, Reading, Scene
 from tests.killed_loops import DONE, NOT_YET, NOW, _arm, apart
 
-KILLS = 8
+KILLS = 6
 LATEST = 18
 """A process is killed before one of so many statements: an event takes about a dozen."""
 MOST_STARTS = 200

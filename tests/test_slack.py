@@ -47,6 +47,8 @@ def test_a_mention_begins_a_thread_which_is_a_conversation_of_each_person(world:
     world.say("<@U0BOT> show gtm performance for Acme", channel="C0TALK", ts="1000000001.000001")
     _, message = world.last("C0TALK")
     assert message["thread_ts"] == "1000000001.000001"
+    world.say("<@U0BOT> and the weather?", Role.LEAD, "C0TALK")
+    assert "thread_ts" not in world.there.whispers[-1], "a thread that only begins shows nothing to one alone"
     thread: dict[str, Any] = {"channel": "C0TALK", "thread_ts": "1000000001.000001"}
     world.say("<@U0BOT> and last month?", **thread)
     assert "Acme" in read(world.last("C0TALK")[1])

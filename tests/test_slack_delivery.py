@@ -472,7 +472,7 @@ def to_be_killed(database_url: str) -> Callable[[], Database]:
     return lambda: Database(database_url)
 
 
-EVENTS = 6
+EVENTS = 4
 
 
 def test_killed_in_the_middle_of_answering_everything_is_done_and_told_once(
@@ -505,6 +505,18 @@ def test_killed_in_the_middle_of_answering_everything_is_done_and_told_once(
     assert made == {f"Nova {number}": 1 for number in range(EVENTS)}
     assert (done, settled) == (EVENTS, {"done": EVENTS})
     assert marks == {f"slack:Ev{number}": 1 for number in range(EVENTS)}
+
+
+def test_a_decision_is_told_on_the_longest_proposal(telling: Assistant, there: Workspace) -> None:
+    assert Speaker(telling, Role.OPERATOR).say(MOVE).status is Status.APPROVAL
+    send_all(telling)
+    with telling.database.write() as connection:
+        row = slack.slack_messages
+        long = blocks.text("a long story " * 880)
+        connection.execute(row.update().values(blocks=long))
+    assert Speaker(telling).say("approve it").status is Status.DONE
+    send_all(telling)
+    assert "✓ Approved by" in there.texts(CHANNEL)[0]
 
 
 def test_proposals_and_alerts_keep_their_order_among_notices(telling: Assistant, there: Workspace) -> None:

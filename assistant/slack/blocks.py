@@ -193,8 +193,10 @@ def _steps(reply: Reply) -> Iterator[list[Block]]:
 
 def answered(blocks: Sequence[Block], mrkdwn: str) -> list[Block]:
     """A message whose buttons were used: they are gone, and a line says by whom."""
-    kept = [block for block in blocks if block.get("type") != "actions"]
-    return [*kept[: MOST_BLOCKS - 1], note(mrkdwn)]
+    kept, line = [block for block in blocks if block.get("type") != "actions"], note(mrkdwn)
+    while kept and len(messages([*kept, line])) > 1:
+        kept.pop()
+    return [*kept, line]
 
 
 def messages(blocks: Sequence[Block]) -> list[list[Block]]:

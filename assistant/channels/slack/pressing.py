@@ -77,9 +77,9 @@ def submit(task: Task) -> None:
     if person is None:
         return
     written = view["state"]["values"]["reason"]["reason"].get("value")
-    slots = {"proposal": known["proposal"]} | (
-        {"reason": written.strip()} if written and written.strip() else {}
-    )
+    slots = {"proposal": known["proposal"]}
+    if written and written.strip():
+        slots["reason"] = written.strip()
     pressed = Pressed(blocks.REJECT, "", "Reject", place, "", [], "", bool(known.get("home")), "")
     _do(task, pressed, person, "reject", slots)
 
@@ -91,7 +91,8 @@ def _pressed(body: Mapping[str, Any]) -> Pressed | None:
     is_home = container.get("type") == "view"
     channel = str((body.get("channel") or {}).get("id") or container.get("channel_id") or user)
     ts = str(container.get("message_ts") or "")
-    thread = str(message.get("thread_ts") or container.get("thread_ts") or ts)
+    began = message.get("thread_ts") or container.get("thread_ts")
+    thread = str(began or ts)
     place = DIRECT if is_home or channel.startswith("D") else thread
     # Only what one person sees is answered by its own address: others shall see what is decided for all.
     is_alone = bool(container.get("is_ephemeral"))
@@ -100,7 +101,7 @@ def _pressed(body: Mapping[str, Any]) -> Pressed | None:
         kind=str(action.get("action_id", "")),
         value=str(action.get("value", "")),
         label=str((action.get("text") or {}).get("text", "")),
-        place=Place(Talk(team, channel, place, user), url),
+        place=Place(Talk(team, channel, place, user), url, in_thread=began is not None),
         ts=ts,
         blocks=list(message.get("blocks") or []),
         text=str(message.get("text") or ""),

@@ -22,6 +22,8 @@ class Place:
     talk: Talk
     response_url: str | None = None
     """Answers to one person alone, where the app itself may not write."""
+    in_thread: bool = False
+    """Whether there is a thread already: one that only begins shows nothing to one person alone."""
 
 
 def show(task: Task, place: Place, reply: Reply, heard: str | None = None) -> None:
@@ -67,7 +69,7 @@ def tell(task: Task, place: Place, shown: Sequence[Block], told: str) -> None:
     elif talk.is_at_home:
         slack.post(talk.user, shown, told, task.key, note=task.note)
     else:
-        slack.whisper(talk.channel, talk.user, shown, told, talk.thread)
+        slack.whisper(talk.channel, talk.user, shown, told, talk.thread if place.in_thread else None)
     task.note("told", True)
 
 

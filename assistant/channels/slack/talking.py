@@ -24,7 +24,7 @@ def say(task: Task) -> None:
     body = task.event.body
     event = body["event"]
     talk = _talk(body, event)
-    place = Place(talk)
+    place = Place(talk, in_thread=event.get("thread_ts") is not None)
     person = linking.person_or_told(task, place)
     if person is None:
         return
