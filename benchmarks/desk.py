@@ -1,10 +1,10 @@
-"""The desk in Chromium on the default portfolio: bytes, when the charts are there, how quick a hand is answered.
+"""The desk in Chromium on the default portfolio: bytes, when charts are there, how quick a hand is answered.
 
 ``python -m benchmarks.desk [--rounds 5]``
 
-Beside each page stands, from the same run, the time of the sign-in notice: a page with nothing to compute. What a
-person does is timed from the key or click to the next paint by the browser itself (Event Timing, as INP counts
-it), and to the answer on the page.
+Beside each page stands, from the same run, the time of the sign-in notice: a page with nothing to
+compute. What a person does is timed from the key or click to the next paint by the browser itself (Event
+Timing, as INP counts it), and to the answer on the page.
 """
 
 import argparse
