@@ -33,6 +33,8 @@ PAGES = (
     "/budget?venture=Acme",
     "/attribution",
     "/influencers?category=fitness",
+    "/briefings",
+    "/briefings/1",
     "/alerts",
     "/loops?loop=campaign_optimization",
     "/audit",
