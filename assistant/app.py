@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyio import CapacityLimiter
 from fastapi import FastAPI
@@ -42,6 +42,9 @@ from assistant.channels.turns import Turns
 from assistant.provider import Provider
 from assistant.settings import Server, load_settings
 from intents.rasa_project import WEBHOOK
+
+if TYPE_CHECKING:
+    from assistant.channels.slack.service import SlackChannel
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -120,6 +123,10 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(page.router)
     app.include_router(openid.router)
     app.include_router(desk.router)
+    slack = _slack(here)
+    app.state.slack = slack
+    if slack is not None and (router := slack.router()) is not None:
+        app.include_router(router)
     app.mount("/static", page.page_files(), name="static")
     app.mount("/built", page.BUILT, name="built")
     return app
@@ -173,7 +180,8 @@ def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:
         assistant.start()
         here: Service = app.state.service
         try:
-            async with _satellites(here):
+            slack: SlackChannel | None = app.state.slack
+            async with _satellites(here), slack.running() if slack is not None else nullcontext():
                 yield
         finally:
             gc.unfreeze()
@@ -192,6 +200,15 @@ def _satellites(here: Service) -> AbstractAsyncContextManager[None]:
     from assistant.channels.wyoming import satellites
 
     return satellites(here.assistant.voicing, here.lane, terms.wyoming_host, terms.wyoming_port)
+
+
+def _slack(here: Service) -> "SlackChannel | None":
+    if not here.assistant.settings.slack.listens:
+        return None
+    # Imported here: few are in Slack.
+    from assistant.channels.slack.service import SlackChannel
+
+    return SlackChannel(here)
 
 
 def factory() -> FastAPI:

@@ -125,6 +125,7 @@ def propose(
             expires_at=now + lifetime,
         ),
     )
+    turn.proposal = number
     until = wording.day((now + lifetime).date())
     waits = f"Proposal {number} waits for the chairman until {until}: {action.summary}."
     text = f"{_reasons(action, telling)} {waits}".strip()
@@ -151,6 +152,7 @@ def carry_out(
     asked = proposals.proposal(connection, decision.proposal)
     if asked is not None:
         delegating.permit(connection, turn.person, asked, action if decision.approved else None, now)
+    turn.proposal = decision.proposal
     word = "approved" if decision.approved else "rejected"
     if not proposals.decide(connection, decision.proposal, word, turn.person.id, decision.reason, now):
         raise Problem(

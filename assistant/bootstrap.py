@@ -24,6 +24,7 @@ from assistant.names import LiveNames
 from assistant.outbox import Sender
 from assistant.recurring import find_loops
 from assistant.settings import Rasa, Settings
+from assistant.slack.client import Slack
 from assistant.spoken import SpokenDialogue
 from assistant.ticking import Loops
 from assistant.voicing import Voicing
@@ -61,6 +62,7 @@ class Assistant:
     embedded: EmbeddedReader
     voicing: Voicing
     spoken: SpokenDialogue
+    slack: Slack
     closers: tuple[Callable[[], None], ...] = ()
     """What gives back the connections of readers."""
 
@@ -109,7 +111,8 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
     reader, closers = _readers(bus, embedded)
     dialogue = Dialogue(bus, reader, quick=embedded)
     runner = Runner(bus, find_workers(commands))
-    sender = Sender(bus)
+    slack = Slack(bus)
+    sender = Sender(bus, slack)
 
     def look() -> None:
         runner.loop.wake()
@@ -132,6 +135,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
         embedded,
         voicing,
         spoken,
+        slack,
         closers,
     )
 
@@ -230,7 +234,15 @@ def _language_model(bus: Bus, embedded: EmbeddedReader) -> Reader:
 def set_up_log(settings: Settings) -> None:
     """Log to standard error, as much as the settings say."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for name in ("alembic.runtime.plugins", "apscheduler", "httpx2", "httpcore2", "openai"):
+    for name in (
+        "alembic.runtime.plugins",
+        "apscheduler",
+        "httpx2",
+        "httpcore2",
+        "openai",
+        "slack_bolt",
+        "slack_sdk",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 

@@ -138,6 +138,15 @@ class Dialogue:
         return self.bus.clock().astimezone(ZoneInfo(turn.person.time_zone)).date()
 
     def _remember(self, turn: Turn) -> None:
+        self._recall(turn)
+        waiting = turn.memory.waiting
+        still = {turn.memory.told_in, None if waiting is None else waiting.turn_id}
+        if turn.answers is not None and turn.answers not in still:
+            # The talk stays as it is: what was asked last still waits.
+            turn.conversation_id = None
+            raise problems.moved_on()
+
+    def _recall(self, turn: Turn) -> None:
         if turn.conversation_id is None:
             return
         with self.bus.database.glance() as connection:

@@ -33,10 +33,14 @@ class Loop:
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """End after the step that is under way."""
+    def halt(self) -> None:
+        """Begin no further step."""
         self._stop.set()
         self._wake.set()
+
+    def stop(self) -> None:
+        """End after the step that is under way."""
+        self.halt()
         if self._thread is not None:
             self._thread.join(STOP_SECONDS)
 

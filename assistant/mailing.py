@@ -1,26 +1,26 @@
-"""Notices by e-mail: one plain message each, handed to the mail server of the settings."""
+"""Notices by e-mail, handed to the mail server of the settings: plain words, of a briefing a page as well."""
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import Any
 
 from assistant import notices
+from assistant.delivery import NotTakenError
+from assistant.reply import Chart
 from assistant.settings import Email, Settings, parts
 from storage.outbox import Message
 
 SUBJECT_CHARACTERS = 120
 MESSAGE_ID_HOST = "gtm-assistant.invalid"
+CHART = "cid:chart@gtm-assistant.invalid"
+"""What the page of a briefing calls its picture."""
 
 
-class MailError(Exception):
-    """The mail server did not take it; the message says why, in its words."""
-
-    def __init__(self, told: str, *, is_final: bool) -> None:
-        super().__init__(told)
-        self.is_final = is_final
-        """Whether trying again is of no use (an SMTP reply of 5xx to these addresses or this message)."""
+class MailError(NotTakenError):
+    """The mail server did not take it. Final is an SMTP reply of 5xx to these addresses or this message."""
 
 
 def written(message: Message, settings: Settings) -> EmailMessage:
@@ -36,8 +36,39 @@ def written(message: Message, settings: Settings) -> EmailMessage:
     mail["Date"] = format_datetime(message.created_at)
     mail["Message-ID"] = f"<{message.idempotency_key.replace(':', '.')}@{MESSAGE_ID_HOST}>"
     mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(f"{text}\n\n{settings.server.url}\n")
+    if message.kind == notices.BRIEFING_READY:
+        _briefing(mail, message.payload["data"])
+    else:
+        mail.set_content(f"{text}\n\n{settings.server.url}\n")
     return mail
+
+
+def _briefing(mail: EmailMessage, data: dict[str, Any]) -> None:
+    """Words alone, and the same as a page with its chart inside."""
+    # Imported here: few mails are briefings, and drawing is much to load.
+    from assistant.briefing.facts import Briefing
+    from assistant.briefing.html import document
+    from assistant.pictures import described, png
+
+    facts = Briefing.model_validate(data["facts"])
+    mail.set_content(f"{data['text']}\n\n{data['url']}\n")
+    drawn = None if facts.chart is None else _drawn(png, facts.chart)
+    alt = "" if facts.chart is None else described(facts.chart)
+    page = document(facts, url=data["url"], picture=None if drawn is None else CHART, alt=alt)
+    mail.add_alternative(page, subtype="html")
+    if drawn is not None:
+        related = mail.get_payload(1)
+        if isinstance(related, EmailMessage):
+            related.add_related(
+                drawn, "image", "png", cid=f"<{CHART.removeprefix('cid:')}>", filename="chart.png"
+            )
+
+
+def _drawn(draw: Callable[[Chart], bytes], chart: Chart) -> bytes | None:
+    try:
+        return draw(chart)
+    except ValueError:
+        return None
 
 
 def send(message: Message, settings: Settings) -> None:
@@ -74,6 +105,9 @@ def _connected(said: Email) -> smtplib.SMTP:
 
 
 def _addresses(message: Message, said: Email) -> Sequence[str]:
+    if message.kind == notices.BRIEFING_READY:
+        own: list[str] = message.payload["data"]["to"]
+        return own
     everybody = parts(said.to)
     if message.kind == notices.ALERT_ESCALATED:
         everybody += [one for one in parts(said.escalate_to) if one not in everybody]

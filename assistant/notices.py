@@ -7,7 +7,7 @@ from assistant.reply import Reply, Status
 from assistant.settings import Settings
 from assistant.turn import Turn
 
-WEBHOOK, EMAIL = "webhook", "email"
+WEBHOOK, EMAIL, SLACK = "webhook", "email", "slack"
 """Where notices go, each in an order of its own."""
 LOOP_CHANNEL = "loop"
 """The channel of turns that no person began."""
@@ -19,6 +19,7 @@ JOB_ENDED = "job.ended"
 LOOP_ACTED = "loop.acted"
 ALERT_RAISED = "alert.raised"
 ALERT_ESCALATED = "alert.escalated"
+BRIEFING_READY = "briefing.ready"
 KINDS = {
     PROPOSAL_WAITING: "Somebody's request waits for the chairman.",
     PROPOSAL_DECIDED: "A proposal was approved or rejected; the text says what came of it.",
@@ -27,6 +28,7 @@ KINDS = {
     LOOP_ACTED: "A loop changed something by itself, inside its limits.",
     ALERT_RAISED: "Something is to be looked at: a level that was crossed, an unusual day, a spending limit.",
     ALERT_ESCALATED: "An alert that nobody acknowledged.",
+    BRIEFING_READY: "A scheduled briefing, for those who want it there; the data hold its facts, too.",
 }
 """Every kind of notice, and when it is sent."""
 
@@ -36,12 +38,15 @@ def targets(settings: Settings) -> list[str]:
     named = {
         WEBHOOK: settings.notify.webhook_url is not None,
         EMAIL: settings.notify.email.host is not None,
+        SLACK: settings.slack.bot_token is not None and settings.slack.channel is not None,
     }
     return [target for target, is_set in named.items() if is_set]
 
 
 def kind_of(turn: Turn, reply: Reply, approved: dict[str, Any] | None) -> str | None:
     """The notice a turn leads to, if any."""
+    if turn.only_looks:
+        return None
     if turn.channel == "job":
         return JOB_ENDED
     if reply.status is Status.APPROVAL:
@@ -70,6 +75,8 @@ def payload(kind: str, turn: Turn, reply: Reply, now: datetime) -> dict[str, Any
             "turn_id": turn.turn_id,
             "audit_id": reply.audit_id,
             "job_id": reply.job_id,
+            "proposal": turn.proposal,
+            "conversation_id": turn.conversation_id,
         },
     }
 

@@ -49,6 +49,15 @@ def too_late(limits: Limits) -> Problem:
     )
 
 
+def moved_on() -> Problem:
+    """The refusal of a button under an answer that is not the last one any more."""
+    return Problem(
+        "moved_on",
+        "That button is of an earlier answer, so I changed nothing.",
+        "Use the latest one, or say in words what you want.",
+    )
+
+
 def no_plain_yes() -> Problem:
     """The refusal of a yes that is not clear about what it is a yes to."""
     return Problem(

@@ -305,6 +305,43 @@ class Notify(_Section):
         return self
 
 
+class Slack(_Section):
+    """The assistant in Slack: docs/slack.md tells how to set it up."""
+
+    bot_token: SecretStr | None = Field(
+        None, min_length=1, description="The bot's token, xoxb-…; leave it to the environment."
+    )
+    signing_secret: SecretStr | None = Field(
+        None,
+        min_length=1,
+        description="Proves that a request to /slack/events is Slack's; leave it to the environment.",
+    )
+    app_token: SecretStr | None = Field(
+        None,
+        min_length=1,
+        description="The token of the app, xapp-…, for Socket Mode: then Slack needs no way in from outside.",
+    )
+    channel: str | None = Field(
+        None,
+        min_length=1,
+        max_length=80,
+        description="The channel that is told of proposals, alerts and what was done: its ID, as C012AB3CD.",
+    )
+    api_url: HttpUrl = Field(HttpUrl("https://slack.com/api/"), description="Where Slack's Web API answers.")
+    seconds: float = Field(10, ge=1, le=60, description="How long an answer of Slack's may take.")
+
+    @model_validator(mode="after")
+    def _with_a_bot(self) -> Self:
+        if self.bot_token is None and (self.signing_secret or self.app_token or self.channel):
+            raise ValueError("signing_secret, app_token and channel need the bot_token")
+        return self
+
+    @property
+    def listens(self) -> bool:
+        """Whether what is said in Slack reaches the assistant."""
+        return self.signing_secret is not None or self.app_token is not None
+
+
 class Reports(_Section):
     """What the answers assume when nobody says otherwise."""
 
@@ -440,6 +477,43 @@ class Alerts(_Section):
         if (self.quiet_from is None) != (self.quiet_until is None):
             raise ValueError("quiet_from and quiet_until belong together")
         return self
+
+
+class Briefings(_Section):
+    """What people are briefed on, when, and where it goes."""
+
+    time: Hour = Field("08:00", description="When a scheduled briefing comes if nobody says a time.")
+    default_days: int = Field(
+        7, ge=1, le=92, description="Full days that a briefing is about when no period is said."
+    )
+    settling_days: int = Field(
+        3,
+        ge=0,
+        le=30,
+        description="Latest days whose conversions still come in: figures resting on them are told with a "
+        "warning.",
+    )
+    coming_days: int = Field(
+        7, ge=0, le=92, description="Days ahead in which a campaign's end or a proposal's expiry is told."
+    )
+    holidays_country: str | None = Field(
+        None,
+        pattern=r"^[A-Z]{2}$",
+        description="ISO 3166 code of the country whose public holidays are left out where that is wanted.",
+    )
+    holidays_region: str | None = Field(
+        None, description="Its region, where holidays differ: CA of the US, BY of Germany."
+    )
+    addresses: dict[str, str] = Field(
+        default_factory=dict,
+        description="E-mail address of each person by name; without one, briefings go to `notify.email.to`.",
+    )
+    in_feed: int = Field(30, ge=1, le=300, description="Briefings that a podcast feed lists.")
+    phrasing: bool = Field(
+        False,
+        description="Whether the language model of `understanding` puts scheduled briefings into words; "
+        "what it says beyond the facts is thrown away.",
+    )
 
 
 class Rule(_Section):
@@ -594,6 +668,7 @@ class Settings(BaseSettings):
     )
     imports: Imports = Field(default_factory=Imports, description="Files that are imported by a command.")
     notify: Notify = Field(default_factory=Notify, description="Who outside is told of what needs a person.")
+    slack: Slack = Field(default_factory=Slack, description="The assistant in Slack.")
     voice: Voice = Field(default_factory=Voice, description="How the assistant hears and speaks.")
     attribution: Attribution = Field(
         default_factory=Attribution, description="What attribution counts, and how."
@@ -603,6 +678,9 @@ class Settings(BaseSettings):
     )
     alerts: Alerts = Field(
         default_factory=Alerts, description="What is worth an alert, and when people are told."
+    )
+    briefings: Briefings = Field(
+        default_factory=Briefings, description="What people are briefed on, when, and where it goes."
     )
     rules: Rules = Field(
         default_factory=Rules, description="Rules for campaigns, and how far they may go without a person."
@@ -677,7 +755,7 @@ def _told(error: Any) -> str:
 
 def _is_secret(error: Any, path: str) -> bool:
     """Whether what was given is missing, may be a secret, or is a section that may hold one."""
-    guarded = any(word in path for word in ("url", "key", "secret"))
+    guarded = any(word in path for word in ("url", "key", "secret", "token", "password"))
     return error["type"] == "missing" or guarded or isinstance(error["input"], dict)
 
 

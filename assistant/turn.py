@@ -83,6 +83,10 @@ class Turn:
     """What is in front of the person: "this" means it, and a conversation that has only begun is about it."""
     only_looks: bool = False
     """Whether nothing may come of the turn: a page shows what a command would do, and does not ask for it."""
+    answers: str | None = None
+    """The turn whose answer offered these words as a button: where the talk went on since, they are void."""
+    proposal: int | None = None
+    """The proposal that the turn made or decided; known once it is written down."""
     on_stage: Callable[[str], None] | None = None
     """Told what is being done with the turn: understanding, working, writing."""
 
@@ -117,6 +121,7 @@ class Turn:
             started=self.started,
             page=self.page,
             only_looks=self.only_looks,
+            answers=self.answers,
             on_stage=self.on_stage,
         )
 

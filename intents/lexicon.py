@@ -20,7 +20,8 @@ EVERYWHERE = ("channel", "platform", "metric", "status", "model", "place")
 """The kinds that are looked for in every utterance, in the order in which they win."""
 WHERE_TAKEN = (
     *("topic", "stage", "business", "currency", "time_zone", "pace", "risk", "safe", "kind", "loop"),
-    *("comparison", "span", "every", "deed"),
+    *("comparison", "span", "frequency", "every", "deed"),
+    *("length", "delivery", "spoken", "skipping"),
 )
 """The kinds whose words mean too much else: looked for once it is known that the command takes them."""
 KINDS = EVERYWHERE + WHERE_TAKEN
@@ -28,7 +29,7 @@ KINDS = EVERYWHERE + WHERE_TAKEN
 
 _FILE = Path(__file__).parent / "data" / "lexicon.yml"
 _WORD = re.compile(r"[^\W_]+")
-_NEVER_ALONE = ("topic", "deed")
+_NEVER_ALONE = ("topic", "deed", "delivery", "spoken", "skipping")
 """Kinds whose words alone are a request of their own: "help", "stop"."""
 _SPEECH_ACTS = ("help", "repeat", "cancel", "why")
 _AROUND_ANSWERS = frozenset(
@@ -131,7 +132,8 @@ def _find_kind(kind: str, words: list[tuple[str, int, int]], text: str) -> Itera
     at = 0
     while at < len(words):
         size, value = _longest_phrase(known, words, at)
-        if size and not (size == 1 and (_is_verb(words, at) or _is_no_code(value, words[at], text))):
+        is_verb = kind != "delivery" and _is_verb(words, at)
+        if size and not (size == 1 and (is_verb or _is_no_code(value, words[at], text))):
             start, end = words[at][1], words[at + size - 1][2]
             yield EntityMatch(kind, value, text[start:end], start, end, extractor="lexicon")
         at += size or 1

@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from engines.terms import Period
 from intents import lexicon, values
 from intents.reading import EntityMatch, Scene
+from intents.values import rhythms
 from intents.values.dates import ImpossibleDate, checked_year
 
 Fits = Callable[[EntityMatch, str], bool]
@@ -273,6 +274,112 @@ Everything = Annotated[
     WithJsonSchema({"type": "boolean", "description": "true for all of them"}),
 ]
 """Whether all are meant, not one."""
+
+FrequencyName = Annotated[str, Entity("frequency"), _listed("frequency")]
+"""How often something comes: daily, weekdays, weekends, weekly, fortnightly or monthly."""
+
+
+def _weekday(value: Any) -> Any:
+    if isinstance(value, Period) and value.start == value.end:
+        return rhythms.WEEKDAYS[value.start.weekday()]
+    if not isinstance(value, str):
+        return value
+    found = rhythms.weekday_of(value)
+    if found is None:
+        raise slot_error("unknown_weekday", f"I know no weekday {value[:80]!r}.", rhythms.WEEKDAYS)
+    return found
+
+
+WeekdayName = Annotated[
+    str,
+    Entity("weekday", also=("period",), fits=lambda match, text: rhythms.weekday_of(match.text) is not None),
+    BeforeValidator(_weekday),
+    _schema("a weekday: monday"),
+]
+"""``monday`` to ``sunday``."""
+
+
+def _time_of_day(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return value
+    found = rhythms.time_of(value)
+    if found is None:
+        raise slot_error("not_understood", f"I cannot read {value[:80]!r} as a time of day.")
+    return found
+
+
+TimeOfDay = Annotated[
+    str,
+    Entity("time", also=("count",)),
+    BeforeValidator(_time_of_day),
+    _schema("a time of day: 08:30, half past seven, 6pm"),
+]
+"""``HH:MM`` of 24 hours; a bare six to eleven is the morning, one to five the afternoon."""
+
+
+def _month_day(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return value
+    found = rhythms.month_day_of(value)
+    if found is None:
+        raise slot_error("not_understood", f"I cannot read {value[:80]!r} as a day of the month.")
+    return found
+
+
+MonthDay = Annotated[
+    str,
+    Entity("month_day"),
+    BeforeValidator(_month_day),
+    _schema("a day of the month: 1 to 28, last, 1st mon, last fri"),
+]
+"""A day that every month has: ``1`` to ``28``, ``last``, ``1st mon``."""
+
+LengthName = Annotated[str, Entity("length"), _listed("length")]
+"""How long a briefing is: just_numbers, one_minute or in_full."""
+
+DeliveryName = Annotated[str, Entity("delivery"), _listed("delivery")]
+"""Where a briefing goes: page, email, slack, podcast or webhook."""
+
+
+def _true_for(word: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: True if value == word else value)
+
+
+Spoken = Annotated[
+    bool,
+    Entity("spoken"),
+    _true_for("spoken"),
+    WithJsonSchema({"type": "boolean", "description": "true for one to listen to"}),
+]
+"""Whether it is to be heard as well."""
+
+SkipsHolidays = Annotated[
+    bool,
+    Entity("skipping"),
+    _true_for("skip_holidays"),
+    WithJsonSchema({"type": "boolean", "description": "true to leave out public holidays"}),
+]
+"""Whether public holidays are left out."""
+
+ScheduleNumber = Annotated[
+    int,
+    Entity("count"),
+    _said(lambda text, scene: values.parse_count(text), "a schedule's number"),
+    _schema("the number of a schedule"),
+]
+"""The number a schedule is listed with."""
+
+BriefingNumber = Annotated[
+    int,
+    Entity("count"),
+    _said(lambda text, scene: values.parse_count(text), "a briefing's number"),
+    _schema("the number of a briefing that was made earlier"),
+]
+"""The number a briefing is kept under."""
 
 DeedName = Annotated[str, Entity("deed"), _listed("deed")]
 """What was done and is asked about: budget_changed, was_paused or was_resumed."""

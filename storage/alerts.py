@@ -31,8 +31,8 @@ alerts = Table(
         "kind",
         String(30),
         nullable=False,
-        comment="spend_limit, loop_failed, tracking, reporting, stale_data, unusual, threshold, credit "
-        "or advice",
+        comment="spend_limit, loop_failed, tracking, reporting, stale_data, unusual, threshold, "
+        "credit, advice or connection",
     ),
     Column("venture_id", ForeignKey("ventures.id", ondelete="CASCADE")),
     Column("campaign_id", ForeignKey("campaigns.id", ondelete="CASCADE")),
@@ -54,6 +54,7 @@ alerts = Table(
 
 SPEND_LIMIT, LOOP_FAILED, TRACKING, ADVICE = "spend_limit", "loop_failed", "tracking", "advice"
 REPORTING, STALE, UNUSUAL, THRESHOLD, CREDIT = "reporting", "stale_data", "unusual", "threshold", "credit"
+CONNECTION = "connection"
 
 
 @dataclass(frozen=True)

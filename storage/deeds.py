@@ -11,6 +11,7 @@ from engines.terms import CampaignStatus
 from storage.audit import audit
 from storage.campaigns import channel_lines
 from storage.changes import changes
+from storage.people import users
 
 BUDGET_CHANGED, WAS_PAUSED, WAS_RESUMED = "budget_changed", "was_paused", "was_resumed"
 
@@ -88,3 +89,48 @@ def _deed(connection: Connection, audit_id: int, undone_by: int | None) -> Deed:
         ).where(audit.c.id == audit_id)
     ).one()
     return Deed(*row, undone_by)
+
+
+@dataclass(frozen=True)
+class Act:
+    """Something that was done and still stands."""
+
+    audit_id: int
+    at: datetime
+    person: str
+    by_itself: bool
+    """Whether the service did it without a person."""
+    told: str
+    slots: dict[str, Any]
+
+
+def done_between(connection: Connection, start: datetime, end: datetime) -> list[Act]:
+    """What was changed of campaigns and budgets, the latest first; not what was taken back."""
+    stands = (
+        select(changes.c.audit_id)
+        .where(changes.c.undone_by.is_(None), changes.c.table_name.in_(("campaigns", "channel_lines")))
+        .distinct()
+    )
+    query = (
+        select(audit.c.id, audit.c.at, audit.c.person, users.c.is_service, audit.c.reply, audit.c.slots)
+        .outerjoin(users, users.c.id == audit.c.user_id)
+        .where(
+            audit.c.at >= start,
+            audit.c.at < end,
+            audit.c.id.in_(stands),
+            audit.c.command != "undo",
+            audit.c.status == "done",
+        )
+        .order_by(audit.c.id.desc())
+        .limit(MOST_CHANGES)
+    )
+    return [
+        Act(number, at, person, bool(is_service), _first_line(reply), slots)
+        for number, at, person, is_service, reply, slots in connection.execute(query)
+    ]
+
+
+def _first_line(reply: dict[str, Any]) -> str:
+    """What was told of it: what is spoken is what was done, without its reasons."""
+    told = reply.get("reply", {})
+    return str(told.get("speech") or told.get("text", "")).partition("\n")[0].strip()

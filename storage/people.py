@@ -61,6 +61,8 @@ tokens = Table(
 API = "api"
 SIGN_IN = "sign_in"
 WIDGET = "widget"
+SLACK = "slack"
+"""Good for one use, too: links a Slack user."""
 
 
 @dataclass(frozen=True)
@@ -215,9 +217,14 @@ def void_links(connection: Connection, user_id: int, now: datetime) -> None:
 
 def redeem_sign_in(connection: Connection, token: str, now: datetime) -> Person | None:
     """Whom a sign-in token belongs to, the first time it is shown; None afterwards. Needs a write."""
+    return redeem(connection, token, SIGN_IN, now)
+
+
+def redeem(connection: Connection, token: str, kind: str, now: datetime) -> Person | None:
+    """The same of a token of any kind that is good for one use."""
     used = connection.execute(
         update(tokens)
-        .where(tokens.c.digest == digest(token), tokens.c.kind == SIGN_IN, tokens.c.used_at.is_(None))
+        .where(tokens.c.digest == digest(token), tokens.c.kind == kind, tokens.c.used_at.is_(None))
         .where(valid(literal(now, UtcDateTime)))
         .values(used_at=now)
     )

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from httpx2._config import DEFAULT_TIMEOUT_CONFIG
 
 from assistant.bootstrap import Assistant, build
 from assistant.reply import Reply
@@ -24,11 +25,17 @@ from storage.database import Database
 from storage.synthetic import fill
 from tests.postgres import free_port, own_database, own_server, programs
 
-pytest_plugins = ["tests.world"]
+pytest_plugins = ["tests.world", "tests.slack_world"]
 
 AS_OF = date(2026, 3, 15)
 NOW = datetime(2026, 3, 15, 18, 0, tzinfo=UTC)
 IN_CI = bool(os.environ.get("CI"))
+
+
+PATIENCE = 60.0
+"""Seconds a test waits for our own service: none depends on how busy the machine is."""
+for _part in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, _part, PATIENCE)
 
 
 def missing(what: str, cure: str) -> None:
@@ -224,7 +231,7 @@ def serving(assistant: Assistant, port: int | None = None) -> Iterator[Server]:
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not running.started:
         assert time.monotonic() < deadline, "the service did not start"
         time.sleep(0.02)

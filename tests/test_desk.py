@@ -19,7 +19,7 @@ from assistant.reply import Status
 from intents.command import Role
 from storage import alerts, proposals
 from storage.audit import audit
-from tests.conftest import NOW, Server, Speaker, assistant_on, run, serving
+from tests.conftest import NOW, PATIENCE, Server, Speaker, assistant_on, run, serving
 from tests.test_page import chromium, last, say, watched
 
 pytestmark = pytest.mark.browser
@@ -68,7 +68,7 @@ def signed_in(browser: Browser, server: Server, role: Role = Role.CHAIRMAN, **ho
     """A page of somebody's; what the browser complains of fails the test."""
     size = how.pop("viewport", ViewportSize(width=1400, height=900))
     context = browser.new_context(base_url=server.url, viewport=size, **how)
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE * 1000)
     context.request.get(server.sign_in_link(role), max_redirects=0)
     complaints: list[str] = []
     yield watched(context.new_page(), complaints)

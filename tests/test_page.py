@@ -12,9 +12,10 @@ from intents.command import Role
 from storage import names, people
 from storage.audit import audit
 from storage.campaigns import campaigns
-from tests.conftest import Server, missing
+from tests.conftest import PATIENCE, Server, missing
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=PATIENCE * 1000)
 
 HOSTILE = "<img src=x onerror=document.title='caught'><b>bold</b>"
 
@@ -45,7 +46,7 @@ def complaints() -> list[str]:
 @pytest.fixture
 def context(browser: Browser, server: Server, complaints: list[str]) -> Iterator[BrowserContext]:
     opened = browser.new_context(base_url=server.url, viewport={"width": 1100, "height": 850})
-    opened.set_default_timeout(10_000)
+    opened.set_default_timeout(PATIENCE * 1000)
     yield opened
     opened.close()
     assert complaints == []

@@ -21,7 +21,7 @@ from playwright.sync_api import (
 from sqlalchemy import select
 
 from storage.audit import audit
-from tests.conftest import Server
+from tests.conftest import PATIENCE, Server
 from tests.test_page import CONTRAST, chromium, signed_in, watched
 from voice.audio import RATE
 from voice.espeak import EspeakSpeaker
@@ -125,7 +125,7 @@ def opening(browsers: Opener, server: Server, complaints: list[str]) -> Iterator
             is_mobile=has_touch,
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE * 1000)
         context.add_init_script(WITNESS)
         opened = signed_in(watched(context.new_page(), complaints), server)
         expect(button(opened)).to_be_visible()

@@ -15,7 +15,7 @@ from intents.command import Role
 from storage import widgets
 from storage.audit import audit
 from storage.people import tokens
-from tests.conftest import NOW, Server
+from tests.conftest import NOW, PATIENCE, Server
 from tests.test_page import chromium, watched
 from tests.test_talk_page import ASKED as SPOKEN_WORDS
 from tests.test_talk_page import SPOKEN, WITNESS, eventually, recording
@@ -131,7 +131,7 @@ def opening(browser: Browser, site: Site, complaints: list[str]) -> Iterator[Ope
             **{"viewport": {"width": 1100, "height": 850}, "permissions": ["microphone"]} | how
         )
         contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE * 1000)
         context.add_init_script(WITNESS)
         page = watched(context.new_page(), complaints)
         page.goto(site.url)
@@ -424,7 +424,7 @@ def test_the_demo_shows_it(browser: Browser, server: Server, complaints: list[st
         update={"public_url": server.url}
     )
     with browser.new_context(viewport={"width": 1200, "height": 900}) as context:
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE * 1000)
         page = watched(context.new_page(), complaints)
         page.goto(f"{server.url}/widget/demo#{token}")
         shown(page)

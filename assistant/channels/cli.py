@@ -29,6 +29,7 @@ from assistant.channels.people_cli import (
 )
 from assistant.channels.rasa_cli import rasa
 from assistant.channels.simulate_cli import simulate
+from assistant.channels.slack_cli import slack
 from assistant.channels.voice_cli import measure_ears
 from assistant.channels.widget_cli import widget
 from assistant.channels.wyoming_cli import wyoming
@@ -58,6 +59,7 @@ cli.add_typer(rasa, name="rasa")
 cli.add_typer(voice, name="voice")
 cli.add_typer(loops, name="loops")
 cli.add_typer(widget, name="widget")
+cli.add_typer(slack, name="slack")
 user.command()(link)
 user.command("tokens")(list_tokens)
 user.command("revoke")(revoke_token)

@@ -12,6 +12,7 @@ from intents.readers.learning import train
 from intents.readers.model import Model
 from intents.reading import Reading, Scene
 from intents.training import files, load
+from intents.values import rhythms
 
 log = logging.getLogger(__name__)
 
@@ -78,4 +79,4 @@ class EmbeddedReader:
 
 def _is_answer(text: str) -> bool:
     """Whether the text is a listed word that is no request by itself: "euros", "growth"."""
-    return any(one.entity != "kind" for one in lexicon.find_alone(text))
+    return any(one.entity != "kind" for one in (*lexicon.find_alone(text), *rhythms.find_alone(text)))

@@ -10,10 +10,12 @@ from intents.names import Names
 from intents.readers.entities import NUMBERS, Explained, is_proposal_number
 from intents.readers.words import ordinary_words
 from intents.reading import EntityMatch
-from intents.values import MoneySaid
+from intents.values import MoneySaid, rhythms
 
 OPEN_KINDS = ("influencer", "name")
 """Kinds whose names need not be known beforehand."""
+_TAKES_FROM = {"kind": "channel", "length": "count"}
+"""Kinds whose words mean something else where they are not asked for."""
 _WORD = re.compile(r"\w+")
 _BEFORE_AMOUNTS = re.compile(
     r"\b(?:but|with|at|for|only|just|make it|of|instead|(?:it|that|up|down|back) to)\s+$", re.IGNORECASE
@@ -39,7 +41,8 @@ class Layer:
         """The entities the intent has a use for; all of them in a follow-up, and names in any case."""
         text = explained.words.text
         if is_fragment:
-            return tuple(sorted((*explained.entities, *lexicon.find_alone(text)), key=_place))
+            alone = (*lexicon.find_alone(text), *rhythms.find_alone(text))
+            return tuple(sorted((*explained.entities, *alone), key=_place))
         kinds = set(self.kinds.get(intent, ()))
         said = explained.entities
         if "proposal" in kinds and all(entity.entity != "proposal" for entity in said):
@@ -51,17 +54,41 @@ class Layer:
         for kind in lexicon.WHERE_TAKEN:
             if kind in kinds:
                 of_kind = lexicon.find_of(kind, text)
-                if kind == "kind":
-                    # "Influencers" are a channel, too; where kinds are told apart they are one.
-                    places = {(one.start, one.end) for one in of_kind}
-                    kept = [one for one in kept if one.entity != "channel" or _span(one) not in places]
+                if kind in _TAKES_FROM:
+                    # "Influencers" are a channel, too, and "sixty seconds" a number; here they are one.
+                    loser = _TAKES_FROM[kind]
+                    kept = [
+                        one
+                        for one in kept
+                        if one.entity != loser or not any(_within(one, other) for other in of_kind)
+                    ]
                 kept += _free(of_kind, kept)
+        if kinds.intersection(rhythms.KINDS):
+            kept = _with_rhythm(kept, text, kinds)
         if "category" in kinds and all(entity.entity != "category" for entity in kept):
             kept += _free(_ordinary_categories(text, names), kept)
         for kind in OPEN_KINDS:
             if kind in kinds and all(entity.entity != kind for entity in kept):
                 kept += _new_name(kind, explained, self.known)
         return tuple(sorted(kept, key=_place))
+
+
+def _with_rhythm(kept: list[EntityMatch], text: str, kinds: Collection[str]) -> list[EntityMatch]:
+    """When something comes again and again, in place of the dates and numbers it is said in.
+
+    "Monday to Friday" is no Monday; "every evening" is a time as well as daily.
+    """
+    firm = [one for one in kept if _is_name(one)]
+    often = [one for one in kept if one.entity == "frequency"]
+    said = _free((one for one in rhythms.find(text) if one.entity in kinds), firm)
+    said = [one for one in said if one.entity == "time" or not any(_within(one, other) for other in often)]
+    days = [one for one in said if one.entity != "time"]
+    rest = [one for one in kept if _free([one], days if one.entity == "frequency" else said)]
+    return [*rest, *said]
+
+
+def _within(entity: EntityMatch, other: EntityMatch) -> bool:
+    return other.start <= entity.start and entity.end <= other.end
 
 
 def _ordinary_categories(text: str, names: Names) -> list[EntityMatch]:
@@ -91,10 +118,6 @@ def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[E
         return []
     start, end = words.widened(start, end)
     return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
-
-
-def _span(entity: EntityMatch) -> tuple[int, int]:
-    return entity.start, entity.end
 
 
 def _place(entity: EntityMatch) -> int:

@@ -1,0 +1,64 @@
+"""Where a briefing goes: into the outbox, in the transaction that keeps it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from assistant import notices
+from assistant.briefing import words
+from assistant.briefing.facts import Briefing
+from assistant.settings import Settings, parts
+from storage import outbox
+from storage.briefings import Schedule
+
+TARGETS = (notices.EMAIL, notices.WEBHOOK, "slack")
+"""What of a schedule's places is sent to; the page and the feed look for themselves."""
+
+
+def deliver(
+    connection: Connection,
+    settings: Settings,
+    schedule: Schedule,
+    facts: Briefing,
+    phrased: str | None,
+    now: datetime,
+) -> list[str]:
+    """Ask for it to be sent wherever the schedule says, and name these places."""
+    sent = []
+    for target in TARGETS:
+        if target not in schedule.delivery:
+            continue
+        body = payload(settings, facts, phrased, now)
+        if target == notices.EMAIL:
+            to = addresses(settings, facts.person)
+            if not to:
+                continue
+            body["data"]["to"] = to
+        key = f"{notices.BRIEFING_READY}:{facts.number}:{target}"
+        outbox.request(connection, target, notices.BRIEFING_READY, body, key=key, audit_id=None, now=now)
+        sent.append(target)
+    return sent
+
+
+def addresses(settings: Settings, person: str) -> list[str]:
+    """Where a person's mail goes."""
+    own = settings.briefings.addresses.get(person)
+    return parts(own) if own else parts(settings.notify.email.to)
+
+
+def payload(settings: Settings, facts: Briefing, phrased: str | None, now: datetime) -> dict[str, Any]:
+    """A briefing as it is posted: its words, and the facts that they are made of."""
+    return {
+        "type": notices.BRIEFING_READY,
+        "timestamp": now.isoformat(),
+        "data": {
+            "text": words.text(facts) if phrased is None else f"{facts.headline}\n{phrased}",
+            "markdown": words.markdown(facts),
+            "headline": facts.headline,
+            "briefing": facts.number,
+            "person": facts.person,
+            "url": f"{settings.server.url}/briefings/{facts.number}",
+            "facts": facts.model_dump(mode="json"),
+        },
+    }

@@ -1,0 +1,108 @@
+"""Notices in Slack: each a message with its buttons, or a change of the message it is about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from assistant import notices
+from assistant.bus import Bus
+from assistant.slack import blocks
+from assistant.slack.blocks import Block
+from assistant.slack.client import Slack
+from assistant.slack.talk import talk_of
+from storage import people, slack
+from storage.outbox import Message
+
+BRIEFING = "briefing.ready"
+
+
+class SlackNotices:
+    """Sends notices to the channel of the settings, to the person, or to where the work was asked for."""
+
+    def __init__(self, bus: Bus, client: Slack) -> None:
+        self._bus = bus
+        self._slack = client
+
+    def send(self, message: Message) -> None:
+        """Send a notice, or change the message that already shows what it is about. Raises `SlackError`."""
+        data = message.payload["data"]
+        if message.kind == notices.PROPOSAL_DECIDED and self._decided(data):
+            return
+        shown, told = _shown(message), str(data["text"])
+        channel, thread = self._place(message, data)
+        places = self._slack.post(
+            channel,
+            shown,
+            told,
+            message.idempotency_key,
+            thread=thread,
+            look_since=message.created_at.timestamp() if message.attempts > 1 else None,
+        )
+        subject = _subject(message)
+        if subject is not None and places:
+            at, ts = places[-1]
+            last = blocks.messages(shown)[-1]
+            self._slack.remember(slack.Shown(subject, at, ts, blocks.fallback(told), last))
+
+    def _decided(self, data: Mapping[str, Any]) -> bool:
+        """Tell on the proposal's own message who decided what; False where it has none."""
+        number = data.get("proposal")
+        if number is None:
+            return False
+        verb = "✗ Rejected" if data.get("command") == "reject" else "✓ Approved"
+        line = f"{verb} by {self._slack.named(str(data['person']))} · {blocks.escaped(str(data['text']))}"
+        return self._slack.finish(f"proposal:{number}", line)
+
+    def _place(self, message: Message, data: Mapping[str, Any]) -> tuple[str, str | None]:
+        """Channel and thread: the end of a job goes to where it was asked for, a briefing to its person."""
+        channel = self._bus.settings.slack.channel or ""
+        if message.kind == notices.JOB_ENDED:
+            talk = talk_of(str(data.get("conversation_id") or ""))
+            if talk is not None and not talk.is_private:
+                return talk.channel, talk.thread
+        if message.kind == BRIEFING:
+            with self._bus.database.read() as connection:
+                found = people.person_named(connection, str(data.get("person") or ""))
+                known = None if found is None else slack.slack_id_of(connection, found.id)
+            return known or channel, None
+        return channel, None
+
+
+def proposal_buttons(number: int) -> list[Block]:
+    """Yes, and no with a reason."""
+    return [
+        blocks.deed("Approve", number, "approve", {"proposal": number}, "primary"),
+        blocks.button("Reject…", blocks.REJECT, number, str(number), "danger"),
+    ]
+
+
+def alert_buttons(number: int) -> list[Block]:
+    """Seen, and later."""
+    tomorrow = {"alert": number, "count": 1, "span": "day"}
+    return [
+        blocks.deed("Acknowledge", number, "acknowledge_alert", {"alert": number}),
+        blocks.deed("Snooze a day", number, "snooze_alert", tomorrow),
+    ]
+
+
+def _shown(message: Message) -> list[Block]:
+    """A notice with its buttons."""
+    data = message.payload["data"]
+    told = str(data["text"])
+    by = blocks.escaped(str(data.get("person") or ""))
+    number, alert = data.get("proposal"), data.get("alert")
+    if message.kind == BRIEFING:
+        return blocks.markdown(str(data.get("markdown") or told))
+    if message.kind == notices.PROPOSAL_WAITING and number is not None:
+        asked = blocks.note(f"Asked by {by}")
+        return [*blocks.text(told), asked, *blocks.row(proposal_buttons(int(number)))]
+    if message.kind in (notices.ALERT_RAISED, notices.ALERT_ESCALATED) and alert is not None:
+        return [*blocks.text(told), *blocks.row(alert_buttons(int(alert)))]
+    return [*blocks.text(told), *([blocks.note(f"By {by}")] if by else [])]
+
+
+def _subject(message: Message) -> str | None:
+    """What the message shows, where it is changed once that is."""
+    data = message.payload["data"]
+    if message.kind == notices.PROPOSAL_WAITING and data.get("proposal") is not None:
+        return f"proposal:{data['proposal']}"
+    return f"alert:{data['alert']}" if data.get("alert") is not None else None
