@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from assistant.bootstrap import Assistant, build, set_up_log
 from assistant.channels import (
     agents,
+    briefings,
     converse,
     files,
     health,
@@ -113,6 +114,8 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(listening.router)
     app.include_router(openai_audio.router)
     app.include_router(jobs.router)
+    app.include_router(briefings.router)
+    app.include_router(briefings.open_router)
     app.include_router(files.router)
     app.include_router(command_routes(assistant.bus.handlers.values()))
     app.include_router(agents.router)

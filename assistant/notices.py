@@ -33,6 +33,12 @@ KINDS = {
 """Every kind of notice, and when it is sent."""
 
 
+def ways(settings: Settings) -> list[str]:
+    """The ways out that there are: a briefing reaches its person in Slack without a channel for notices."""
+    found = targets(settings)
+    return found if SLACK in found or settings.slack.bot_token is None else [*found, SLACK]
+
+
 def targets(settings: Settings) -> list[str]:
     """Where notices go by the settings."""
     named = {

@@ -51,7 +51,7 @@ class Sender:
         ``webhook-id``, ``Message-ID`` or metadata, by which the other side, or we, know it.
         """
         now = self.bus.clock()
-        targets = notices.targets(self.bus.settings)
+        targets = notices.ways(self.bus.settings)
         if not targets:
             return False
         with self.bus.database.read() as connection:

@@ -55,7 +55,6 @@ briefings = Table(
     Column("made_at", UtcDateTime, nullable=False),
     Column("headline", Text, nullable=False),
     Column("facts", Json, nullable=False, comment="all that its renderings are made from"),
-    Column("phrased", Text, comment="a language model's words for it, checked against the facts"),
     UniqueConstraint("schedule_id", "due_at"),
     Index(None, "user_id", "made_at"),
 )
@@ -103,7 +102,6 @@ class Made:
     made_at: datetime
     headline: str
     facts: dict[str, Any]
-    phrased: str | None
 
 
 _SCHEDULE = [briefing_schedules.c[name] for name in Schedule.__annotations__]
@@ -135,7 +133,6 @@ def keep(
     now: datetime,
     headline: str,
     facts: dict[str, Any],
-    phrased: str | None = None,
 ) -> int | None:
     """Keep a briefing that was made and give its number; None where that due time's was made already."""
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
@@ -147,7 +144,6 @@ def keep(
         "made_at": now,
         "headline": headline,
         "facts": facts,
-        "phrased": phrased,
     }
     found = connection.scalar(
         insert(briefings)

@@ -13,16 +13,15 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from assistant import bootstrap, commands
+from assistant import bootstrap
 from assistant.bootstrap import build
 from assistant.channels.slack.acting import act
 from assistant.channels.slack.working import Workers
-from assistant.handling import find_handlers
 from assistant.settings import Settings, Slack
 from intents.reading import EntityMatch, Reading, Scene
 from tests.killed_loops import DONE, NOT_YET, NOW, _arm, apart
 
-KILLS = 12
+KILLS = 8
 LATEST = 18
 """A process is killed before one of so many statements: an event takes about a dozen."""
 MOST_STARTS = 200
@@ -58,6 +57,7 @@ def once(url: str, folder: Path, api: str, fatal: int | None) -> int:
     acted = 0
     while workers.do_one():
         acted += 1
+    assistant.close()
     return NOT_YET if acted else DONE
 
 
@@ -65,11 +65,11 @@ def main() -> None:
     """Kill until nothing is left to do."""
     url, folder, api, seed = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     chance = random.Random(seed)  # noqa: S311 - where to die is no secret
-    # What every process would load is loaded once, before they part.
-    find_handlers(commands)
-    importlib.import_module("slack_sdk")
-    importlib.import_module("alembic.command")
     bootstrap.load_reader = lambda _: Namer()  # type: ignore[assignment, return-value]
+    # What every process would load is loaded once, before they part.
+    for module in ("slack_sdk", "psycopg"):
+        importlib.import_module(module)
+    once(f"sqlite:///{folder / 'warm.db'}", folder, api, None)
     kills = starts = 0
     ended = NOT_YET
     while ended != DONE and starts < MOST_STARTS:

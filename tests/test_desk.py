@@ -33,6 +33,8 @@ PAGES = (
     "/budget?venture=Acme",
     "/attribution",
     "/influencers?category=fitness",
+    "/briefings",
+    "/briefings/1",
     "/alerts",
     "/loops?loop=campaign_optimization",
     "/audit",
@@ -365,6 +367,55 @@ def test_pages_and_forms_work_without_scripts(browser: Browser, server: Server) 
         expect(page.locator("#outcome")).to_contain_text("ROAS of Northwind")
         page.get_by_role("link", name="Back").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Acme")
+
+
+FOCUSED = """() => {
+  const at = document.activeElement;
+  const labels = at.labels ? [...at.labels].map((one) => one.textContent) : [];
+  return [at.getAttribute('aria-label'), ...labels, at.textContent].filter(Boolean).join(' ').trim();
+}"""
+SEEN = "(({outlineStyle, outlineWidth}) => outlineStyle !== 'none' && outlineWidth !== '0px')"
+
+
+def tab_to(page: Page, name: str) -> None:
+    """Press Tab until what is named has the focus, which must be seen."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if re.search(name, page.evaluate(FOCUSED)):
+            assert page.evaluate(f"{SEEN}(getComputedStyle(document.activeElement))"), name
+            return
+    raise AssertionError(f"nothing called {name} is reached by Tab")
+
+
+def test_the_keyboard_is_enough(desk: Page, server: Server) -> None:
+    asked = Speaker(server.assistant, Role.OPERATOR).say("set the budget of Summer Splash to $9,000")
+    assert asked.status is Status.APPROVAL
+    opened(desk, "/")
+    desk.keyboard.press("Tab")
+    assert desk.evaluate(FOCUSED) == "To the content"
+    desk.keyboard.press("Enter")
+    tab_to(desk, "^Approve no")
+    desk.keyboard.press("Enter")
+    expect(desk.locator("#outcome")).to_contain_text("Approved proposal")
+    tab_to(desk, "^ROAS .*: why")
+    desk.keyboard.press("Enter")
+    panel = desk.get_by_role("dialog")
+    expect(panel.locator(".claim").first).to_be_visible()
+    desk.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    assert re.match("ROAS .*: why", desk.evaluate(FOCUSED))
+    tab_to(desk, "^Message")
+    desk.keyboard.type("what is the ROAS of Northwind")
+    desk.keyboard.press("Enter")
+    expect(desk.locator(last(".told"))).to_contain_text("ROAS of Northwind")
+    opened(desk, "/campaigns/Spring%20Launch")
+    tab_to(desk, "^Pause$")
+    desk.keyboard.press("Enter")
+    expect(desk.locator(".lead .state")).to_have_text("paused")
+    tab_to(desk, "^Undo")
+    desk.keyboard.press("Enter")
+    desk.locator("#outcome").get_by_role("button", name="Yes").press("Enter")
+    expect(desk.locator(".lead .state")).to_have_text("active")
 
 
 def _session(server: Server, role: Role) -> str:

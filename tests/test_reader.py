@@ -32,7 +32,7 @@ from intents.readers.learning import train
 from intents.readers.sentences import OUT_OF_SCOPE, training_names
 from intents.reading import EntityMatch, Reading, Scene
 from intents.training import Example, Span, TrainingError, files, load, parse_example
-from intents.values import MoneySaid
+from intents.values import MoneySaid, rhythms
 
 TODAY = date(2026, 6, 17)
 SCENE = Scene(
@@ -97,6 +97,8 @@ def marked(span: Span) -> tuple[str, Any]:
         return meaning("period", values.parse_period(span.value, TODAY))
     if span.entity == "file":
         return "file", span.value
+    if span.entity in rhythms.KINDS:
+        return span.entity, next((one.value for one in rhythms.find(span.value)), None)
     return span.entity, PARSED.get(span.entity, values.parse_count)(span.value)
 
 

@@ -5,7 +5,8 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+import pytest
+from sqlalchemy import func, select, update
 
 from assistant.alerting import raise_alert
 from assistant.channels.slack.incoming import incoming
@@ -389,3 +390,96 @@ def test_what_is_not_for_us_is_acknowledged_and_left_alone(world: SlackWorld) ->
 def test_text_that_no_database_stores_is_taken(world: SlackWorld) -> None:
     world.say("show gtm performance for Acme \x00 \ud83d")
     assert world.turns("show_performance")
+
+
+LEAST = {
+    "approve": Role.CHAIRMAN,
+    "reject": Role.CHAIRMAN,
+    "acknowledge": Role.OPERATOR,
+    "snooze": Role.OPERATOR,
+    "approve at home": Role.CHAIRMAN,
+    "reject at home": Role.CHAIRMAN,
+    "acknowledge at home": Role.OPERATOR,
+    "snooze at home": Role.OPERATOR,
+    "message": Role.LEAD,
+    "mention": Role.LEAD,
+    "slash command": Role.LEAD,
+}
+"""Everything that can be done in Slack and changes something, with the least role that may."""
+LABELS = {"approve": "Approve", "reject": "Reject…", "acknowledge": "Acknowledge", "snooze": "Snooze a day"}
+COMMANDS = {"acknowledge": "acknowledge_alert", "snooze": "snooze_alert"}
+
+
+def attempt(world: SlackWorld, way: str, role: Role) -> list[str]:
+    """Do it as somebody, and what became of the command, each time it was given."""
+    user = SLACK_IDS[role]
+    if way in ("message", "mention", "slash command"):
+        text = f"create a venture called {role.value} {way.replace(' ', '')}"
+        if way == "slash command":
+            world.slash(text, user)
+        else:
+            world.say(f"<@U0BOT> {text}", role, DIRECT if way == "message" else "C0TALK")
+        return world.turns("create_venture")
+    deed, _, at_home = way.partition(" at ")
+    if deed in ("approve", "reject"):
+        _, ts, message = waiting(world)
+    else:
+        alerted(world, f"{role.value} {way}")
+        ts, message = world.last(CHANNEL)
+    # Who may do it sees its button at home; others make one up.
+    shown = opened(world, SLACK_IDS[Role.CHAIRMAN]) if at_home else message
+    button = buttons(shown)[LABELS[deed]]
+    if at_home:
+        world.interact(world.pressed_at_home(button, user))
+    else:
+        world.interact(world.pressed(button, user, channel=CHANNEL, ts=ts))
+    if deed == "reject" and world.there.views:
+        world.interact(world.submitted(world.there.views[-1], user, "no"))
+    return world.turns(COMMANDS.get(deed, deed))
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_role_may_do_in_slack_what_it_may_elsewhere(world: SlackWorld, role: Role) -> None:
+    for way, least in LEAST.items():
+        world.afresh()
+        became = attempt(world, way, role)
+        if role.includes(least):
+            assert became[-1] == "done", (way, became)
+        else:
+            assert became == ["refused"], (way, became)
+
+
+def test_a_form_that_was_made_up_decides_nothing(world: SlackWorld) -> None:
+    number, _, _ = waiting(world)
+    mine = SLACK_IDS[Role.OPERATOR]
+    for talk in (f"slack:T0TEAM:{CHANNEL}:direct:{mine}", "slack:T0TEAM:C1:1.1:U9", "nothing"):
+        view = {
+            "type": "modal",
+            "callback_id": "reject",
+            "private_metadata": json.dumps({"proposal": number, "talk": talk}),
+        }
+        world.interact(world.submitted(view, mine, "no"))
+    assert decision(world, number)[0] is None
+
+
+def test_a_button_that_was_made_up_does_nothing(world: SlackWorld) -> None:
+    button = {
+        "action_id": "do:stop_spending:1",
+        "value": json.dumps({"command": "stop_spending", "slots": {}}),
+    }
+    world.interact(world.pressed(button, SLACK_IDS[Role.CHAIRMAN], channel=CHANNEL, ts="1.1"))
+    for value in ("", "no JSON", "{}"):
+        broken = {"action_id": "say:1", "value": value}
+        world.interact(world.pressed(broken, SLACK_IDS[Role.CHAIRMAN], channel=CHANNEL, ts="1.1"))
+    assert world.turns("stop_spending") == []
+    world.say("show gtm performance for Acme")
+    assert world.turns("show_performance") == ["done"]
+
+
+def test_somebody_deactivated_is_nobody(world: SlackWorld) -> None:
+    with world.assistant.database.write() as connection:
+        gone = people.add_person(connection, "gone", Role.CHAIRMAN, "UTC", NOW)
+        slack.link(connection, "U0GONE", gone.id, NOW)
+        connection.execute(update(users).where(users.c.id == gone.id).values(active=False))
+    world.send_all(world.write("show gtm performance for Acme", "U0GONE"))
+    assert "I do not know you" in read(world.there.whispers[-1])

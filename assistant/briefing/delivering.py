@@ -21,7 +21,6 @@ def deliver(
     settings: Settings,
     schedule: Schedule,
     facts: Briefing,
-    phrased: str | None,
     now: datetime,
 ) -> list[str]:
     """Ask for it to be sent wherever the schedule says, and name these places."""
@@ -29,7 +28,7 @@ def deliver(
     for target in TARGETS:
         if target not in schedule.delivery:
             continue
-        body = payload(settings, facts, phrased, now)
+        body = payload(settings, facts, now)
         if target == notices.EMAIL:
             to = addresses(settings, facts.person)
             if not to:
@@ -47,13 +46,13 @@ def addresses(settings: Settings, person: str) -> list[str]:
     return parts(own) if own else parts(settings.notify.email.to)
 
 
-def payload(settings: Settings, facts: Briefing, phrased: str | None, now: datetime) -> dict[str, Any]:
+def payload(settings: Settings, facts: Briefing, now: datetime) -> dict[str, Any]:
     """A briefing as it is posted: its words, and the facts that they are made of."""
     return {
         "type": notices.BRIEFING_READY,
         "timestamp": now.isoformat(),
         "data": {
-            "text": words.text(facts) if phrased is None else f"{facts.headline}\n{phrased}",
+            "text": words.text(facts),
             "markdown": words.markdown(facts),
             "headline": facts.headline,
             "briefing": facts.number,

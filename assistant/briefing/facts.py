@@ -106,6 +106,8 @@ class Briefing(BaseModel):
     currency: str
     length: Length = "one_minute"
     headline: str
+    phrased: str | None = None
+    """A language model's words for it, each number and direction checked against the facts."""
     movements: list[MovementTold]
     """At most three; none where nothing moved beyond what is usual."""
     figures: list[Figure]

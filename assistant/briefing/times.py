@@ -53,18 +53,20 @@ def times(schedule: Schedule, after: datetime, is_holiday: IsHoliday = never) ->
     comes twice counts once.
     """
     trigger = _trigger(schedule)
-    zone, at = ZoneInfo(schedule.time_zone), after
+    zone, at = ZoneInfo(schedule.time_zone), after.astimezone(UTC)
     skipped = 0
     while skipped < MOST_SKIPPED:
         found: datetime | None = trigger.get_next_fire_time(None, at + timedelta(microseconds=1))
         if found is None:
             return
-        at = found
-        if schedule.skip_holidays and is_holiday(found.astimezone(zone).date()):
+        # From UTC: local times that come twice would be found again and again.
+        at = found.astimezone(UTC)
+        here = at.astimezone(zone)
+        if here.fold or (schedule.skip_holidays and is_holiday(here.date())):
             skipped += 1
             continue
         skipped = 0
-        yield found.astimezone(UTC)
+        yield at
 
 
 def next_time(schedule: Schedule, after: datetime, is_holiday: IsHoliday = never) -> datetime | None:

@@ -33,6 +33,8 @@ def text(one: Briefing) -> str:
     if one.length == "just_numbers":
         return " ".join([*_numbers(one), when_told(one), _count_told(one)]).strip()
     lines = [one.headline, when_told(one)]
+    if one.phrased is not None and one.length == "one_minute":
+        return "\n".join([*lines, one.phrased])
     lines += [" ".join([f"- {moved(movement)}", *movement.caveats]) for movement in one.movements]
     if one.deeds:
         lines.append(f"Done: {_done(one)}")
@@ -108,6 +110,8 @@ def speech(one: Briefing) -> str:
                 _count_told(one),
             ]
         ).strip()
+    if one.phrased is not None:
+        return one.phrased
     told = [_headline(one)]
     told += [_movement_heard(movement, one.currency) for movement in one.movements[1:]]
     caveats = list(dict.fromkeys(caveat for movement in one.movements for caveat in movement.caveats))
@@ -131,6 +135,8 @@ def _headline(one: Briefing) -> str:
         when = one.period.label if _is_named(one) else wording.days(one.period)
         first = _movement_heard(one.movements[0], one.currency)
         return f"{wording.sentence(one.subject)}, {when}. {first}"
+    if not one.figures:
+        return one.headline
     figures = {
         figure.metric: wording.spoken(figure.metric, figure.value, one.currency) for figure in one.figures
     }

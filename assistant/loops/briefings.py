@@ -68,17 +68,18 @@ def _brief(
     if found is None:
         return None
     person, facts = found
-    words = phrased(facts, run.bus) if run.bus.settings.briefings.phrasing else None
+    if run.bus.settings.briefings.phrasing:
+        facts = facts.model_copy(update={"phrased": phrased(facts, run.bus)})
     with run.bus.database.write() as connection:
         run.make_sure(connection)
         if not still_goes_on(connection, one.id):
             return None
         kept = facts.model_dump(mode="json")
-        number = keep(connection, one, due_at, run.now, facts.headline, kept, words)
+        number = keep(connection, one, due_at, run.now, facts.headline, kept)
         if number is None:
             return None
         numbered = facts.model_copy(update={"number": number})
-        sent = deliver(connection, run.bus.settings, one, numbered, words, run.now)
+        sent = deliver(connection, run.bus.settings, one, numbered, run.now)
     run.bus.on_work()
     return BriefingSent(
         briefing=number, person=person.name, due_at=due_at, headline=facts.headline, sent=sent

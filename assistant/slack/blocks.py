@@ -115,7 +115,9 @@ def markdown(told: str) -> list[Block]:
     """Blocks of standard Markdown, each short enough for a message of its own."""
     # JSON makes line breaks and quotes longer; a message is bound by that, too.
     most = MOST_MARKDOWN - 4000
-    return [{"type": "markdown", "text": piece} for piece in pieces(told, most)]
+    # A name may hold what Slack would take for a mention of everybody.
+    harmless = told.replace("<", "&lt;")
+    return [{"type": "markdown", "text": piece} for piece in pieces(harmless, most)]
 
 
 def button(label: str, kind: str, number: int, value: str, style: str | None = None) -> Block:

@@ -7,12 +7,10 @@ from assistant import notices
 from assistant.bus import Bus
 from assistant.slack import blocks
 from assistant.slack.blocks import Block
-from assistant.slack.client import Slack
+from assistant.slack.client import Slack, SlackError
 from assistant.slack.talk import talk_of
 from storage import people, slack
 from storage.outbox import Message
-
-BRIEFING = "briefing.ready"
 
 
 class SlackNotices:
@@ -59,11 +57,13 @@ class SlackNotices:
             talk = talk_of(str(data.get("conversation_id") or ""))
             if talk is not None and not talk.is_private:
                 return talk.channel, talk.thread
-        if message.kind == BRIEFING:
+        if message.kind == notices.BRIEFING_READY:
             with self._bus.database.read() as connection:
                 found = people.person_named(connection, str(data.get("person") or ""))
                 known = None if found is None else slack.slack_id_of(connection, found.id)
-            return known or channel, None
+            channel = known or channel
+        if not channel:
+            raise SlackError("no_channel", "there is no slack.channel", is_final=True)
         return channel, None
 
 
@@ -90,8 +90,10 @@ def _shown(message: Message) -> list[Block]:
     told = str(data["text"])
     by = blocks.escaped(str(data.get("person") or ""))
     number, alert = data.get("proposal"), data.get("alert")
-    if message.kind == BRIEFING:
-        return blocks.markdown(str(data.get("markdown") or told))
+    if message.kind == notices.BRIEFING_READY:
+        link = str(data.get("url") or "")
+        more = [blocks.note(f"<{link}|Hear it, and see where its figures come from>")] if link else []
+        return [*blocks.markdown(str(data.get("markdown") or told)), *more]
     if message.kind == notices.PROPOSAL_WAITING and number is not None:
         asked = blocks.note(f"Asked by {by}")
         return [*blocks.text(told), asked, *blocks.row(proposal_buttons(int(number)))]

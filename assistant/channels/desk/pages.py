@@ -83,6 +83,8 @@ def _moved(view: View) -> Ask:
 
 def _today(view: View) -> dict[str, Ask]:
     return {
+        "briefing": Ask("brief_me"),
+        "briefings": Ask("list_briefings"),
         "now": Ask("show_performance", {"metrics": HEADLINES, "period": view["period"]}),
         "approvals": Ask("list_approvals"),
         "alerts": Ask("list_alerts"),
@@ -93,6 +95,15 @@ def _today(view: View) -> dict[str, Ask]:
 
 def _alerts(view: View) -> dict[str, Ask]:
     return {"alerts": Ask("list_alerts", {"venture": view["venture"]})}
+
+
+def _briefings(view: View) -> dict[str, Ask]:
+    del view
+    return {"briefings": Ask("list_briefings")}
+
+
+def _briefing(view: View) -> dict[str, Ask]:
+    return {"now": Ask("brief_me", {"briefing": view["briefing"], "length": "in full"})}
 
 
 def _portfolio(view: View) -> dict[str, Ask]:
@@ -176,6 +187,8 @@ MOST_ENTRIES = "200"
 
 PAGES = (
     Page("today", "/", "Today", _today, "now"),
+    Page("briefings", "/briefings", "Briefings", _briefings, "briefings"),
+    Page("briefing", "/briefings/{briefing}", "Briefing", _briefing, "now", in_menu=False),
     Page("portfolio", "/portfolio", "Portfolio", _portfolio, "whole", ("period",)),
     Page("venture", "/ventures/{venture}", "Venture", _venture, "now", ("venture", "period"), in_menu=False),
     Page("campaign", "/campaigns/{campaign}", "Campaign", _campaign, "now", ("period",), in_menu=False),

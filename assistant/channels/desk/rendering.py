@@ -9,6 +9,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from assistant import wording
+from assistant.briefing import words
 from assistant.channels.access import SignedIn
 from assistant.channels.desk import showing
 from assistant.channels.desk.pages import MOVED, PAGES, WATCHED
@@ -55,11 +56,13 @@ templates.env.globals.update(
     MOVED=MOVED,
     WATCHED=WATCHED,
     about=showing.about,
+    moved=words.moved,
 )
 templates.env.filters.update(
     tone=lambda figure: showing.tone(figure, _BETTER),
     change=lambda share: wording.percent(share, signed=True),
     brief=showing.brief,
+    need=words.need_told,
     money=wording.money,
     percent=wording.percent,
     sentence=wording.sentence,

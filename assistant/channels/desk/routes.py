@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse, Response
 
 from assistant.channels.access import Cookie, SignedIn
 from assistant.channels.answers import as_text, status_of_command
-from assistant.channels.desk import keys, live
+from assistant.channels.briefings import feed_of
+from assistant.channels.desk import keys, live, slack_code
 from assistant.channels.desk.asking import Ask, Told, ask_all
 from assistant.channels.desk.pages import PAGES, Page, View, clean
 from assistant.channels.desk.rendering import rendered
@@ -24,6 +25,7 @@ from intents.command import Command, Role, slots_of
 
 router = APIRouter(include_in_schema=False)
 router.include_router(live.router)
+router.include_router(slack_code.router)
 router.include_router(keys.router)
 
 OWN = "_"
@@ -65,6 +67,22 @@ def view_of(here: Service, found: SignedIn, said: Mapping[str, str]) -> View:
     """The address as the person means it today, with the live names that can be chosen."""
     scene = here.assistant.dialogue.scene(Turn(person=found.person, channel=DESK, text=""))
     return View(said, scene.today, *(tuple(scene.names.labels(kind)) for kind in NAMED))
+
+
+@router.post("/briefings/feed")
+async def open_feed(request: Request, here: Here, cookie: Cookie) -> Response:
+    """The page of briefings with a new address of one's podcast feed, shown this once."""
+    found = await gate(request, here, cookie)
+    if isinstance(found, Response):
+        return found
+    await read_form(request, here, found)
+    opened = await feed_of(here, found.person)
+    page = next(one for one in PAGES if one.name == "briefings")
+    view = await here.lane.run(view_of, here, found, {})
+    asks = page.asks(view)
+    told = await ask_all(here, found.person, asks)
+    context = {"page": page, "view": view, "told": told, "front": page.in_front(asks), "feed": opened}
+    return rendered(request, here, found, "desk/briefings.html", context)
 
 
 @router.get("/go")

@@ -36,6 +36,8 @@ class Standing:
     rules: tuple[Rule, ...]
     above_confidence: str
     most_of_campaign: str
+    in_slack: bool
+    """Whether the assistant is in Slack, so that people can be known there."""
 
 
 def standing(here: Service, found: SignedIn) -> Standing:
@@ -58,6 +60,7 @@ def standing(here: Service, found: SignedIn) -> Standing:
         rules=rules.campaigns,
         above_confidence=f"{rules.above_confidence:.0%}",
         most_of_campaign=f"{rules.most_of_campaign:.0%}",
+        in_slack=here.assistant.settings.slack.listens,
     )
 
 

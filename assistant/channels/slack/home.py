@@ -9,7 +9,6 @@ from assistant.slack import blocks
 from assistant.slack.blocks import DIVIDER, Block
 from assistant.slack.notices import alert_buttons, proposal_buttons
 from assistant.turn import DESK, Turn
-from intents.command import Role
 from storage import slack
 from storage.people import Person
 
@@ -51,7 +50,7 @@ def _approvals(task: Task, person: Person) -> list[Block]:
         told = f"*{number}* · {blocks.escaped(str(row['summary'])[:LONGEST])}"
         by = f"\nAsked by {blocks.escaped(str(row['requested_by']))}"
         shown.append(blocks.formatted(told + by))
-        if person.role.includes(Role.CHAIRMAN):
+        if _may(task, person, "approve"):
             shown += blocks.row(proposal_buttons(number))
     return [*shown, *_rest(len(waiting), "Nothing waits.")]
 
@@ -64,9 +63,15 @@ def _alerts(task: Task, person: Person) -> list[Block]:
         number = int(row["number"])
         headline = str(row["told"]).partition("\n")[0][:LONGEST]
         shown.append(blocks.formatted(f"*{number}* · {blocks.escaped(headline)}"))
-        if person.role.includes(Role.OPERATOR):
+        if _may(task, person, "acknowledge_alert"):
             shown += blocks.row(alert_buttons(number))
     return [*shown, *_rest(len(unseen), "Nothing is open.")]
+
+
+def _may(task: Task, person: Person, command: str) -> bool:
+    """Whether somebody may press a button; the door looks again when they do."""
+    bus = task.assistant.bus
+    return bus.may(bus.catalogue[command], person)
 
 
 def _rest(count: int, none: str) -> list[Block]:

@@ -60,12 +60,6 @@ def upgrade() -> None:
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("headline", sa.Text(), nullable=False),
         sa.Column("facts", JSON, nullable=False, comment="all that its renderings are made from"),
-        sa.Column(
-            "phrased",
-            sa.Text(),
-            nullable=True,
-            comment="a language model's words for it, checked against the facts",
-        ),
         _owned("briefings", "schedule_id", "briefing_schedules"),
         _owned("briefings", "user_id", "users"),
         _owned("briefings", "venture_id", "ventures"),
