@@ -48,7 +48,7 @@ class LimitRate:
             nonlocal is_refused
             if message["type"] in _STARTS:
                 failed = self.here.limits.failed(place) if message["status"] == 401 else None
-                if failed is not None and failed.admitted and not failed.left:
+                if failed is not None and not failed.left and self.here.limits.is_news(place):
                     await self.here.lane.run(self._note, place, failed)
                 if failed is not None and not failed.admitted:
                     is_refused = True
