@@ -5,12 +5,13 @@ Every page of the desk on the default synthetic portfolio, one picture each: lig
 
 import base64
 import tempfile
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from intents.command import Role
+from storage import widgets
 from storage.database import Database
 from storage.synthetic import fill
 from tests.conftest import Server, Speaker, assistant_on, serving
@@ -28,11 +29,14 @@ QUALITY = 72
 
 PAGES = {
     "today": "/",
+    "briefing": "/briefings/1",
+    "briefings": "/briefings",
     "portfolio": "/portfolio",
     "venture": "/ventures/Acme?period=last+90+days",
     "campaign": "/campaigns/Spring%20Launch",
     "budget": "/budget?campaign=Spring+Launch",
     "attribution": "/attribution",
+    "alerts": "/alerts",
     "influencers": "/influencers?category=fitness",
     "loops": "/loops?loop=campaign_optimization",
     "audit": "/audit",
@@ -59,16 +63,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         url = f"sqlite:///{home / 'gtm.db'}"
-        assistant = assistant_on(url, home, MODELS, lambda: NOW)
+        moment = [NOW]
+        assistant = assistant_on(url, home, MODELS, lambda: moment[0])
         _fill(assistant.database, home)
         assistant.bus.names.forget()
         assistant.loops.run_now("campaign_optimization")
         Speaker(assistant, Role.OPERATOR).say("set a spend limit of $2,600 a day for Acme")
         Speaker(assistant, Role.OPERATOR).say("set the budget of Spring Launch to $61,000")
+        Speaker(assistant).say("brief me every weekday at eight")
+        Speaker(assistant).say("tell me when the CAC of Acme goes above 300")
+        assistant.loops.run_now("alert_watch")
+        moment[0] += timedelta(hours=14)
+        assistant.loops.run_now("briefings")
         with serving(assistant) as server, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium())
             for name, path in PAGES.items():
                 _picture(browser, server, path, HERE / "images" / f"desk-{name}.webp")
+            _widget(browser, server, HERE / "images" / "widget.webp")
             browser.close()
         assistant.close()
 
@@ -95,6 +106,20 @@ def _picture(browser: Browser, server: Server, path: str, into: Path) -> None:
     sheet.wait_for_function("[...document.images].every((one) => one.complete)")
     into.write_bytes(_captured(sheet))
     sheet.close()
+
+
+def _widget(browser: Browser, server: Server, into: Path) -> None:
+    """The demo page of a widget, asked something."""
+    with server.assistant.database.write() as connection:
+        token = widgets.create(connection, "demo", Role.VIEWER, [server.url], 100, "UTC", NOW)
+    page = browser.new_page(base_url=server.url, viewport=WIDE, color_scheme="light", reduced_motion="reduce")
+    page.goto(f"/widget/demo#{token}")
+    page.get_by_role("button", name="Ask").first.click()
+    page.get_by_role("textbox", name="Message").fill("what are the top performing channels this month")
+    page.keyboard.press("Enter")
+    page.locator("table").first.wait_for()
+    into.write_bytes(_captured(page))
+    page.close()
 
 
 def _shot(browser: Browser, server: Server, path: str, size: ViewportSize, scheme: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from assistant.bootstrap import Assistant
+from assistant.commands.approvals import ApprovalList
 from assistant.reply import Reply, Status
 from intents.command import Role
 from storage.audit import audit
@@ -116,6 +117,22 @@ def test_an_operators_request_waits_until_the_chairman_approves(assistant: Assis
     assert back.status is Status.CONFIRM
     assert chairman.say("yes").status is Status.DONE
     assert lines(assistant) == before
+
+
+def test_a_proposal_tells_what_it_is_expected_to_bring(assistant: Assistant) -> None:
+    asked = run(Speaker(assistant, Role.OPERATOR), "optimize_budget", campaign="Spring Launch")
+    assert asked.status is Status.APPROVAL
+    listed = run(Speaker(assistant), "list_approvals")
+    assert isinstance(listed.result, ApprovalList)
+    expected = listed.result.proposals[0].expected
+    assert expected is not None
+    assert expected.low <= expected.contribution <= expected.high
+    assert f"expected to bring {expected.told}" in listed.reply.text
+    run(Speaker(assistant), "reject")
+    run(Speaker(assistant, Role.OPERATOR), "set_budget", campaign="Spring Launch", amount="60k")
+    simply = run(Speaker(assistant), "list_approvals").result
+    assert isinstance(simply, ApprovalList)
+    assert simply.proposals[0].expected is None
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.LEAD])

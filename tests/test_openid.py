@@ -257,7 +257,7 @@ LIES: list[dict[str, object]] = [
     {"claims": {"aud": ["gtm", "somebody-else"], "azp": "somebody-else"}},
     {"claims": {"iss": "http://127.0.0.1:1"}},
     {"claims": {"exp": hours(-1)}},
-    {"claims": {"iat": hours(1), "exp": hours(2)}},
+    {"claims": {"iat": hours(24), "exp": hours(48)}},
     {"claims": {"exp": None}},
     {"claims": {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}},
     {"claims": {"sub": ""}},
@@ -265,7 +265,7 @@ LIES: list[dict[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize("lie", LIES, ids=[str(lie)[:60] for lie in LIES])
+@pytest.mark.parametrize("lie", LIES, ids=[f"lie {number}" for number in range(len(LIES))])
 def test_what_cannot_be_believed_is_refused(world: World, browser: Browser, lie: dict[str, object]) -> None:
     world.lie(**lie)
     page = browser.go("/sign-in/provider")

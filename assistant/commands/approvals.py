@@ -30,6 +30,25 @@ from storage.delegations import in_force
 from storage.proposals import Proposal
 
 
+class ExpectedEffect(BaseModel):
+    """What a proposal is expected to bring a month: contribution (gross margin of revenue, less spend)."""
+
+    contribution: Decimal
+    low: Decimal
+    high: Decimal
+    """Nine in ten outcomes lie between the two."""
+    currency: str
+
+    @property
+    def told(self) -> str:
+        """``$1,200.00 more contribution a month ($300.00 to $2,400.00)``."""
+        more = "more" if self.contribution >= 0 else "less"
+        shown, low, high = (
+            wording.money(value, self.currency) for value in (abs(self.contribution), self.low, self.high)
+        )
+        return f"{shown} {more} contribution a month ({low} to {high})"
+
+
 class ProposalRow(BaseModel):
     """A proposal that waits."""
 
@@ -41,6 +60,8 @@ class ProposalRow(BaseModel):
     expires_at: datetime
     confidence: Decimal | None
     risk: str | None
+    expected: ExpectedEffect | None
+    """None where nothing was computed: somebody simply asked for it."""
     approvers: list[str]
     """Who may approve it as it is."""
     evidence: list[Evidence]
@@ -87,7 +108,11 @@ def list_approvals(asked: ListApprovals, context: Context) -> Answer[ApprovalLis
             telling=Telling(text=f"{text}{also}", speech=text),
         )
     noun = "proposal waits" if len(rows) == 1 else "proposals wait"
-    told = "; ".join(f"{row.number}: {row.summary}, asked by {row.requested_by}" for row in rows)
+    told = "; ".join(
+        f"{row.number}: {row.summary}, asked by {row.requested_by}"
+        f"{f', expected to bring {row.expected.told}' if row.expected else ''}"
+        for row in rows
+    )
     return Answer(
         result=ApprovalList(proposals=rows, deputies=deputies),
         telling=Telling(
@@ -138,6 +163,15 @@ def _deputy_told(one: Deputy, context: Context) -> str:
     return f"{one.person} may decide {one.told} until {until}."
 
 
+def _expected(one: Proposal) -> ExpectedEffect | None:
+    promise = Action.model_validate(one.action).promise
+    if promise is None:
+        return None
+    return ExpectedEffect(
+        contribution=promise.expected, low=promise.low, high=promise.high, currency=promise.currency
+    )
+
+
 def _row(one: Proposal, context: Context) -> ProposalRow:
     return ProposalRow(
         number=one.id,
@@ -148,6 +182,7 @@ def _row(one: Proposal, context: Context) -> ProposalRow:
         expires_at=one.expires_at,
         confidence=one.confidence,
         risk=one.risk,
+        expected=_expected(one),
         approvers=delegating.approvers(context.connection, one, context.now),
         evidence=[Evidence.model_validate(piece) for piece in one.evidence],
     )
