@@ -157,6 +157,16 @@ def test_a_place_that_guesses_is_locked_out_and_told_until_when(world: Server, c
     assert {place for _, _, place in noted(world.assistant)} == {"127.0.0.1"}
 
 
+def test_guessed_tokens_are_on_record_once(world: Server) -> None:
+    server = world.assistant.settings.server
+    world.assistant.settings.server = server.model_copy(update={"unknown_per_minute": 3})
+    with serving(world.assistant) as strict, httpx2.Client(base_url=strict.url) as client:
+        guess = {"Authorization": "Bearer gtm_guessed"}
+        statuses = [client.get("/api/v1/ears", headers=guess).status_code for _ in range(6)]
+        assert statuses == [401] * 3 + [429] * 3
+    assert noted(world.assistant) == [("locked out", None, "127.0.0.1")]
+
+
 def test_a_link_works_once_and_its_second_use_is_on_record(world: Server) -> None:
     once = link(world)
     assert httpx2.get(f"{world.url}{once}").status_code == 303

@@ -221,6 +221,15 @@ def test_a_choice_and_a_yes_are_buttons(opening: Opening) -> None:
     expect(page.locator(".message.user").last).to_contain_text(name)
     expect(page.locator("button.choice").first).to_be_disabled()
     expect(page.locator(".message.assistant:not(.working, .streaming)")).to_have_count(2)
+    # Changing what was done already is read back first.
+    say(page, "set a spend limit of 200 dollars a day for Acme")
+    asked = say(page, "no, 300 dollars")
+    expect(asked).to_have_attribute("data-status", "confirm")
+    asked.get_by_role("button", name="Yes").click()
+    expect(page.locator(".message.user").last).to_contain_text("yes")
+    expect(page.locator(".message.assistant").last).to_contain_text("Acme may spend $300.00 a day")
+    expect(page.get_by_role("button", name="No", exact=True)).to_be_disabled()
+    expect(page.locator(".working, .streaming")).to_have_count(0)
     # What spends is asked of the chairman, whatever is answered here.
     expect(say(page, "move 500 from display to email for Acme")).to_contain_text("waits for the chairman")
     expect(page.locator(".message.assistant").last).to_have_attribute("data-status", "approval")

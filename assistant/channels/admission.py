@@ -1,5 +1,7 @@
 """Who asks, found out before anything is read of a request, and whether they may ask again so soon."""
 
+from contextlib import suppress
+
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
@@ -12,6 +14,8 @@ from assistant.channels.errors import problem_response
 from assistant.channels.limits import Rate
 from assistant.channels.service import Service
 from assistant.reply import Error
+from storage import accesses
+from storage.accesses import What
 
 _STARTS = ("http.response.start", "websocket.http.response.start")
 
@@ -44,6 +48,8 @@ class LimitRate:
             nonlocal is_refused
             if message["type"] in _STARTS:
                 failed = self.here.limits.failed(place) if message["status"] == 401 else None
+                if failed is not None and not failed.left and self.here.limits.is_news(place):
+                    await self.here.lane.run(self._note, place, failed)
                 if failed is not None and not failed.admitted:
                     is_refused = True
                     await _refusal(failed)(scope, receive, send)
@@ -56,6 +62,13 @@ class LimitRate:
 
     def _is_free(self, path: str) -> bool:
         return any(path == one or (one.endswith("/") and path.startswith(one)) for one in self.free)
+
+    def _note(self, place: str, failed: Rate) -> None:
+        """Put on record that a place has sent as many keys that are not valid as it may; once a minute."""
+        detail = f"{failed.most} requests without a valid token or session within a minute"
+        with suppress(SQLAlchemyError), self.here.assistant.database.write() as connection:
+            where, now = place.removeprefix("place:"), self.here.assistant.clock()
+            accesses.note(connection, What.LOCKED, where, now, detail=detail)
 
     async def _caller(self, connection: HTTPConnection) -> str | None:
         try:

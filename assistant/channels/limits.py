@@ -49,6 +49,10 @@ class Limits:
         """Count a request from a `place` that did not prove who asks; None when there is no limit."""
         return self._counted("unknown", self._unknown, place)
 
+    def is_news(self, place: str) -> bool:
+        """Whether it was not told within a minute already that a `place` failed too often."""
+        return self._hit("news", 1, place).admitted
+
     def widget(self, widget_id: int, most: int) -> Rate:
         """Count what somebody asks a widget, whose visitors share ``most`` a minute."""
         return self._hit("widget", most, f"widget:{widget_id}")
