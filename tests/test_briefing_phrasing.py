@@ -1,5 +1,6 @@
 """A language model may only phrase a briefing: lies are thrown away, and our own words stand."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,9 +11,7 @@ from assistant.briefing import words
 from assistant.briefing.checking import wrong
 from assistant.briefing.facts import Briefing
 from assistant.reply import Status
-from intents.command import Role
 from storage import briefings
-from tests.conftest import NOW
 from tests.loopback_model import KEY, LoopbackModel, Raw, Says, calling, loopback_model
 from tests.loopback_model import Status as Refusal
 from tests.test_briefings import MONDAY, made
@@ -45,9 +44,8 @@ def facts_of(world: World) -> Briefing:
     found = world.run("brief_me", venture=EVIL).result
     assert isinstance(found, Briefing)
     # As the model is shown it.
-    return Briefing.model_validate_json(
-        found.model_dump_json().replace(f"{EVIL} Push", "Name2").replace(EVIL, "Name1")
-    )
+    document = found.model_dump_json().replace(f"{EVIL} Push", "Name2").replace(EVIL, "Name1")
+    return Briefing.model_validate_json(document)
 
 
 @pytest.fixture
@@ -63,14 +61,14 @@ def test_our_own_words_are_all_facts(told: Briefing) -> None:
 def fair(told: Briefing) -> str:
     """Other words for the same: each movement in a sentence of its own."""
     return " ".join(
-        f"{one.label} is {'up' if one.direction == 'up' else 'down'} {one.change_shown} to {one.shown}, mostly email."
+        f"{one.label} is {one.direction} {one.change_shown} to {one.shown}, mostly email."
         for one in told.movements
     )
 
 
 def test_other_words_for_the_same_facts_are_taken(told: Briefing) -> None:
     assert wrong(fair(told), told, TODAY) == []
-    assert wrong(f"Good morning. {fair(told)} Now you know.", told, TODAY) == []
+    assert wrong(f"{fair(told)} Now you know.", told, TODAY) == []
 
 
 def lies(told: Briefing) -> dict[str, str]:
@@ -104,11 +102,11 @@ def lies(told: Briefing) -> dict[str, str]:
 
 
 NAMES = (
-    "wrong number", "wrong percent", "number in words", "doubled", "a third", "swapped direction", "swapped verb",
-    "negated", "numbers of one told of another", "a date", "invented venture", "invented venture first",
-    "invented metric", "unmoved told as moved", "an order", "an address", "left out", "markup", "too long",
-    "another name",
-)  # fmt: skip
+    *("wrong number", "wrong percent", "number in words", "doubled", "a third", "swapped direction"),
+    *("swapped verb", "negated", "numbers of one told of another", "a date", "invented venture"),
+    *("invented venture first", "invented metric", "unmoved told as moved", "an order", "an address"),
+    *("left out", "markup", "too long", "another name"),
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -121,7 +119,7 @@ def test_a_lie_is_found(told: Briefing, name: str) -> None:
 
 def due(world: World) -> briefings.Made:
     assert (
-        world.run("schedule_briefing", frequency="daily", venture=EVIL, delivery=["slack"]).status
+        world.run("schedule_briefing", frequency="weekly", venture=EVIL, delivery=["slack"]).status
         is Status.DONE
     )
     world.look(MONDAY + 8 * HOUR, "briefings")
@@ -150,8 +148,6 @@ def test_what_holds_is_kept_with_its_names_put_back(
 
 
 def _sentences(asked: dict[str, Any]) -> list[str]:
-    import json
-
     found: list[str] = json.loads(asked["messages"][-1]["content"])["sentences"]
     return [one.rstrip(".") for one in found]
 
@@ -195,5 +191,3 @@ def test_the_limit_of_a_month_holds(make_world_here: Callable[..., World], model
     model.always(calling("tell", words="a"))
     assert Briefing.model_validate(due(world).facts).phrased is None
     assert model.asked == []
-    assert world.clock[0] > NOW
-    assert Role.CHAIRMAN in world.folk
