@@ -183,7 +183,10 @@ class _Check:
         return " ; ".join(said)
 
     def _numbers(self, told: str) -> set[tuple[str, str]]:
-        pieces = [piece for part in _PIECES.split(told) for piece in _TO.split(part)]
+        whole = _PIECES.split(told)
+        # Clause by clause as well: that is how words are looked at.
+        parts = [*whole, *(clause for part in whole for clause in _CLAUSE.split(part))]
+        pieces = [piece for part in parts for piece in _TO.split(part)]
         return {_key(one.entity, one.value) for piece in pieces for one in values.find(piece, self.today)}
 
 
