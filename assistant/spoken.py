@@ -15,6 +15,9 @@ from voice.transcriber import Transcript
 NOTHING_HEARD = ("no_speech", "not_understood")
 """What a person can mend by saying it again; other errors are of the recording or of the engine."""
 
+LISTENED_TO = {"brief_me": 60}
+"""Seconds that the answer of a command is spoken for at least: who asks for it wants to listen."""
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -71,6 +74,7 @@ class SpokenDialogue:
     def words(self, reply: Reply, *, in_full: bool = False) -> str:
         """What is said aloud for a reply."""
         longest = self._voicing.terms.longest_answer
+        longest = max(longest, LISTENED_TO.get(reply.command or "", 0))
         return aloud(reply, longest * 10 if in_full else longest)
 
     def speech(self, reply: Reply, form: Form) -> bytes:
