@@ -317,6 +317,8 @@ def test_the_home_page_shows_what_waits_and_its_buttons_work(world: SlackWorld) 
     assert "gtm slack link" in read(opened(world, STRANGER))
     viewer = opened(world, SLACK_IDS[Role.VIEWER])
     assert "Spring Launch" in read(viewer)
+    assert "Asked by operator; " in read(viewer)
+    assert "chairman decides until" in read(viewer)
     assert buttons(viewer) == {}
     assert set(buttons(opened(world, SLACK_IDS[Role.OPERATOR]))) == {"Acknowledge", "Snooze a day"}
     mine = SLACK_IDS[Role.CHAIRMAN]

@@ -163,7 +163,8 @@ def _deputy_told(one: Deputy, context: Context) -> str:
     return f"{one.person} may decide {one.told} until {until}."
 
 
-def _expected(one: Proposal) -> ExpectedEffect | None:
+def expected_effect(one: Proposal) -> ExpectedEffect | None:
+    """What a proposal is expected to bring; None where nothing was computed."""
     promise = Action.model_validate(one.action).promise
     if promise is None:
         return None
@@ -182,7 +183,7 @@ def _row(one: Proposal, context: Context) -> ProposalRow:
         expires_at=one.expires_at,
         confidence=one.confidence,
         risk=one.risk,
-        expected=_expected(one),
+        expected=expected_effect(one),
         approvers=delegating.approvers(context.connection, one, context.now),
         evidence=[Evidence.model_validate(piece) for piece in one.evidence],
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from assistant import delegating, notices, wording
 from assistant.bus import Bus
+from assistant.commands.approvals import expected_effect
 from assistant.slack import blocks
 from assistant.slack.blocks import Block
 from assistant.slack.client import Slack, SlackError
@@ -69,12 +70,15 @@ class SlackNotices:
             if found is None:
                 return []
             deciders = delegating.approvers(connection, found, self._bus.clock())
+        effect = expected_effect(found)
+        brings = [] if effect is None else [f"Expected to bring {effect.told}."]
         claims = [f"• {one['claim']} ({one['data']})" for one in found.evidence[:MOST_CLAIMS]]
         sure = [] if found.confidence is None else [f"confidence {found.confidence:.0%}"]
         risk = [] if found.risk is None else [f"risk {found.risk}"]
         whose = [f"for {wording.listed(deciders, 'or')} to decide"]
         line = ", ".join([*sure, *risk, *whose])
-        return [blocks.note(blocks.escaped("\n".join([*claims, f"{line[:1].upper()}{line[1:]}."])))]
+        told = [*brings, *claims, f"{line[:1].upper()}{line[1:]}."]
+        return [blocks.note(blocks.escaped("\n".join(told)))]
 
     def _decided(self, data: Mapping[str, Any]) -> bool:
         """Tell on the proposal's own message who decided what; False where it has none."""

@@ -1,9 +1,12 @@
 """The home page of the app in Slack: what waits for a yes, and what somebody should look at."""
 
+from datetime import datetime
 from typing import Any
 
+from assistant import wording
 from assistant.channels.slack import linking
 from assistant.channels.slack.working import Task
+from assistant.commands.approvals import ExpectedEffect
 from assistant.reply import Reply
 from assistant.slack import blocks
 from assistant.slack.blocks import DIVIDER, Block
@@ -48,11 +51,21 @@ def _approvals(task: Task, person: Person) -> list[Block]:
     for row in waiting[:MOST_SHOWN]:
         number = int(row["number"])
         told = f"*{number}* · {blocks.escaped(str(row['summary'])[:LONGEST])}"
-        by = f"\nAsked by {blocks.escaped(str(row['requested_by']))}"
-        shown.append(blocks.formatted(told + by))
+        shown += [blocks.formatted(told), blocks.note(_about(row))]
         if _may(task, person, "approve"):
             shown += blocks.row(proposal_buttons(number))
     return [*shown, *_rest(len(waiting), "Nothing waits.")]
+
+
+def _about(row: dict[str, Any]) -> str:
+    """Who asked, what it is expected to bring, and who may say yes until when."""
+    effect = row.get("expected")
+    brings = [] if effect is None else [f"expected to bring {ExpectedEffect.model_validate(effect).told}"]
+    risk = [] if row.get("risk") is None else [f"risk {row['risk']}"]
+    until = wording.day(datetime.fromisoformat(str(row["expires_at"])).date())
+    decide = f"{wording.listed(list(row['approvers']), 'or')} decides until {until}"
+    told = "; ".join([f"Asked by {row['requested_by']}", *brings, *risk, decide])
+    return blocks.escaped(told)
 
 
 def _alerts(task: Task, person: Person) -> list[Block]:
