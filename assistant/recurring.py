@@ -80,9 +80,14 @@ class Recurring:
         from apscheduler.triggers.cron import CronTrigger
 
         hour, minute = (self.at or "0:00").split(":")
-        trigger = CronTrigger(hour=int(hour), minute=int(minute), timezone=ZoneInfo(time_zone))
-        found: datetime = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
-        return found.astimezone(UTC)
+        zone = ZoneInfo(time_zone)
+        trigger, found = CronTrigger(hour=int(hour), minute=int(minute), timezone=zone), after.astimezone(UTC)
+        while True:
+            # From UTC: local times that come twice would be found again and again.
+            next_time: datetime = trigger.get_next_fire_time(None, found + timedelta(microseconds=1))
+            found = next_time.astimezone(UTC)
+            if not found.astimezone(zone).fold:
+                return found
 
     def retry_at(self, failures: int, now: datetime, time_zone: str) -> datetime:
         """When it is tried again after so many failures in a row: twice as late each time."""

@@ -230,6 +230,12 @@ def test_times_of_day_follow_the_clocks_of_their_zone() -> None:
         days.append(f"{due:%d %H:%M}")
     # On the 29th the clocks go from two to three: 02:30 does not exist and comes an hour later.
     assert days == ["28 01:30", "29 01:30", "30 00:30", "31 00:30"]
+    # On the 25th of October they go from three to two: 02:30 comes twice and counts once.
+    due, days = datetime.fromisoformat("2026-10-24T12:00:00+00:00"), []
+    for _ in range(2):
+        due = daily.next_due(due, "Europe/Berlin")
+        days.append(f"{due:%d %H:%M}")
+    assert days == ["25 00:30", "26 01:30"]
 
 
 def test_loops_are_listed_paused_resumed_and_run_in_words(assistant: Assistant) -> None:
