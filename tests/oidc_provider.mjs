@@ -4,6 +4,7 @@
 import { createServer } from "node:http";
 import { pathToFileURL } from "node:url";
 
+process.stdin.on("end", () => process.exit()).resume();
 const [packages, port, callback] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(`${packages}/${name}`));
 const { Provider } = await load("oidc-provider/lib/index.js");

@@ -81,12 +81,16 @@ def provider(ports: tuple[int, int]) -> Iterator["subprocess.Popen[str]"]:
     ]
     back = f"http://127.0.0.1:{service}/sign-in/back"
     with subprocess.Popen(
-        [*program, back], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [*program, back],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as node:
         assert node.stdout is not None
         assert node.stdout.readline() == "ready\n"
+        # It ends when nobody holds its input any more.
         yield node
-        node.kill()
 
 
 @pytest.fixture
