@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,12 @@ def server(small_portfolio: Path, tmp_path_factory: pytest.TempPathFactory, mode
     source, target = sqlite3.connect(small_portfolio), sqlite3.connect(folder / "gtm.db")
     with closing(source), closing(target):
         source.backup(target)
-    made = assistant_on(f"sqlite:///{folder / 'gtm.db'}", folder, models)
+    clock = [NOW]
+    made = assistant_on(f"sqlite:///{folder / 'gtm.db'}", folder, models, lambda: clock[0])
+    Speaker(made).say("brief me every day at eight")
+    clock[0] += timedelta(days=1)
+    assert made.loops.run_now("briefings")
+    clock[0] = NOW
     with serving(made) as running:
         yield running
     made.close()
@@ -223,6 +229,14 @@ def test_this_means_the_page(desk: Page) -> None:
     expect(desk.locator("#outcome")).to_contain_text("Shall I resume Spring Launch")
     desk.locator("#outcome").get_by_role("button", name="Yes").click()
     expect(desk.locator("#outcome")).to_contain_text("Resumed Spring Launch")
+
+
+def test_the_conversation_stays_beside_a_page_that_is_scrolled(desk: Page) -> None:
+    opened(desk, "/settings")
+    desk.evaluate("scrollTo(0, 700)")
+    desk.get_by_label("Message").focus()
+    assert desk.evaluate("scrollY") == 700
+    assert desk.evaluate("document.querySelector('.dock').getBoundingClientRect().top") == 0
 
 
 def test_the_slider_asks_the_real_command_again(desk: Page, server: Server) -> None:
@@ -412,9 +426,11 @@ def test_the_keyboard_is_enough(desk: Page, server: Server) -> None:
     tab_to(desk, "^Pause$")
     desk.keyboard.press("Enter")
     expect(desk.locator(".lead .state")).to_have_text("paused")
-    tab_to(desk, "^Undo")
+    tab_to(desk, "^Resume$")
     desk.keyboard.press("Enter")
-    desk.locator("#outcome").get_by_role("button", name="Yes").press("Enter")
+    expect(desk.locator("#outcome")).to_contain_text("Shall I resume Spring Launch")
+    tab_to(desk, "^Yes$")
+    desk.keyboard.press("Enter")
     expect(desk.locator(".lead .state")).to_have_text("active")
 
 

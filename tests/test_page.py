@@ -61,7 +61,7 @@ def page(context: BrowserContext, server: Server, complaints: list[str]) -> Page
 def watched(page: Page, complaints: list[str]) -> Page:
     def heard(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            complaints.append(message.text)
+            complaints.append(f"{message.text} {message.location['url']}")
 
     page.on("console", heard)
     page.on("pageerror", lambda error: complaints.append(str(error)))
