@@ -58,7 +58,7 @@ class Sender:
             if not outbox.is_due(connection, now, targets):
                 return False
         with self.bus.database.write() as connection:
-            message = outbox.claim(connection, now, now + self._lease(), targets)
+            message = outbox.claim(connection, now, {target: self._lease(target) for target in targets})
         if message is None:
             return False
         problem, wait = None, None
@@ -77,11 +77,16 @@ class Sender:
             log.warning("notice %s to %s was not taken: %s", message.id, message.target, problem)
         return True
 
-    def _lease(self) -> timedelta:
-        """Longer than any of the ways takes: a message to Slack may be several calls."""
+    def _lease(self, target: str) -> timedelta:
+        """Longer than the way takes, and no more: what a process that died had claimed waits for its end."""
         said = self.bus.settings
-        slowest = max(said.notify.webhook_seconds, said.notify.email.seconds, 5 * said.slack.seconds)
-        return timedelta(seconds=2 * slowest)
+        seconds = {
+            notices.WEBHOOK: said.notify.webhook_seconds,
+            notices.EMAIL: said.notify.email.seconds,
+            # A message may be several calls.
+            notices.SLACK: 5 * said.slack.seconds,
+        }
+        return timedelta(seconds=2 * seconds[target])
 
     def _mail(self, message: Message) -> None:
         # Imported here: who sends no mail does not load it.

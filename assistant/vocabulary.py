@@ -155,6 +155,9 @@ def values() -> dict[str, str]:
         "range": numbers.RANGE,
         "period": numbers.PERIOD,
         "proposal": numbers.SMALL,
+        "time": numbers.TIME,
+        "weekday": numbers.WEEKDAY,
+        "month_day": numbers.MONTH_DAY,
     }
     lists = load_lists(DATA)
     said: dict[str, Counter[str]] = defaultdict(Counter)

@@ -1,8 +1,8 @@
 """Effects outside: written down with what caused them, sent afterwards, settled one by one."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -107,22 +107,24 @@ def is_due(connection: Connection, now: datetime, targets: Sequence[str]) -> boo
     return connection.scalar(_due(now, targets)) is not None
 
 
-def claim(
-    connection: Connection, now: datetime, lease_until: datetime, targets: Sequence[str]
-) -> Message | None:
-    """Take the next message to send, in order per target; nobody else gets it until the lease runs out.
+def claim(connection: Connection, now: datetime, leases: Mapping[str, timedelta]) -> Message | None:
+    """Take the next message to send, in order per target; nobody else gets it until its lease runs out.
+
+    ``leases`` says how long for each target that is sent to.
 
     To be called in a write transaction that is committed before the message is sent.
     """
-    found = connection.scalar(_due(now, targets).with_for_update(skip_locked=True, of=outbox))
+    found = connection.scalar(_due(now, list(leases)).with_for_update(skip_locked=True, of=outbox))
     if found is None:
         return None
+    message = Message(*connection.execute(select(*_COLUMNS).where(outbox.c.id == found)).one())
+    message = replace(message, attempts=message.attempts + 1)
     connection.execute(
         update(outbox)
         .where(outbox.c.id == found)
-        .values(attempts=outbox.c.attempts + 1, next_attempt_at=lease_until)
+        .values(attempts=message.attempts, next_attempt_at=now + leases[message.target])
     )
-    return Message(*connection.execute(select(*_COLUMNS).where(outbox.c.id == found)).one())
+    return message
 
 
 def settle(connection: Connection, message: Message, state: str, problem: str | None, now: datetime) -> None:

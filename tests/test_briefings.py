@@ -440,7 +440,7 @@ def test_a_mail_holds_words_a_page_and_its_chart(make_world_here: Callable[..., 
     world.run("schedule_briefing", frequency="daily", delivery=["email"], venture="Zeta <b>&amp; $x$")
     world.look(MONDAY + 8 * HOUR, "briefings")
     with world.bus.database.write() as connection:
-        message = outbox.claim(connection, world.clock[0], world.clock[0] + HOUR, ["email"])
+        message = outbox.claim(connection, world.clock[0], {"email": HOUR})
     assert message is not None
     raw = mailing.written(message, world.bus.settings).as_bytes()
     mail = message_from_bytes(raw, policy=policy.default)

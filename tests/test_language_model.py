@@ -665,6 +665,8 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
     with stage.assistant.database.read() as connection:
         handle = connection.scalar(select(influencers.c.handle).order_by(influencers.c.id))
     build_loops(stage.assistant.bus).prepare(NOW)
+    scheduled = run(Speaker(stage.assistant, role), "schedule_briefing", weekdays=["monday"], time="at nine")
+    assert scheduled.status is Status.DONE
     with stage.assistant.database.write() as connection:
         paused = update(loops).where(loops.c.name == "promise_review").values(state="paused")
         connection.execute(paused)
@@ -687,6 +689,8 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
         "delete_alert": {"metric": "roas"},
         "end_delegation": {"person": "lead"},
         "reject": {"proposal": stage.proposal, "reason": "because"},
+        "cancel_briefing": {"weekdays": ["monday"]},
+        "schedule_briefing": {"frequency": "daily", "time": "at eight"},
         "set_alert": {"metric": "cac", "value": "above 1000000", "venture": "Acme"},
         "snooze_alert": {"alert": raised, "until": "tomorrow"},
         "undo": {},

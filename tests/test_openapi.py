@@ -40,7 +40,7 @@ def test_the_chairman_gets_what_the_description_says(server: Server, tmp_path: P
     """Status codes, bodies and headers as declared, no 5xx, wrong data and methods refused."""
     seen = judge(server, tmp_path, f"Authorization: Bearer {server.token()}")
     commands = {route for route, status in seen if status in ("200", "202") and "/commands/" in route}
-    assert len(commands) > len(server.assistant.bus.catalogue) / 2
+    assert len(commands) > len(server.assistant.bus.catalogue) / 3
     assert not {status for _, status in seen} & {"429", "500", "503"}
 
 

@@ -218,7 +218,7 @@ def test_a_process_killed_while_sending_leaves_a_message_others_send(
 ) -> None:
     Speaker(telling, Role.OPERATOR).say(MOVE)
     with telling.database.write() as connection:
-        claimed = outbox.claim(connection, NOW, NOW + timedelta(seconds=30), ["webhook"])
+        claimed = outbox.claim(connection, NOW, {"webhook": timedelta(seconds=30)})
     assert claimed is not None
     assert not telling.outbox.send_one()
     clock.now += timedelta(seconds=31)

@@ -55,6 +55,21 @@ public <value> = today | yesterday | <which> (week | month | quarter | year)
 """
 
 
+TIME = """
+public <value> = at <hour> [thirty | fifteen | forty five] [in the (morning | afternoon | evening)]
+               | at (half | quarter) past <hour> | at quarter to <hour> | at (noon | midnight);
+<hour> = one | two | three | four | five | six | seven | eight | nine | ten | eleven | twelve;
+"""
+"""Times of day."""
+WEEKDAY = """
+public <value> = <day> [and <day>];
+<day> = monday | tuesday | wednesday | thursday | friday | saturday | sunday;
+"""
+"""One day of the week, or two."""
+MONTH_DAY = "[on] the (first | second | fifteenth | last day) of [the | each | every] month"
+"""A day of every month."""
+
+
 def any_of(phrases: Iterable[str]) -> str:
     """The grammar of a list of phrases, each in spoken words."""
     said = dict.fromkeys(" ".join(phrase.split()) for phrase in phrases)
