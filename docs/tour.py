@@ -14,7 +14,7 @@ from intents.command import Role
 from storage import widgets
 from storage.database import Database
 from storage.synthetic import fill
-from tests.conftest import Server, Speaker, assistant_on, serving
+from tests.conftest import PATIENCE, Server, Speaker, assistant_on, serving
 from tests.test_page import chromium
 
 HERE = Path(__file__).parent
@@ -63,18 +63,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         url = f"sqlite:///{home / 'gtm.db'}"
-        moment = [NOW]
+        moment = [NOW - timedelta(days=3)]
         assistant = assistant_on(url, home, MODELS, lambda: moment[0])
         _fill(assistant.database, home)
         assistant.bus.names.forget()
+        Speaker(assistant).say("brief me every weekday at eight")
+        moment[0] = NOW
+        assistant.loops.run_now("briefings")
         assistant.loops.run_now("campaign_optimization")
         Speaker(assistant, Role.OPERATOR).say("set a spend limit of $2,600 a day for Acme")
         Speaker(assistant, Role.OPERATOR).say("set the budget of Spring Launch to $61,000")
-        Speaker(assistant).say("brief me every weekday at eight")
         Speaker(assistant).say("tell me when the CAC of Acme goes above 300")
         assistant.loops.run_now("alert_watch")
-        moment[0] += timedelta(hours=14)
-        assistant.loops.run_now("briefings")
         with serving(assistant) as server, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium())
             for name, path in PAGES.items():
@@ -130,6 +130,7 @@ def _shot(browser: Browser, server: Server, path: str, size: ViewportSize, schem
         color_scheme="dark" if scheme == "dark" else "light",
         reduced_motion="reduce",
     )
+    context.set_default_timeout(PATIENCE * 1000)
     context.request.get(server.sign_in_link(), max_redirects=0)
     page = context.new_page()
     page.goto(path)

@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from assistant.bootstrap import build_loops
+from assistant.bootstrap import Assistant, build_loops
+from assistant.briefing.facts import Briefing
 from assistant.reply import Status
 from intents.command import Role
 from storage import briefings
 from storage.briefings import briefing_feeds
+from storage.performance import daily_performance
 from tests.conftest import NOW, Speaker, assistant_on, run
 from tests.test_http import Site, is_error, site_of
 from voice.decoding import decode
@@ -66,6 +68,27 @@ def test_a_briefing_is_heard_in_at_most_a_minute_and_is_said_once(site: Site, fo
     first, again = (site.get(f"/api/v1/briefings/1/{form}").content for _ in range(2))
     assert first == again
     assert 3 < decode(BytesIO(first), most_seconds=90).seconds <= 60
+
+
+def test_what_moved_stands_on_every_page_that_tells_it(assistant: Assistant) -> None:
+    last_week = daily_performance.c.day > NOW.date() - timedelta(days=8)
+    with assistant.database.write() as connection:
+        connection.execute(
+            daily_performance.update().where(last_week).values(revenue=daily_performance.c.revenue * 4)
+        )
+    run(Speaker(assistant), "schedule_briefing", frequency="daily")
+    assert build_loops(assistant.bus).run_now("briefings", DUE)
+    site = site_of(assistant)
+    site.sign_in()
+    facts = run(Speaker(assistant), "brief_me").result
+    assert isinstance(facts, Briefing)
+    assert facts.movements
+    for path in ("/", "/briefings/1"):
+        page = site.get(path)
+        assert page.status_code == 200
+        assert facts.movements[0].label in page.text
+    for kind in ("markdown", "html", "png", "mp3"):
+        assert site.get(f"/api/v1/briefings/now/{kind}").status_code == 200
 
 
 def test_nobody_hears_what_is_another_s(everybody: Site) -> None:

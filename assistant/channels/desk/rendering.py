@@ -56,7 +56,7 @@ templates.env.globals.update(
     MOVED=MOVED,
     WATCHED=WATCHED,
     about=showing.about,
-    moved=words.moved,
+    movement_told=words.moved,
 )
 templates.env.filters.update(
     tone=lambda figure: showing.tone(figure, _BETTER),
