@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from sqlalchemy import Connection
 
 from assistant.bus import Bus
+from assistant.clocks import times_of
 from assistant.work import LostError
 from storage import loops
 from storage.people import Person
@@ -81,13 +82,7 @@ class Recurring:
 
         hour, minute = (self.at or "0:00").split(":")
         zone = ZoneInfo(time_zone)
-        trigger, found = CronTrigger(hour=int(hour), minute=int(minute), timezone=zone), after.astimezone(UTC)
-        while True:
-            # From UTC: local times that come twice would be found again and again.
-            next_time: datetime = trigger.get_next_fire_time(None, found + timedelta(microseconds=1))
-            found = next_time.astimezone(UTC)
-            if not found.astimezone(zone).fold:
-                return found
+        return next(times_of(CronTrigger(hour=int(hour), minute=int(minute), timezone=zone), after, zone))
 
     def retry_at(self, failures: int, now: datetime, time_zone: str) -> datetime:
         """When it is tried again after so many failures in a row: twice as late each time."""

@@ -1,11 +1,12 @@
 """When a scheduled briefing comes, in its person's time zone, and which days it is about."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from assistant import wording
+from assistant.clocks import times_of
 from assistant.settings import Briefings
 from engines.terms import Period
 from intents.values.rhythms import WEEKDAYS
@@ -47,23 +48,13 @@ def holidays_of(terms: Briefings) -> IsHoliday:
 
 
 def times(schedule: Schedule, after: datetime, is_holiday: IsHoliday = never) -> Iterator[datetime]:
-    """Every time it comes after a moment, in UTC.
-
-    A time of day stays what it is when clocks change; one that they leave out comes an hour later, one that
-    comes twice counts once.
-    """
-    trigger = _trigger(schedule)
-    zone, at = ZoneInfo(schedule.time_zone), after.astimezone(UTC)
-    skipped = 0
-    while skipped < MOST_SKIPPED:
-        found: datetime | None = trigger.get_next_fire_time(None, at + timedelta(microseconds=1))
-        if found is None:
-            return
-        # From UTC: local times that come twice would be found again and again.
-        at = found.astimezone(UTC)
-        here = at.astimezone(zone)
-        if here.fold or (schedule.skip_holidays and is_holiday(here.date())):
+    """Every time it comes after a moment, in UTC, as `assistant.clocks.times_of` has it."""
+    zone, skipped = ZoneInfo(schedule.time_zone), 0
+    for at in times_of(_trigger(schedule), after, zone):
+        if schedule.skip_holidays and is_holiday(at.astimezone(zone).date()):
             skipped += 1
+            if skipped == MOST_SKIPPED:
+                return
             continue
         skipped = 0
         yield at

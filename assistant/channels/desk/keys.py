@@ -1,11 +1,11 @@
 """What the settings page does beside commands: ends sessions, makes and revokes widgets."""
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from assistant.channels import entering
 from assistant.channels.access import Cookie, SignedIn
+from assistant.channels.desk.pages import field_of
 from assistant.channels.desk.rendering import rendered
 from assistant.channels.errors import Refused
 from assistant.channels.page import gate, notice, read_form
@@ -24,7 +24,7 @@ async def end_sessions(request: Request, here: Here, cookie: Cookie) -> Response
     if isinstance(found, Response):
         return found
     form = await read_form(request, here, found)
-    await here.lane.run(_end, here, request, found, _text(form, "number"))
+    await here.lane.run(_end, here, request, found, field_of(form, "number"))
     return RedirectResponse("/settings#sessions", 303)
 
 
@@ -44,10 +44,10 @@ async def make_widget(request: Request, here: Here, cookie: Cookie) -> Response:
         return found
     form = await read_form(request, here, found)
     _refuse_others(found)
-    name, sites = _text(form, "name") or "widget", _text(form, "sites").split()
+    name, sites = field_of(form, "name") or "widget", field_of(form, "sites").split()
     try:
         origins = sorted({origin_of(one) for one in sites or [""]})
-        role = Role(_text(form, "role") or Role.VIEWER)
+        role = Role(field_of(form, "role") or Role.VIEWER)
         token = await here.lane.run(_made, here, request, name, role, origins)
     except ValueError as error:
         message = f"{str(error)[:1].upper()}{str(error)[1:]}."
@@ -85,7 +85,7 @@ async def revoke_widget(request: Request, here: Here, cookie: Cookie) -> Respons
         return found
     form = await read_form(request, here, found)
     _refuse_others(found)
-    await here.lane.run(_revoked, here, request, _text(form, "name"))
+    await here.lane.run(_revoked, here, request, field_of(form, "name"))
     return RedirectResponse("/settings#widgets", 303)
 
 
@@ -97,7 +97,3 @@ def _revoked(here: Service, request: Request, name: str) -> None:
 def _refuse_others(found: SignedIn) -> None:
     if not found.person.role.includes(Role.CHAIRMAN):
         raise Refused(403, "role_required", "Widgets need the role chairman.", "Ask the chairman.")
-
-
-def _text(form: FormData, name: str) -> str:
-    return str(form.get(name, "")).replace("\x00", "").strip()

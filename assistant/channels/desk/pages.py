@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from starlette.datastructures import FormData
+
 from assistant.channels.desk.asking import Ask
 from assistant.turn import Page as InFront
 
@@ -27,6 +29,11 @@ class View:
 def clean(said: str) -> str:
     """Words of an address or a form as they can be stored."""
     return said.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def field_of(form: FormData, name: str) -> str:
+    """A field of a form; empty where it is not there."""
+    return clean(str(form.get(name, ""))).strip()
 
 
 Asks = Callable[[View], dict[str, Ask]]

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
-from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse, Response
 
 from assistant.channels.access import Cookie, SignedIn
@@ -13,7 +12,7 @@ from assistant.channels.answers import as_text, status_of_command
 from assistant.channels.briefings import feed_of
 from assistant.channels.desk import keys, live, slack_code
 from assistant.channels.desk.asking import Ask, Told, ask_all
-from assistant.channels.desk.pages import PAGES, Page, View, clean
+from assistant.channels.desk.pages import PAGES, Page, View, clean, field_of
 from assistant.channels.desk.rendering import rendered
 from assistant.channels.desk.standing import came_in, standing
 from assistant.channels.page import gate, read_form
@@ -139,18 +138,18 @@ async def act(request: Request, here: Here, cookie: Cookie) -> Response:
     if isinstance(found, Response):
         return found
     form = await read_form(request, here, found)
-    name, words = _text(form, "_command"), _text(form, "_say")
+    name, words = field_of(form, "_command"), field_of(form, "_say")
     said = [(key, str(value)) for key, value in form.multi_items() if not key.startswith(OWN)]
     catalogue = here.assistant.bus.catalogue
     slots = _slots(catalogue.get(name), said)
-    conversation = _text(form, "_conversation") or f"desk-{uuid4().hex}"
+    conversation = field_of(form, "_conversation") or f"desk-{uuid4().hex}"
     turn = Turn(
         person=found.person,
         channel="web",
         text=as_text(name, slots) if name else words,
         conversation_id=conversation,
-        key=_text(form, "_key") or None,
-        page=front_of(_text(form, "_on")),
+        key=field_of(form, "_key") or None,
+        page=front_of(field_of(form, "_on")),
     )
     run = here.assistant.dialogue
     reply = await (here.lane.run(run.run, name, slots, turn) if name else here.lane.run(run.turn, turn))
@@ -158,16 +157,12 @@ async def act(request: Request, here: Here, cookie: Cookie) -> Response:
     context = {
         "page": None,
         "front": turn.page,
-        "on": _text(form, "_on"),
+        "on": field_of(form, "_on"),
         "reply": reply,
         "conversation": conversation,
-        "back": _back(_text(form, "_back")),
+        "back": _back(field_of(form, "_back")),
     }
     return rendered(request, here, found, "desk/outcome.html", context)
-
-
-def _text(form: FormData, name: str) -> str:
-    return clean(str(form.get(name, "")))
 
 
 def _back(path: str) -> str:
