@@ -1,8 +1,9 @@
-"""Embedded ears: closed commands by pocketsphinx, which needs no download.
+"""Embedded ears: what can be said by pocketsphinx and Moonshine together, free speech by Moonshine alone.
 
-A grammar of what can be said always finds something in any speech. So two other ways of listening judge what
-it found: a trigram over the same sentences, which may put words together that no sentence has, and bare
-phones, which know no words. What they make of it together gives the confidence.
+A grammar of what can be said always finds something in any speech. So others judge what it found. Moonshine,
+where it is installed, writes down what it hears, tells how well the sentences of the grammar fit, and may
+know a better one. Without it there are a trigram over the same sentences, which may put words together that
+no sentence has, and bare phones, which know no words; then closed commands are heard and nothing else.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from voice import judging
 from voice.audio import Audio, VoiceError
+from voice.choosing import Chooser, written
 from voice.endpointing import trim
 from voice.grammar import (
     AFTER,
@@ -29,12 +31,14 @@ from voice.grammar import (
     value_network,
 )
 from voice.jsgf import GrammarError, parse
+from voice.memory import give_back
 from voice.network import Network
 from voice.pronouncing import spoken
 from voice.transcriber import Transcript, Vocabulary
 from voice.trigram import Counts, arpa
 
 if TYPE_CHECKING:
+    from voice.moonshine import Dictation, Moonshine
     from voice.sphinx import Decoder, Heard
 
 _SEED = 11
@@ -49,25 +53,31 @@ _MOST_NAMES = 5_000
 _CROWD = 60
 """Names of a kind that are many."""
 _LONGEST_TAIL = 3
+_CHOICES = 4
+"""Sentences of the grammar that Moonshine proposes."""
 
 
 class EmbeddedTranscriber:
-    """Hears what a `Vocabulary` holds, and nothing else. Threads wait for each other.
+    """Hears what a `Vocabulary` holds, and free speech where it has Moonshine. Threads wait for each other.
 
-    ``confidence`` is the probability that ``text`` is what was said, word for word, of any speech that gets
-    past the ears; see `voice.judging`. ``second`` is the trigram's text.
+    ``confidence`` is the probability that ``text`` means what was said, of any speech that gets past the
+    ears; see `voice.judging`. ``second`` is what else it may be, where that is not certain.
     """
 
     name = "embedded"
-    hears: Literal["commands", "anything"] = "commands"
 
-    def __init__(self) -> None:
+    def __init__(self, moonshine: "Moonshine | None" = None) -> None:
         """Load the model, in a few tenths of a second. Raises `VoiceError` (``ears_unavailable``)."""
+        self.hears: Literal["commands", "anything"] = "commands" if moonshine is None else "anything"
+        self.least = judging.LEAST if moonshine is None else judging.LEAST_FREE
+        """The confidence below which nothing was understood."""
         try:
             from voice.sphinx import Decoder
         except ImportError as error:
             raise VoiceError("ears_unavailable", "pocketsphinx is not installed.", "Install it.") from error
         self._decoder: Decoder = Decoder()
+        self._moonshine = moonshine
+        self._chooser: Chooser | None = None
         self._lock = Lock()
         self._ready: Vocabulary | None = None
         self._sentences: _Sentences | None = None
@@ -81,38 +91,87 @@ class EmbeddedTranscriber:
 
     def transcribe(self, audio: Audio, vocabulary: Vocabulary) -> Transcript:
         """Hear one command. Raises `VoiceError`: ``no_speech``, ``not_understood``."""
-        transcript, _ = self.consider(audio, vocabulary)
-        if not transcript.text or transcript.confidence < judging.LEAST:
-            raise VoiceError(
-                "not_understood",
-                "I heard speech, but none of the commands I can hear.",
-                "Say it in other words, or set up Whisper for free speech.",
-            )
-        return transcript
-
-    def consider(self, audio: Audio, vocabulary: Vocabulary) -> "tuple[Transcript, judging.Traits]":
-        """What was heard, however unlikely, and what its confidence comes from. Raises ``no_speech``."""
-        speech = trim(audio)
-        heard, words = self._listen(speech, vocabulary)
-        found = judging.traits(heard)
-        transcript = Transcript(
-            text=words.text,
-            engine=self.name,
-            confidence=judging.confidence(found) if words.said else 0.0,
-            second=words.second,
-            seconds=speech.seconds,
+        transcript = self.consider(audio, vocabulary).transcript
+        if transcript.text and transcript.confidence >= self.least:
+            return transcript
+        raise VoiceError(
+            "not_understood",
+            "I heard speech, but could not make out the words.",
+            "Say it again, nearer to the microphone, or in other words; Whisper hears better.",
         )
-        return transcript, found
 
-    def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
-        """As `Transcriber.guess`: the trigram's words."""
+    def consider(self, audio: Audio, vocabulary: Vocabulary, *, thorough: bool = False) -> "Considered":
+        """What was heard, however unlikely, and what its confidence comes from. Raises ``no_speech``.
+
+        ``thorough``: pocketsphinx is asked even where Moonshine alone is sure.
+        """
+        speech = trim(audio)
         with self._lock:
             self._prepare(vocabulary)
-            return (
-                ""
-                if self._names is None
-                else joined(self._names.spelled(self._names.apart(self._decoder.glance(audio))))
-            )
+            if self._walk is None or self._names is None:
+                raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
+            if self._moonshine is None or self._chooser is None:
+                return self._by_sphinx(speech, self._walk, self._names)
+            sound = self._moonshine.listen(speech)
+            return self._by_both(speech, sound, self._chooser, self._walk, self._names, thorough=thorough)
+
+    def _by_sphinx(self, speech: Audio, walk: Walk, names: "_Spoken") -> "Considered":
+        heard = self._decoder.hear(speech, walk.follows)
+        heard = replace(heard, trigram=names.apart(heard.trigram))
+        words = self._words(heard, walk, names)
+        found = judging.traits(heard)
+        sure = judging.confidence(found) if words.said else 0.0
+        transcript = Transcript(words.text, self.name, sure, words.second, speech.seconds)
+        return Considered(transcript, found, words.text)
+
+    def _by_both(
+        self,
+        speech: Audio,
+        sound: "Dictation",
+        chooser: Chooser,
+        walk: Walk,
+        names: "_Spoken",
+        *,
+        thorough: bool,
+    ) -> "Considered":
+        free = sound.write()
+        plain = spoken(free.text.replace("'s ", " 's "))
+
+        def told(text: str, sure: float, second: str | None = None) -> Transcript:
+            return Transcript(text, self.name, sure, second, speech.seconds)
+
+        if walk.holds(plain, names.parts) and not thorough:
+            return Considered(told(joined(names.spelled(plain)), judging.WRITTEN_FREELY))
+        seconds, phones = speech.seconds - judging.AROUND, self._decoder.phones_in
+        choices = chooser.choose(sound, seconds, phones, _CHOICES)
+        first = judging.likeness(choices, (), free, phones) if choices else None
+        if first is not None and not thorough and (sure := judging.likely_first(first)) >= judging.CLEAR:
+            return Considered(told(_text(choices[0].words, walk), sure), first=first)
+        leading = _text(choices[0].words, walk) if choices else ""
+        said = _without_tail(self._decoder.follow(speech), walk)
+        if said and all(choice.words != said for choice in choices):
+            choices.append(chooser.fit(said, sound, seconds, phones))
+        if not choices:
+            return Considered(told(free.text, judging.freely(free)), is_free=True)
+        choices.sort(key=lambda one: judging.weighed(one, said), reverse=True)
+        found = judging.likeness(choices, said, free, phones)
+        best, sure = _text(choices[0].words, walk), judging.likely(found)
+        if sure < judging.LEAST:
+            transcript = told(free.text, judging.freely(free))
+            return Considered(transcript, found, best, first, leading, free.text, is_free=True)
+        other = said if choices[0].words != said else next((one.words for one in choices[1:]), said)
+        second = None if sure >= judging.ALONE else _text(other, walk)
+        return Considered(told(best, sure, second), found, best, first, leading, free.text)
+
+    def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
+        """As `Transcriber.guess`: what Moonshine writes, or the trigram's words."""
+        with self._lock:
+            if self._moonshine is not None:
+                return self._moonshine.listen(audio).write().text
+            self._prepare(vocabulary)
+            if self._names is None:
+                return ""
+            return joined(self._names.spelled(self._names.apart(self._decoder.glance(audio))))
 
     def holds(self, text: str, vocabulary: Vocabulary) -> bool:
         """Whether ``text`` is one of the sentences that can be heard."""
@@ -122,29 +181,16 @@ class EmbeddedTranscriber:
                 return False
             return self._walk.holds(spoken(text.replace("'s ", " 's ")), self._names.parts)
 
-    def _listen(self, speech: Audio, vocabulary: Vocabulary) -> "tuple[Heard, Words]":
-        with self._lock:
-            self._prepare(vocabulary)
-            if self._walk is None or self._names is None:
-                raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
-            heard = self._decoder.hear(speech, self._walk.follows)
-            heard = replace(heard, trigram=self._names.apart(heard.trigram))
-            return heard, self._words(heard, self._walk, self._names)
-
     def _words(self, heard: "Heard", walk: Walk, names: "_Spoken") -> "Words":
-        said = [piece.text for piece in heard.grammar]
-        whole = joined(walk.labels.get(word, word) for word in said)
-        for _ in range(_LONGEST_TAIL):
-            if not said or walk.follows(said):
-                break
-            said.pop()
+        grammar = tuple(piece.text for piece in heard.grammar)
+        whole, said = _text(grammar, walk), _without_tail(grammar, walk)
         other = joined(names.spelled(heard.trigram))
-        if not said or not walk.follows(said):
-            # The grammar lost its way; the trigram may have said one of its sentences all the same.
-            if not walk.holds(heard.trigram, names.parts):
-                return Words((), "", other)
-            return Words(heard.trigram, other, whole)
-        return Words(tuple(said), joined(walk.labels.get(word, word) for word in said), other)
+        if said:
+            return Words(said, _text(said, walk), other)
+        # The grammar lost its way; the trigram may have said one of its sentences all the same.
+        if not walk.holds(heard.trigram, names.parts):
+            return Words((), "", other)
+        return Words(heard.trigram, other, whole)
 
     def _prepare(self, vocabulary: Vocabulary) -> None:
         if vocabulary is self._ready:
@@ -163,9 +209,33 @@ class EmbeddedTranscriber:
             names.words, self._sentences.networks, names.labels
         )
         self._decoder.take_walk(self._walk)
-        self._decoder.take_trigram(arpa(self._sentences.counted(names)))
+        if self._moonshine is None:
+            self._decoder.take_trigram(arpa(self._sentences.counted(names)))
+        else:
+            labels = self._walk.labels
+            self._chooser = Chooser(self._walk, self._moonshine, lambda word: written(labels.get(word, word)))
         self._names = names
         self._ready = vocabulary
+        give_back()
+
+
+@dataclass(frozen=True)
+class Considered:
+    """What was heard and why it is believed."""
+
+    transcript: Transcript
+    traits: "judging.Traits | judging.Likeness | None" = None
+    """What the confidence comes from; None where there was nothing to weigh."""
+    best: str = ""
+    """The sentence that these speak of."""
+    first: "judging.Likeness | None" = None
+    """The same before pocketsphinx was asked."""
+    leading: str = ""
+    """The sentence that `first` speaks of."""
+    free: str = ""
+    """What Moonshine writes freely."""
+    is_free: bool = False
+    """Whether it is free speech rather than one of the sentences that can be said."""
 
 
 @dataclass(frozen=True)
@@ -324,6 +394,18 @@ class _Spoken:
             else:
                 yield words[at]
                 at += 1
+
+
+def _without_tail(words: Sequence[str], walk: Walk) -> tuple[str, ...]:
+    """The words without some at the end that are too many; nothing where the grammar lost its way."""
+    for end in range(len(words), max(len(words) - _LONGEST_TAIL - 1, 0), -1):
+        if walk.follows(words[:end]):
+            return tuple(words[:end])
+    return ()
+
+
+def _text(words: Iterable[str], walk: Walk) -> str:
+    return joined(walk.labels.get(word, word) for word in words)
 
 
 def _crowded(vocabulary: Vocabulary) -> frozenset[str]:
