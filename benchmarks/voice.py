@@ -351,7 +351,7 @@ class Bench:
             elif found.is_free and meaning.intent is None:
                 why = "out_of_scope"
             row |= {"guess": heard.text, "guess_second": heard.second, "confidence": heard.confidence}
-            row |= {"guess_right": meaning == said, "is_free": found.is_free, "free": found.free}
+            row |= {"guess_right": meaning == said, "is_free": found.is_free}
             for name, traits, text_of in (
                 ("traits", found.traits, found.best),
                 ("first", found.first, found.leading),

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 
 from voice import judging
 from voice.audio import Audio, VoiceError
-from voice.choosing import Chooser, written
 from voice.endpointing import trim
 from voice.grammar import (
     AFTER,
@@ -34,11 +33,12 @@ from voice.jsgf import GrammarError, parse
 from voice.memory import give_back
 from voice.network import Network
 from voice.pronouncing import spoken
+from voice.together import Together, without_tail
 from voice.transcriber import Transcript, Vocabulary
 from voice.trigram import Counts, arpa
 
 if TYPE_CHECKING:
-    from voice.moonshine import Dictation, Moonshine
+    from voice.moonshine import Moonshine
     from voice.sphinx import Decoder, Heard
 
 _SEED = 11
@@ -52,9 +52,6 @@ _MOST_NAMES = 5_000
 """Names of a kind that are listened for; the most important come first."""
 _CROWD = 60
 """Names of a kind that are many."""
-_LONGEST_TAIL = 3
-_CHOICES = 4
-"""Sentences of the grammar that Moonshine proposes."""
 
 
 class EmbeddedTranscriber:
@@ -77,7 +74,7 @@ class EmbeddedTranscriber:
             raise VoiceError("ears_unavailable", "pocketsphinx is not installed.", "Install it.") from error
         self._decoder: Decoder = Decoder()
         self._moonshine = moonshine
-        self._chooser: Chooser | None = None
+        self._together: Together | None = None
         self._lock = Lock()
         self._ready: Vocabulary | None = None
         self._sentences: _Sentences | None = None
@@ -110,10 +107,9 @@ class EmbeddedTranscriber:
             self._prepare(vocabulary)
             if self._walk is None or self._names is None:
                 raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
-            if self._moonshine is None or self._chooser is None:
+            if self._moonshine is None or self._together is None:
                 return self._by_sphinx(speech, self._walk, self._names)
-            sound = self._moonshine.listen(speech)
-            return self._by_both(speech, sound, self._chooser, self._walk, self._names, thorough=thorough)
+            return self._by_both(speech, self._moonshine, self._together, thorough=thorough)
 
     def _by_sphinx(self, speech: Audio, walk: Walk, names: "_Spoken") -> "Considered":
         heard = self._decoder.hear(speech, walk.follows)
@@ -121,53 +117,54 @@ class EmbeddedTranscriber:
         words = self._words(heard, walk, names)
         found = judging.traits(heard)
         sure = judging.confidence(found) if words.said else 0.0
-        transcript = Transcript(words.text, self.name, sure, words.second, speech.seconds)
+        transcript = Transcript(words.text, self.name, sure, words.second, speech.seconds, is_whole=True)
         return Considered(transcript, found, words.text)
 
     def _by_both(
-        self,
-        speech: Audio,
-        sound: "Dictation",
-        chooser: Chooser,
-        walk: Walk,
-        names: "_Spoken",
-        *,
-        thorough: bool,
+        self, speech: Audio, moonshine: "Moonshine", together: Together, *, thorough: bool
     ) -> "Considered":
+        sound = moonshine.listen(speech)
         free = sound.write()
-        plain = spoken(free.text.replace("'s ", " 's "))
+        written = "" if thorough else self._sentence(free.text)
+        if written:
+            return Considered(self._told(written, judging.WRITTEN_FREELY, speech))
+        first = together.first(speech, sound, free)
+        leading = self._text(first.best)
+        if first.likeness is not None and not thorough:
+            sure = judging.likely_first(first.likeness)
+            if sure >= judging.CLEAR:
+                return Considered(self._told(leading, sure, speech), first=first.likeness, leading=leading)
+        found = together.both(speech, sound, free, first)
+        best = self._text(found.best)
+        sure = 0.0 if found.likeness is None else judging.likely(found.likeness)
+        if sure < judging.LEAST_LIKELY:
+            transcript = Transcript(free.text, self.name, judging.freely(free), None, speech.seconds)
+        else:
+            second = None if sure >= judging.ALONE else self._text(found.other)
+            transcript = self._told(best, sure, speech, second)
+        return Considered(
+            transcript, found.likeness, best, first.likeness, leading, is_free=not transcript.is_whole
+        )
 
-        def told(text: str, sure: float, second: str | None = None) -> Transcript:
-            return Transcript(text, self.name, sure, second, speech.seconds)
+    def _told(self, text: str, sure: float, speech: Audio, second: str | None = None) -> Transcript:
+        return Transcript(text, self.name, sure, second, speech.seconds, is_whole=True)
 
-        if walk.holds(plain, names.parts) and not thorough:
-            return Considered(told(joined(names.spelled(plain)), judging.WRITTEN_FREELY))
-        seconds, phones = speech.seconds - judging.AROUND, self._decoder.phones_in
-        choices = chooser.choose(sound, seconds, phones, _CHOICES)
-        first = judging.likeness(choices, (), free, phones) if choices else None
-        if first is not None and not thorough and (sure := judging.likely_first(first)) >= judging.CLEAR:
-            return Considered(told(_text(choices[0].words, walk), sure), first=first)
-        leading = _text(choices[0].words, walk) if choices else ""
-        said = _without_tail(self._decoder.follow(speech), walk)
-        if said and all(choice.words != said for choice in choices):
-            choices.append(chooser.fit(said, sound, seconds, phones))
-        if not choices:
-            return Considered(told(free.text, judging.freely(free)), is_free=True)
-        choices.sort(key=lambda one: judging.weighed(one, said), reverse=True)
-        found = judging.likeness(choices, said, free, phones)
-        best, sure = _text(choices[0].words, walk), judging.likely(found)
-        if sure < judging.LEAST:
-            transcript = told(free.text, judging.freely(free))
-            return Considered(transcript, found, best, first, leading, free.text, is_free=True)
-        other = said if choices[0].words != said else next((one.words for one in choices[1:]), said)
-        second = None if sure >= judging.ALONE else _text(other, walk)
-        return Considered(told(best, sure, second), found, best, first, leading, free.text)
+    def _sentence(self, text: str) -> str:
+        """The sentence that can be said in whose words a text is; empty where there is none."""
+        said = spoken(text.replace("'s ", " 's "))
+        if self._walk is None or self._names is None or not self._walk.holds(said, self._names.parts):
+            return ""
+        return joined(self._names.spelled(said))
+
+    def _text(self, words: Iterable[str]) -> str:
+        labels = {} if self._walk is None else self._walk.labels
+        return joined(labels.get(word, word) for word in words)
 
     def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
         """As `Transcriber.guess`: what Moonshine writes, or the trigram's words."""
+        if self._moonshine is not None:
+            return self._moonshine.listen(audio).write().text
         with self._lock:
-            if self._moonshine is not None:
-                return self._moonshine.listen(audio).write().text
             self._prepare(vocabulary)
             if self._names is None:
                 return ""
@@ -177,16 +174,14 @@ class EmbeddedTranscriber:
         """Whether ``text`` is one of the sentences that can be heard."""
         with self._lock:
             self._prepare(vocabulary)
-            if self._walk is None or self._names is None:
-                return False
-            return self._walk.holds(spoken(text.replace("'s ", " 's ")), self._names.parts)
+            return bool(self._sentence(text))
 
     def _words(self, heard: "Heard", walk: Walk, names: "_Spoken") -> "Words":
         grammar = tuple(piece.text for piece in heard.grammar)
-        whole, said = _text(grammar, walk), _without_tail(grammar, walk)
+        whole, said = self._text(grammar), without_tail(grammar, walk)
         other = joined(names.spelled(heard.trigram))
         if said:
-            return Words(said, _text(said, walk), other)
+            return Words(said, self._text(said), other)
         # The grammar lost its way; the trigram may have said one of its sentences all the same.
         if not walk.holds(heard.trigram, names.parts):
             return Words((), "", other)
@@ -212,8 +207,7 @@ class EmbeddedTranscriber:
         if self._moonshine is None:
             self._decoder.take_trigram(arpa(self._sentences.counted(names)))
         else:
-            labels = self._walk.labels
-            self._chooser = Chooser(self._walk, self._moonshine, lambda word: written(labels.get(word, word)))
+            self._together = Together(self._walk, self._moonshine, self._decoder)
         self._names = names
         self._ready = vocabulary
         give_back()
@@ -232,8 +226,6 @@ class Considered:
     """The same before pocketsphinx was asked."""
     leading: str = ""
     """The sentence that `first` speaks of."""
-    free: str = ""
-    """What Moonshine writes freely."""
     is_free: bool = False
     """Whether it is free speech rather than one of the sentences that can be said."""
 
@@ -394,18 +386,6 @@ class _Spoken:
             else:
                 yield words[at]
                 at += 1
-
-
-def _without_tail(words: Sequence[str], walk: Walk) -> tuple[str, ...]:
-    """The words without some at the end that are too many; nothing where the grammar lost its way."""
-    for end in range(len(words), max(len(words) - _LONGEST_TAIL - 1, 0), -1):
-        if walk.follows(words[:end]):
-            return tuple(words[:end])
-    return ()
-
-
-def _text(words: Iterable[str], walk: Walk) -> str:
-    return joined(walk.labels.get(word, word) for word in words)
 
 
 def _crowded(vocabulary: Vocabulary) -> frozenset[str]:

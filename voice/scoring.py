@@ -10,12 +10,12 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from voice.audio import Audio, VoiceError
-from voice.choosing import Chooser, written
 from voice.endpointing import trim
 from voice.grammar import of_network
 from voice.jsgf import Grammar, parse
-from voice.judging import AROUND, is_far_off, likely, likeness, weighed
+from voice.judging import is_far_off, likely
 from voice.network import of_grammar
+from voice.together import Together, without_tail
 from voice.trigram import Counts, arpa
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
 _DRAWS = 4_000
 """Sentences the second opinion is learned from."""
 _SEED = 3
-_LONGEST_TAIL = 3
 _VOTES = 3
-_CHOICES = 4
 _LEAST = 0.3
 """The confidence of speech that is taken for a sentence of the grammar."""
 _NO_SENTENCE, _UNLIKE = "no sentence of the grammar", "unlike the grammar"
@@ -145,9 +143,9 @@ class ClosedEars:
             raise VoiceError(
                 "ears_unavailable", f"No pronunciation is known for {', '.join(sorted(unsayable)[:5])}."
             )
-        walk = of_network(of_grammar(grammar))
+        self._walk = walk = of_network(of_grammar(grammar))
         self._decoder.take_walk(walk)
-        self._chooser = None if moonshine is None else Chooser(walk, moonshine, written)
+        self._together = None if moonshine is None else Together(walk, moonshine, self._decoder)
         counts = Counts()
         random = Random(_SEED)  # noqa: S311 - reproducible, not secret
         counts.add(grammar.draw(random) for _ in range(_DRAWS))
@@ -157,35 +155,24 @@ class ClosedEars:
     def hear(self, audio: Audio) -> tuple[tuple[str, ...], str]:
         """The words of a recording, and why they are not to be relied on, if so. Raises `VoiceError`."""
         speech = trim(audio)
-        if self._moonshine is not None and self._chooser is not None:
-            return self._by_both(speech, self._moonshine, self._chooser)
+        if self._moonshine is not None and self._together is not None:
+            return self._by_both(speech, self._moonshine, self._together)
         heard = self._decoder.hear(speech, self._fits, _VOTES)
         words = tuple(piece.text for piece in heard.grammar)
-        said = self._whole(words)
+        said = without_tail(words, self._walk)
         if not said:
             return words, _NO_SENTENCE
         return said, _UNLIKE if is_far_off(heard, said) else ""
 
     def _by_both(
-        self, speech: Audio, moonshine: "Moonshine", chooser: Chooser
+        self, speech: Audio, moonshine: "Moonshine", together: Together
     ) -> tuple[tuple[str, ...], str]:
-        sound, seconds, phones = moonshine.listen(speech), speech.seconds - AROUND, self._decoder.phones_in
-        choices = chooser.choose(sound, seconds, phones, _CHOICES)
-        said = self._whole(self._decoder.follow(speech))
-        if said and all(choice.words != said for choice in choices):
-            choices.append(chooser.fit(said, sound, seconds, phones))
-        if not choices:
+        sound = moonshine.listen(speech)
+        free = sound.write()
+        found = together.both(speech, sound, free, together.first(speech, sound, free))
+        if found.likeness is None:
             return (), _NO_SENTENCE
-        choices.sort(key=lambda one: weighed(one, said), reverse=True)
-        sure = likely(likeness(choices, said, sound.write(), phones))
-        return choices[0].words, "" if sure >= _LEAST else _UNLIKE
-
-    def _whole(self, words: Sequence[str]) -> tuple[str, ...]:
-        """The words without some at the end that are too many; nothing where no sentence begins so."""
-        for end in range(len(words), max(len(words) - _LONGEST_TAIL - 1, 0), -1):
-            if self._fits(words[:end]):
-                return tuple(words[:end])
-        return ()
+        return found.best, "" if likely(found.likeness) >= _LEAST else _UNLIKE
 
     def _fits(self, words: Sequence[str]) -> bool:
         return self.grammar.match(words) is not None
