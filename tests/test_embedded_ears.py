@@ -177,8 +177,7 @@ def test_names_come_and_go(ears: EmbeddedTranscriber, known: Vocabulary) -> None
     if ears.hears == "commands":
         assert heard == "not_understood" if isinstance(heard, str) else "Glowberry" not in heard.text
     else:
-        assert not isinstance(heard, str)
-        assert not ears.holds(heard.text, known)
+        assert isinstance(heard, str) or not ears.holds(heard.text, known)
 
 
 def test_names_are_written_as_they_are(ears: EmbeddedTranscriber) -> None:

@@ -110,8 +110,8 @@ LIKENESS_BIAS = 2.3577
 """Of the traits in order: a logistic regression on 1,088 clips of the tuning voices, weighed as
 `benchmarks.fit_ears` says: a third of a hundred utterances are none of our business, a third are in noise."""
 LEAST_LIKELY = 0.6
-"""Below this confidence what was heard is none of the sentences that can be said; of the clips of other speech in that
-fit, with their voice left out of it, 2 of a hundred passed."""
+"""Below this confidence what was heard is none of the sentences that can be said: of other speech in voices
+that were left out of the fit, 2 clips of a hundred are beyond it."""
 ALONE = 0.95
 """From this confidence on a second opinion is not needed."""
 FIRST_WEIGHTS = (0.0, 0.0, 0.1291, -0.1527, -1.5493, 1.3036, -0.0027, 0.5436, -5.0649)
