@@ -546,7 +546,7 @@ class Dialogue:
         changes = command.effect is not Effect.READ and not command.may_be_negated
         no = _NEGATION.search(reading.text) if changes else None
         # "Don't change any campaign by more than 15 %" limits what was asked for.
-        if no is not None and not self._limits(reading, no.start()) and not _is_ceiling(reading):
+        if no is not None and not self._limits(reading, no.start()) and not _is_ceiling(command, reading):
             raise Problem("negated", "You said not to, so I changed nothing.")
         self._permit(turn, command)
         if changes and (reading.confidence < HEARD_WELL or is_long_approval(reading)):
@@ -732,8 +732,6 @@ _OPTIONS = re.compile(
 )
 """Asking for the choices of a question."""
 
-CEILINGS = ("set_spend_limit",)
-"""What is asked for by "never spend more than"."""
 _NO_MORE = re.compile(
     r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b"
     r".*\b(?:more than|over|above|past|beyond|exceeds?)\b",
@@ -741,8 +739,8 @@ _NO_MORE = re.compile(
 )
 
 
-def _is_ceiling(reading: Reading) -> bool:
-    return reading.intent in CEILINGS and _NO_MORE.search(reading.text) is not None
+def _is_ceiling(command: type[Command], reading: Reading) -> bool:
+    return command.sets_ceiling and _NO_MORE.search(reading.text) is not None
 
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)

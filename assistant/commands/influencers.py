@@ -21,6 +21,7 @@ from engines.influencers import (
 )
 from intents.command import Command, Effect, Role
 from intents.slots import (
+    CampaignName,
     CategoryName,
     Count,
     CountryCode,
@@ -31,6 +32,7 @@ from intents.slots import (
     PriceRange,
     Reason,
     Safe,
+    VentureName,
 )
 from intents.values import NumberRange
 from storage.changes import changed
@@ -94,6 +96,8 @@ class FindInfluencers(Command):
     price: PriceRange | None = Field(None, description="At what price a post?")
     safe: Safe = Field(False, description="Only brand-safe ones?")
     count: Count | None = Field(None, description="How many?")
+    campaign: CampaignName | None = Field(None, description="For which campaign?")
+    venture: VentureName | None = Field(None, description="For which venture?")
 
 
 @handles

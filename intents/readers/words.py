@@ -14,7 +14,7 @@ _TOKEN = re.compile(
 _BEFORE_NAMES = frozenset(
     {"for", "of", "at", "in", "on", "about", "from", "to", "with", "into", "within", "called", "named"}
 )
-_BEFORE_HANDLES = frozenset({"influencer", "creator", "block", "blacklist", "ban"})
+_BEFORE_HANDLES = frozenset({"influencer", "creator", "block", "blacklist", "ban", "add", "hire"})
 _KIND_WORDS = frozenset({"campaign", "venture", "company", "startup"})
 _DETERMINERS = frozenset({"the", "our", "my", "your", "a", "an", "this", "that"})
 _LINKS = frozenset(
