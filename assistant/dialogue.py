@@ -565,6 +565,7 @@ class Dialogue:
         slots = pointing.meant(command, said, about, turn.text, may_change=turn.borrowed is None)
         if slots != said:
             turn.rest_on(known.understood_by)
+        slots = self._picked(turn, slots, known)
         unknown = values.unexplained(reading.unknown, slots)
         if unknown:
             tried = Tried(
@@ -573,6 +574,18 @@ class Dialogue:
             turn.memory = turn.memory.model_copy(update={"tried": tried})
             raise problems.unknown_name(unknown[0], command, scene.names)
         return self._carry_out(turn, command, slots, scene)
+
+    def _picked(self, turn: Turn, slots: dict[str, Any], known: Memory) -> dict[str, Any]:
+        """The slots with "the second one" of what was listed here."""
+        if turn.borrowed is not None:
+            return slots
+        try:
+            found = pointing.picked(slots, known.listed)
+        except IndexError:
+            raise problems.no_such_place(len(known.listed)) from None
+        if found != slots:
+            turn.rest_on(known.listed_by)
+        return found
 
     def _yes_to_nothing(self, turn: Turn, reading: Reading) -> Reply:
         """A yes or no that nothing waits for, or "don't …"."""
