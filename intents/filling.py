@@ -117,7 +117,7 @@ def _opened(slot: Slot, entities: tuple[EntityMatch, ...], text: str) -> tuple[s
     else:
         said = re.split(_JOINING, text[opening.end() : min(later, default=len(text))], maxsplit=1)[0]
     name = said.strip(" \t\"'“”.,!?")
-    if not name or name.casefold() in _NOBODY:
+    if not name or (slot.opened_first and name.casefold() in _NOBODY):
         return None
     return name, opening.end(), opening.end() + len(said)
 
