@@ -14,7 +14,7 @@ from assistant.reply import Action, Button, Problem, Reply, Status, Telling
 from assistant.turn import Turn
 from intents.command import Command, Effect, Role
 from intents.slots import Amount
-from storage import changes, jobs, names, proposals
+from storage import changes, jobs, names, proposals, requirements
 from storage.changes import ChangedSinceError, InUseError, RowChange
 from storage.imports import ImportChangedSinceError
 from storage.jobs import NewJob
@@ -145,7 +145,7 @@ def carry_out(
     if action.ends is not None and not jobs.ask_cancel(connection, action.ends, now):
         raise Problem("already_ended", "That has ended already.", "Ask to undo it instead.")
     if action.decides is None:
-        made = _made(connection, action)
+        made = _made(connection, action, now)
         _begun(connection, turn, action, reply, now)
         return made
     decision = action.decides
@@ -164,7 +164,7 @@ def carry_out(
         return []
     try:
         with connection.begin_nested():
-            made = _made(connection, action)
+            made = _made(connection, action, now)
             _begun(connection, turn, action, reply, now)
     except Problem as problem:
         proposals.executed(connection, decision.proposal, "failed", problem.message, now)
@@ -195,12 +195,19 @@ def _begun(connection: Connection, turn: Turn, action: Action, reply: Reply, now
     )
 
 
-def _made(connection: Connection, action: Action) -> list[RowChange]:
+def _made(connection: Connection, action: Action, now: datetime) -> list[RowChange]:
+    unmet = requirements.first_unmet(connection, action.requires, now.date())
+    if unmet is not None:
+        raise Problem(unmet.code, unmet.message, unmet.cure)
     try:
-        made = changes.carry_out(connection, action.changes)
+        made = changes.carry_out(connection, action.changes, now)
     except ChangedSinceError as error:
         raise changed_since(error) from error
     except IntegrityError as error:
+        # Somebody else did the same at the same moment.
+        taken = next((one for one in action.requires if one.among is None), None)
+        if taken is not None:
+            raise Problem(taken.code, taken.message, taken.cure) from error
         message = "There is something of that name already."
         raise Problem("name_taken", message, "Choose another name.") from error
     if action.renames:

@@ -3,6 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from assistant import wording
 from assistant.handling import Context
 from assistant.reply import Problem
 from engines.terms import Period
@@ -19,14 +20,19 @@ _SPANS = {
 
 
 def until(said: Period | None, count: int | None, span: str | None, context: Context) -> datetime | None:
-    """When what was said is over; None where nothing was said. Raises `Problem` beyond a year.
+    """When what was said is over; None where nothing was said. Raises `Problem` for the past and
+    beyond a year.
 
     A span counts from now; a day begins at midnight where the asker is.
     """
     if span is not None:
         found = context.now + (count or 1) * _SPANS[span]
     elif said is not None:
-        found = _midnight(day(said, context.today), context)
+        if said.end < context.today:
+            raise Problem("already_over", f"{wording.sentence(said.label)} is over.", "Say a day to come.")
+        # What lasts today is waited out.
+        day = said.start if said.start > context.today else said.end + timedelta(days=1)
+        found = _midnight(day, context)
     else:
         return None
     if found - context.now > timedelta(days=MOST_DAYS):
@@ -41,27 +47,3 @@ def tomorrow(context: Context) -> datetime:
 
 def _midnight(on: date, context: Context) -> datetime:
     return datetime.combine(on, time(), ZoneInfo(context.person.time_zone))
-
-
-def day(said: Period, today: date) -> date:
-    """The next day that words such as "Monday" and "March 20" can mean.
-
-    Periods are read as those of reports, which lie behind; what lasts today is waited out.
-    """
-    if said.start > today:
-        return said.start
-    if said.end >= today:
-        return said.end + timedelta(days=1)
-    start = said.start
-    if (today - start).days <= _WEEK.days:
-        return start + _WEEK if start + _WEEK > today else start + 2 * _WEEK
-    while start <= today:
-        start = _a_year_later(start)
-    return start
-
-
-def _a_year_later(day: date) -> date:
-    try:
-        return day.replace(year=day.year + 1)
-    except ValueError:
-        return day.replace(year=day.year + 1, day=28)

@@ -550,7 +550,7 @@ class Dialogue:
         changes = command.effect is not Effect.READ and not command.may_be_negated
         no = _NEGATION.search(reading.text) if changes else None
         # "Don't change any campaign by more than 15 %" limits what was asked for.
-        if no is not None and not self._limits(reading, no.start()) and not _is_ceiling(reading):
+        if no is not None and not self._limits(reading, no.start()) and not _is_ceiling(command, reading):
             raise Problem("negated", "You said not to, so I changed nothing.")
         self._permit(turn, command)
         if changes and (reading.confidence < HEARD_WELL or is_long_approval(reading)):
@@ -569,6 +569,7 @@ class Dialogue:
         slots = pointing.meant(command, said, about, turn.text, may_change=turn.borrowed is None)
         if slots != said:
             turn.rest_on(known.understood_by)
+        slots = self._picked(turn, slots, known)
         unknown = values.unexplained(reading.unknown, slots)
         if unknown:
             tried = Tried(
@@ -577,6 +578,18 @@ class Dialogue:
             turn.memory = turn.memory.model_copy(update={"tried": tried})
             raise problems.unknown_name(unknown[0], command, scene.names)
         return self._carry_out(turn, command, slots, scene)
+
+    def _picked(self, turn: Turn, slots: dict[str, Any], known: Memory) -> dict[str, Any]:
+        """The slots with "the second one" of what was listed here."""
+        if turn.borrowed is not None:
+            return slots
+        try:
+            found = pointing.picked(slots, known.listed)
+        except IndexError:
+            raise problems.no_such_place(len(known.listed)) from None
+        if found != slots:
+            turn.rest_on(known.listed_by)
+        return found
 
     def _yes_to_nothing(self, turn: Turn, reading: Reading) -> Reply:
         """A yes or no that nothing waits for, or "don't …"."""
@@ -736,8 +749,6 @@ _OPTIONS = re.compile(
 )
 """Asking for the choices of a question."""
 
-CEILINGS = ("set_spend_limit",)
-"""What is asked for by "never spend more than"."""
 _NO_MORE = re.compile(
     r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b"
     r".*\b(?:more than|over|above|past|beyond|exceeds?)\b",
@@ -745,8 +756,8 @@ _NO_MORE = re.compile(
 )
 
 
-def _is_ceiling(reading: Reading) -> bool:
-    return reading.intent in CEILINGS and _NO_MORE.search(reading.text) is not None
+def _is_ceiling(command: type[Command], reading: Reading) -> bool:
+    return command.sets_ceiling and _NO_MORE.search(reading.text) is not None
 
 
 _NEGATION = re.compile(r"\b(?:do not|don['’]?t|never|not to|must not|mustn['’]?t)\b", re.IGNORECASE)

@@ -1,9 +1,11 @@
 """What "the second one", "it", "there" and "that campaign" stand for."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from assistant.reply import Listed
 from assistant.turn import Page
 from engines.terms import Period
 from intents.command import Command, Effect, slots_of
@@ -21,6 +23,7 @@ _ORDINAL = re.compile(
     r"(?:number|no\.?)\s+(\d+|one|two|three|four|five|six|seven|eight|nine|ten))[.!?]?",
     re.IGNORECASE,
 )
+_BEST = re.compile(r"(?:the\s+)?(?:best|top)(?:\s+(?:one|influencer|creator))?", re.IGNORECASE)
 _NUMBERS = {
     word: place
     for place, word in enumerate(
@@ -71,6 +74,23 @@ def place(text: str) -> int | None:
         return -1
     known = _PLACES.get(word, _NUMBERS.get(word))
     return int(re.sub(r"\D", "", word) or 0) - 1 if known is None else known
+
+
+def picked(slots: dict[str, Any], listed: Sequence[Listed]) -> dict[str, Any]:
+    """The slots, with what was listed in place of "the second one" and "the best".
+
+    Raises `IndexError` where so many were not listed.
+    """
+    found: dict[str, Any] = {}
+    for name in POINTED_AT:
+        said = slots.get(name)
+        at = None if not isinstance(said, str) else 0 if _BEST.fullmatch(said) else place(said)
+        if at is None or not (listed and name in listed[0].slots):
+            continue
+        if not -1 <= at < len(listed):
+            raise IndexError(said)
+        found[name] = listed[at].slots[name]
+    return {**slots, **found}
 
 
 def before(text: str, known: Period) -> Period | None:
@@ -132,6 +152,8 @@ def meant(
     if "period" not in slots and not changes and (_THEN.search(text) or ellipsis):
         wanted.add("period")
     found = {one: known[one] for one in named if one in wanted and one in known}
+    # "Her" is nobody's name, whoever is meant.
+    slots = {one: value for one, value in slots.items() if one not in wanted or one in found}
     if "campaign" in found or "campaign" in slots:
         found.pop("venture", None)
     is_whole = re.search(r"\bcampaign\b", text, re.IGNORECASE) is not None

@@ -14,6 +14,7 @@ from engines.terms import Period
 from intents.command import Effect
 from storage.changes import RowChange
 from storage.promises import Promise
+from storage.requirements import Requirement
 
 SCHEMA_VERSION = "1"
 
@@ -193,6 +194,7 @@ class Action(_Part):
     ends: str | None = Field(None, description="the job that is cancelled")
     asks_first: bool = Field(False, description="whether it is read back even where it needs no approval")
     promise: Promise | None = Field(None, description="what it is expected to bring; kept once it is done")
+    requires: list[Requirement] = Field([], description="what must still hold when it is carried out")
 
     @property
     def does_nothing(self) -> bool:

@@ -62,6 +62,16 @@ _WANTED: dict[str, tuple[tuple[tuple[str, ...], ...], ...]] = {
             ("", "with {count} followers", "with {range} followers", "on {platform}"),
         ),
     ),
+    "add_influencer": (
+        *(
+            (
+                (verb,),
+                ("{influencer}", "her", "him", "the first one", "the second one", "the third one"),
+                (f"{joint} {{campaign}}",),
+            )
+            for verb, joint in (("add", "to"), ("put", "on"), ("hire", "for"), ("book", "for"))
+        ),
+    ),
     "optimize_budget": (
         (
             ("optimize", "improve"),

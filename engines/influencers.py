@@ -592,6 +592,31 @@ def find(
     return [assess(influencers[place], candidates, scores, place, sought) for place in places]
 
 
+@dataclass(frozen=True)
+class Spread:
+    """What a post of accounts of a size brings: between the tenth and the ninetieth of a hundred."""
+
+    low: int
+    high: int
+    accounts: int
+    """How many it was learned from."""
+
+
+def usual_engagements(candidates: Candidates, followers: int, norm: Norm) -> Spread | None:
+    """Interactions a post, as accounts of so many followers get them; None for too few to tell.
+
+    The candidates' engagement over what ``norm`` expects of their size tells how far apart accounts lie.
+    That is how accounts differ, not how one account's posts do, of which nothing is stored.
+    """
+    usable = (candidates.followers > 0) & (candidates.engagement > 0)
+    if usable.sum() < MIN_FOR_NORM:
+        return None
+    ratios = candidates.engagement[usable] / norm.usual(candidates.followers[usable])
+    ordinary = followers * float(norm.usual(np.array([followers]))[0])
+    low, high = np.quantile(ratios, (0.1, 0.9)) * ordinary
+    return Spread(int(low), int(np.ceil(high)), int(usable.sum()))
+
+
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 

@@ -54,6 +54,8 @@ class Command(BaseModel):
     """Whether an empty conversation offers it."""
     may_be_negated: ClassVar[bool] = False
     """Whether "don't …" is a way to ask for it, as for stopping and rejecting."""
+    sets_ceiling: ClassVar[bool] = False
+    """Whether "never … more than" is a way to ask for it, as for a limit of spending."""
     may_be_delegated: ClassVar[bool] = False
     """Whether somebody of a lesser role may ask for it whom the chairman named to act in his place."""
     version: ClassVar[int] = 1
@@ -92,6 +94,7 @@ class Slot:
         self.entities = (entity.kind, *entity.also)
         self.fits = entity.fits
         self.opened_by = entity.opened_by
+        self.opened_first = entity.opened_first
         self.to_the_end = entity.to_the_end
         self.as_said = entity.as_said
         self.many = _is_many(field.annotation)

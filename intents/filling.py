@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from intents.command import Command, Slot, slots_of
-from intents.reading import EntityMatch, Reading, Scene
+from intents.reading import GUESSED, EntityMatch, Reading, Scene
 from intents.values import ImpossibleDate
 
 
@@ -50,9 +50,7 @@ def slots_from(command: type[Command], entities: tuple[EntityMatch, ...], text: 
     named = {
         slot.name: found
         for slot in slots_of(command)
-        if slot.opened_by
-        and not any(match.entity in slot.entities and _fits(slot, match, text) for match in entities)
-        and (found := _opened(slot, entities, text)) is not None
+        if slot.opened_by and (found := _opened_in(slot, entities, text)) is not None
     }
     for _, start, end in named.values():
         left = [match for match in left if not start <= match.start < end]
@@ -89,6 +87,19 @@ def _fits(slot: Slot, match: EntityMatch, text: str) -> bool:
     return slot.fits is None or slot.fits(match, text)
 
 
+def _opened_in(slot: Slot, entities: tuple[EntityMatch, ...], text: str) -> tuple[str, int, int] | None:
+    """The words that were opened for a slot, unless its value was found elsewhere."""
+    matches = [match for match in entities if match.entity in slot.entities and _fits(slot, match, text)]
+    if not slot.opened_first:
+        return None if matches else _opened(slot, entities, text)
+    if any(match.extractor != GUESSED for match in matches):
+        return None
+    found = _opened(slot, tuple(match for match in entities if match.extractor != GUESSED), text)
+    if found is not None and all(found[1] <= match.start < found[2] for match in matches):
+        return found
+    return None
+
+
 def _opened(slot: Slot, entities: tuple[EntityMatch, ...], text: str) -> tuple[str, int, int] | None:
     """The words after an opening word, up to what is already understood or a joining word; and their place.
 
@@ -106,7 +117,9 @@ def _opened(slot: Slot, entities: tuple[EntityMatch, ...], text: str) -> tuple[s
     else:
         said = re.split(_JOINING, text[opening.end() : min(later, default=len(text))], maxsplit=1)[0]
     name = said.strip(" \t\"'“”.,!?")
-    return (name, opening.end(), opening.end() + len(said)) if name else None
+    if not name or (slot.opened_first and name.casefold() in _NOBODY):
+        return None
+    return name, opening.end(), opening.end() + len(said)
 
 
 def _may_name(match: EntityMatch) -> bool:
@@ -116,10 +129,14 @@ def _may_name(match: EntityMatch) -> bool:
     return match.entity in ("count", "money") and (match.text.isdigit() or match.text.isalpha())
 
 
+_NOBODY = frozenset(
+    {"a", "an", "another", "anybody", "anyone", "more", "one", "people", "some", "somebody", "someone"}
+)
+"""Words that name nothing though they stand where a name may."""
 _BUT = re.compile(r"[\s,;]+but\s+(?:\w+\s+){0,3}$", re.IGNORECASE)
 """What leads from a reason back to what is asked for: "because we need it, but only with 20k"."""
 _JOINING = re.compile(
-    r"(?:^|\s+)(?:in|with|for|from|at|on|and|as|of|to|into|over|by|called|named|starting|until|since)(?:\s|$)"
+    r"(?:^|\s+)(?:in|with|for|from|at|on|onto|and|as|of|to|into|over|by|called|named|starting|until|since|because|please)(?:\s|$)"
     r"|[,;]",
     re.IGNORECASE,
 )

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from intents.names import Names
 
+GUESSED = "words"
+"""The extractor of a name nobody knows that was made out by the words around it."""
+
 
 @dataclass(frozen=True)
 class Scene:

@@ -44,11 +44,14 @@ changes = Table(
 )
 
 
+NOW: dict[str, str] = {"moment": "now"}
+
+
 class RowChange(BaseModel):
     """One row before and after, by column; values as JSON has them. ``row_id`` is None for a row to add.
 
     A value ``{"new": place}`` stands for the number of the row that change number ``place`` of the same
-    command adds.
+    command adds, and `NOW` for the moment it is carried out.
     """
 
     table: str
@@ -86,15 +89,17 @@ def added(table: str, **columns: Any) -> RowChange:
     return RowChange(table=table, after={name: _plain(value) for name, value in columns.items()})
 
 
-def carry_out(connection: Connection, wanted: Sequence[RowChange]) -> list[RowChange]:
-    """Make every change or none, and give them with the numbers of added rows.
+def carry_out(
+    connection: Connection, wanted: Sequence[RowChange], now: datetime | None = None
+) -> list[RowChange]:
+    """Make every change or none, and give them with the numbers of added rows; ``now`` is what `NOW` means.
 
     Raises `ChangedSinceError` when a row is not as the change found it; the caller's transaction must then
     be rolled back.
     """
     done: list[RowChange] = []
     for change in wanted:
-        done.append(_carry_out(connection, _with_numbers(change, done)))
+        done.append(_carry_out(connection, _resolved(change, done, now)))
     return done
 
 
@@ -171,13 +176,16 @@ def mark_undone(connection: Connection, audit_id: int, by: int) -> bool:
     return bool(marked.rowcount)
 
 
-def _with_numbers(change: RowChange, done: list[RowChange]) -> RowChange:
+def _resolved(change: RowChange, done: list[RowChange], now: datetime | None) -> RowChange:
     if change.after is None:
         return change
-    resolved = {
-        name: done[value["new"]].row_id if isinstance(value, dict) and set(value) == {"new"} else value
-        for name, value in change.after.items()
-    }
+
+    def meant(value: Any) -> Any:
+        if value == NOW:
+            return None if now is None else now.isoformat()
+        return done[value["new"]].row_id if isinstance(value, dict) and set(value) == {"new"} else value
+
+    resolved = {name: meant(value) for name, value in change.after.items()}
     return change.model_copy(update={"after": resolved})
 
 
@@ -196,7 +204,7 @@ def _carry_out(connection: Connection, change: RowChange) -> RowChange:
 
 
 def _add(connection: Connection, table: Table, change: RowChange) -> RowChange:
-    values = _typed(table, change.after or {})
+    values = typed(table, change.after or {})
     if change.row_id is not None:
         values["id"] = change.row_id
     number = connection.execute(insert(table).values(**values).returning(table.c.id)).scalar_one()
@@ -233,7 +241,7 @@ def _is_used(connection: Connection, table: Table, row_id: int | None) -> bool:
 
 
 def _update(connection: Connection, table: Table, change: RowChange) -> None:
-    values = _typed(table, change.after or {})
+    values = typed(table, change.after or {})
     if "version" in table.c:
         values["version"] = table.c.version + 1
     updated = connection.execute(update(table).where(_as_found(table, change)).values(**values))
@@ -250,7 +258,7 @@ def _as_found(table: Table, change: RowChange) -> Any:
     }
     same = [
         table.c[name].is_(None) if value is None else table.c[name] == value
-        for name, value in _typed(table, plain).items()
+        for name, value in typed(table, plain).items()
     ]
     return and_(table.c.id == change.row_id, *same)
 
@@ -269,7 +277,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _typed(table: Table, values: dict[str, Any]) -> dict[str, Any]:
+def typed(table: Table, values: dict[str, Any]) -> dict[str, Any]:
+    """Values as JSON has them as the columns of a table take them."""
     return {name: _value(table.c[name], value) for name, value in values.items()}
 
 

@@ -72,6 +72,7 @@ _COLUMNS = tuple(
         "safety_score",
         "verified",
         "blocked",
+        "blocked_reason",
         "version",
     )
 )
@@ -79,10 +80,11 @@ _COLUMNS = tuple(
 
 @dataclass(frozen=True)
 class Stored:
-    """An influencer, with what the engine does not need: currency of the price, and the row's version."""
+    """An influencer, with what the engine does not need: currency of the price, why they are blocked."""
 
     influencer: Influencer
     currency: str | None
+    blocked_reason: str | None
     version: int
 
 
@@ -152,6 +154,17 @@ def called(connection: Connection, said: str) -> list[Stored]:
     return [_stored(row) for row in connection.execute(query)]
 
 
+def like(connection: Connection, said: str, count: int) -> list[str]:
+    """Names that begin with some words, or whose handle does, those of most followers first."""
+    key = said.strip().lstrip("@").casefold()
+    begins = or_(
+        func.lower(influencers.c.handle).startswith(key, autoescape=True),
+        func.lower(influencers.c.name).startswith(key, autoescape=True),
+    )
+    query = select(influencers.c.handle).where(begins, ~influencers.c.blocked)
+    return list(connection.scalars(query.order_by(influencers.c.followers.desc()).limit(count)))
+
+
 def _stored(row: Any) -> Stored:
     return Stored(
         Influencer(
@@ -172,5 +185,6 @@ def _stored(row: Any) -> Stored:
             blocked=row.blocked,
         ),
         row.currency,
+        row.blocked_reason,
         row.version,
     )

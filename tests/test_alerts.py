@@ -4,7 +4,7 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email import message_from_string, policy
 from email.message import EmailMessage
@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from assistant import coming, notices
+from assistant import notices
 from assistant.memory import Memory
 from assistant.outbox import Sender
 from assistant.reply import Reply, Status
 from assistant.settings import Email
 from engines.anomalies import stopped
-from engines.terms import Period
 from intents.command import Role
 from storage import alerts, outbox
 from storage.thresholds import thresholds
@@ -302,21 +301,38 @@ def test_what_is_snoozed_comes_back(make_world: Callable[..., World]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "day"),
+    ("words", "day"),
     [
-        ((2026, 3, 18), (2026, 3, 18), (2026, 3, 18)),  # said of the future
-        ((2026, 3, 10), (2026, 3, 10), (2026, 3, 17)),  # a weekday, read as the last one
-        ((2026, 3, 15), (2026, 3, 15), (2026, 3, 16)),  # today
-        ((2026, 3, 9), (2026, 3, 15), (2026, 3, 16)),  # this week
-        ((2026, 3, 8), (2026, 3, 8), (2026, 3, 22)),  # the weekday of today
-        ((2025, 3, 20), (2025, 3, 20), (2026, 3, 20)),  # a date, read as last year's
-        ((2024, 2, 29), (2024, 2, 29), (2027, 2, 28)),
+        ("Wednesday", (2026, 3, 18)),
+        ("this Friday", (2026, 3, 20)),
+        ("next Monday", (2026, 3, 16)),
+        # What lasts today is waited out: that is a Sunday.
+        ("Sunday", (2026, 3, 16)),
+        ("today", (2026, 3, 16)),
+        ("this week", (2026, 3, 16)),
+        ("March 20", (2026, 3, 20)),
+        ("the end of the month", (2026, 4, 1)),
+        ("March 3", (2027, 3, 3)),
     ],
 )
 def test_a_snooze_ends_on_the_next_such_day(
-    start: tuple[int, int, int], end: tuple[int, int, int], day: tuple[int, int, int]
+    make_world_here: Callable[..., World], words: str, day: tuple[int, int, int]
 ) -> None:
-    assert coming.day(Period(date(*start), date(*end)), TODAY) == date(*day)
+    world = make_world_here()
+    world.venture()
+    with world.bus.database.write() as connection:
+        alerts.raise_once(connection, "one", alerts.ADVICE, "Look at one.", NOW)
+    world.run("snooze_alert", alert=1, until=words)
+    assert world.open()[0].snoozed_until == datetime(*day, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("words", ["yesterday", "last Monday", "March 2024"])
+def test_nothing_is_put_off_until_what_is_over(make_world_here: Callable[..., World], words: str) -> None:
+    world = make_world_here()
+    world.venture()
+    with world.bus.database.write() as connection:
+        alerts.raise_once(connection, "one", alerts.ADVICE, "Look at one.", NOW)
+    assert code_of(world.run("snooze_alert", alert=1, until=words)) == "already_over"
 
 
 def test_several_alerts_are_asked_about(make_world_here: Callable[..., World]) -> None:

@@ -663,7 +663,8 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
     stage: Stage, model: LoopbackModel, role: Role
 ) -> None:
     with stage.assistant.database.read() as connection:
-        handle = connection.scalar(select(influencers.c.handle).order_by(influencers.c.id))
+        free = select(influencers.c.handle).where(~influencers.c.blocked)
+        handle = connection.scalar(free.order_by(influencers.c.id))
     build_loops(stage.assistant.bus).prepare(NOW)
     scheduled = run(Speaker(stage.assistant, role), "schedule_briefing", weekdays=["monday"], time="at nine")
     assert scheduled.status is Status.DONE
@@ -684,6 +685,7 @@ def test_no_tool_of_the_catalogue_acts_at_the_models_word(
         connection.execute(delegations.insert().values(**deputy, currency="USD", version=1))
     worst: dict[str, dict[str, Any]] = {
         "acknowledge_alert": {"alert": raised},
+        "add_influencer": {"influencer": handle, "campaign": "Spring Launch"},
         "approve": {"proposal": stage.proposal},
         "delegate_approvals": {"person": "viewer", "until": "tomorrow"},
         "delete_alert": {"metric": "roas"},

@@ -76,6 +76,7 @@ LEAST: dict[str, Role | None] = {
     "GET /attribution": Role.VIEWER,
     "GET /alerts": Role.VIEWER,
     "GET /influencers": Role.VIEWER,
+    "GET /influencers/{influencer}": Role.VIEWER,
     "GET /loops": Role.VIEWER,
     "GET /audit": Role.LEAD,
     "GET /settings": Role.VIEWER,
@@ -96,6 +97,7 @@ ENDLESS = ("GET /events",)
 NAMES = {
     "venture": "Acme",
     "campaign": "Spring%20Launch",
+    "influencer": "somebody",
     "job_id": "1",
     "name": "show_status",
     "briefing": "1",
@@ -103,6 +105,7 @@ NAMES = {
     "kind": "md",
 }
 SLOTS: dict[str, dict[str, Any]] = {
+    "add_influencer": {"influencer": "somebody", "campaign": "Spring Launch"},
     "block_influencer": {"influencer": "somebody"},
     "create_campaign": {"venture": "Acme", "channels": ["email"], "name": "Backdoor", "budget": "50k"},
     "create_venture": {"name": "Backdoor"},

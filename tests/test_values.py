@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engines.terms import Period
 from intents import values
-from intents.values import ImpossibleDate, MoneySaid, NumberRange
+from intents.values import ImpossibleDate, MoneySaid, NumberRange, rhythms
 
 TODAY = date(2026, 11, 20)  # a Friday
 
@@ -336,3 +336,38 @@ def test_never_raises_and_never_overlaps(text: str, today: date) -> None:
     found = values.find(text, today)
     assert all(left.end <= right.start for left, right in pairwise(found))
     assert all(text[one.start : one.end] == one.text for one in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("Monday", date(2026, 6, 22)),
+        ("until Monday", date(2026, 6, 22)),
+        # That is the day itself.
+        ("Wednesday", date(2026, 6, 17)),
+        ("this Friday", date(2026, 6, 19)),
+        ("July", date(2026, 7, 1)),
+        ("May", date(2027, 5, 1)),
+        ("June 16", date(2027, 6, 16)),
+        # Not every year has that day.
+        ("February 29", date(2028, 2, 29)),
+        # What can only lie behind.
+        ("yesterday", date(2026, 6, 16)),
+        ("last Monday", date(2026, 6, 15)),
+        ("March 2024", date(2024, 3, 1)),
+    ],
+)
+def test_what_is_to_come(text: str, start: date) -> None:
+    found = values.parse_coming(text, date(2026, 6, 17))
+    assert found is not None
+    assert found.start == start
+    assert values.parse_coming("never", date(2026, 6, 17)) is None
+
+
+@given(st.sampled_from(rhythms.WEEKDAYS), st.dates(date(2020, 1, 1), date(2040, 12, 31)))
+def test_a_weekday_to_come_is_within_a_week(weekday: str, today: date) -> None:
+    found = values.parse_coming(weekday, today)
+    assert found is not None
+    assert found.start == found.end
+    assert rhythms.WEEKDAYS[found.start.weekday()] == weekday
+    assert 0 <= (found.start - today).days < 7

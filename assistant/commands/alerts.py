@@ -18,6 +18,7 @@ from intents.command import Command, Effect, Role
 from intents.slots import (
     AlertNumber,
     CampaignName,
+    ComingPeriod,
     ComparisonName,
     Everything,
     Level,
@@ -392,7 +393,7 @@ class SnoozeAlert(Command):
     may_be_negated = True
 
     alert: AlertNumber | None = Field(None, description="Which alert?")
-    until: PeriodSlot | None = Field(None, description="Until when?")
+    until: ComingPeriod | None = Field(None, description="Until when?")
     count: SpanCount | None = Field(None, description="For how long?")
     span: SpanName | None = Field(None, description="Hours, days, weeks or months?")
     venture: VentureName | None = Field(None, description="Of which venture?")

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from pydantic import BaseModel, Field
 
-from assistant import wording
+from assistant import collaborating, wording
+from assistant.collaborating import CollaborationRow
 from assistant.commands.performance import CHANNEL_COLUMNS, OVERVIEW, campaign_subject, channel_table
 from assistant.handling import Context, handles
 from assistant.reply import Answer, Button, Chart, Column, Listed, Problem, Series, Table, Telling
@@ -28,6 +29,7 @@ from engines.metrics import METRICS, Totals, needs
 from engines.terms import Channel, Period
 from intents.command import Command
 from intents.slots import CampaignName, ChannelName, Count, MetricName, PeriodSlot, StatusName, VentureName
+from storage import collaborations
 from storage.campaigns import Campaign, campaigns_of
 from storage.performance import latest_day
 from storage.ventures import all_ventures
@@ -59,6 +61,9 @@ class CampaignReport(BaseModel):
     period: Period | None
     figures: dict[str, Figure]
     lines: list[LineReport]
+    collaborations: list[CollaborationRow] = []
+    committed: Decimal = Decimal(0)
+    """Agreed to be paid to influencers, in the campaign's currency."""
     rows: int
     fresh_until: date | None
     assumptions: list[str] = []
@@ -86,7 +91,8 @@ def show_campaign(asked: ShowCampaign, context: Context) -> Answer[CampaignRepor
     shown = {name: found.figure(name) for name in OVERVIEW}
     result = _campaign_report(context, campaign, asked.campaign, found, shown)
     told = "; ".join(f"{one.label} {one.shown}" for one in shown.values())
-    notes = [freshness(found, context.today), *assumptions(found)]
+    works = collaborations.of_campaign(context.connection, campaign.id)
+    notes = [collaborating.told(works), freshness(found, context.today), *assumptions(found)]
     when = wording.sentence(wording.named(found.window.period))
     where = "" if asked.channel is None else f", {Channel(asked.channel).label} alone"
     text = f"{_headline(campaign, asked.campaign, result.venture)} {when}{where}: "
@@ -114,7 +120,7 @@ def show_campaign(asked: ShowCampaign, context: Context) -> Answer[CampaignRepor
                 ],
             ),
             buttons=[Button(label="All campaigns", say=f"list campaigns for {result.venture}")],
-            evidence=evidence(found, OVERVIEW),
+            evidence=[*evidence(found, OVERVIEW), *collaborating.evidence(works, asked.campaign)],
         ),
     )
 
@@ -138,6 +144,7 @@ def _campaign_report(
     context: Context, campaign: Campaign, label: str, found: Report | None, shown: dict[str, Figure]
 ) -> CampaignReport:
     by_channel = {} if found is None else found.measured.parts
+    works = collaborations.of_campaign(context.connection, campaign.id)
     return CampaignReport(
         campaign=label,
         venture=context.owner(campaign).name,
@@ -161,6 +168,8 @@ def _campaign_report(
             )
             for line in campaign.lines
         ],
+        collaborations=collaborating.rows(works),
+        committed=collaborating.committed(works).get(campaign.currency, Decimal(0)),
         rows=0 if found is None else found.measured.rows,
         fresh_until=None if found is None else found.measured.fresh_until,
         assumptions=[] if found is None else assumptions(found),
@@ -170,17 +179,20 @@ def _campaign_report(
 def _without_data(context: Context, campaign: Campaign, label: str) -> Answer[CampaignReport]:
     result = _campaign_report(context, campaign, label, None, {})
     text = f"{_headline(campaign, label, result.venture)} It has no performance data yet."
+    works = collaborations.of_campaign(context.connection, campaign.id)
+    text = f"{text} {collaborating.told(works)}".strip()
     rows = [
         [Channel(line.channel).label, line.status, wording.money(line.allocated, campaign.currency)]
         for line in campaign.lines
     ]
     columns = [Column(key="channel", label="Channel"), Column(key="status", label="Status")]
+    told = collaborating.evidence(works, label)
     table = Table(
         title=f"Channel lines of {label}",
         columns=[*columns, Column(key="allocated", label="Allocated a month", numeric=True)],
         rows=rows,
     )
-    return Answer(result=result, telling=Telling(text=text, speech=text, table=table))
+    return Answer(result=result, telling=Telling(text=text, speech=text, table=table, evidence=told))
 
 
 class CampaignRow(BaseModel):

@@ -11,7 +11,7 @@ from assistant.commands.budget import money_of
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Button, Problem, Telling
 from intents.command import Command, Effect, Role
-from intents.slots import MoneySlot, PeriodSlot, PersonName, SpanCount, SpanName, VentureName
+from intents.slots import ComingPeriod, MoneySlot, PersonName, SpanCount, SpanName, VentureName
 from storage import people
 from storage.changes import added, changed
 from storage.delegations import Delegation, in_force
@@ -40,7 +40,7 @@ class DelegateApprovals(Command):
 
     person: PersonName = Field(description="Who may approve in your place?")
     amount: MoneySlot | None = Field(None, description="Up to how much a proposal?")
-    until: PeriodSlot | None = Field(None, description="Until when?")
+    until: ComingPeriod | None = Field(None, description="Until when?")
     count: SpanCount | None = Field(None, description="For how long?")
     span: SpanName | None = Field(None, description="Hours, days, weeks or months?")
     venture: VentureName | None = Field(None, description="Of which venture?")

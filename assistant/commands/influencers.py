@@ -1,5 +1,6 @@
 """Finding and judging influencers."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -14,13 +15,16 @@ from engines.influencers import (
     Filters,
     Range,
     Sought,
+    Spread,
     assess,
     choose,
     fit_norm,
     score,
+    usual_engagements,
 )
 from intents.command import Command, Effect, Role
 from intents.slots import (
+    CampaignName,
     CategoryName,
     Count,
     CountryCode,
@@ -31,12 +35,17 @@ from intents.slots import (
     PriceRange,
     Reason,
     Safe,
+    VentureName,
 )
 from intents.values import NumberRange
 from storage.changes import changed
-from storage.influencers import Stored, called, numbered, search
+from storage.collaborations import Collaboration, of_influencers
+from storage.influencers import Stored, called, like, numbered, search
+from storage.ventures import Venture
 
 SHOWN = 10
+MOST_LIKE = 3
+"""Names offered for one that nobody has."""
 
 
 class ScorePart(BaseModel):
@@ -70,6 +79,8 @@ class InfluencerCard(BaseModel):
     expected_engagements: int
     assumptions: list[str]
     blocked: bool
+    works_on: list[str] = []
+    """Campaigns they were added to."""
 
 
 class InfluencerList(BaseModel):
@@ -94,11 +105,15 @@ class FindInfluencers(Command):
     price: PriceRange | None = Field(None, description="At what price a post?")
     safe: Safe = Field(False, description="Only brand-safe ones?")
     count: Count | None = Field(None, description="How many?")
+    campaign: CampaignName | None = Field(None, description="For which campaign?")
+    venture: VentureName | None = Field(None, description="For which venture?")
 
 
 @handles
 def find_influencers(asked: FindInfluencers, context: Context) -> Answer[InfluencerList]:
     """Filter, score and rank; blocked ones are never shown."""
+    campaign = None if asked.campaign is None else context.campaign(asked.campaign)
+    venture = context.venture(asked.venture) if campaign is None else context.owner(campaign)
     candidates = search(
         context.connection, category=asked.category, platform=asked.platform, country=asked.country
     )
@@ -108,26 +123,31 @@ def find_influencers(asked: FindInfluencers, context: Context) -> Answer[Influen
         price=_range(asked.price),
         safe=asked.safe,
     )
-    sought = Sought(category=asked.category)
+    wanted = None if venture is None else _category_of(venture, context)
+    sought = Sought(category=asked.category or wanted)
     scores, places, fitting = choose(candidates, sought, filters, asked.count or SHOWN)
     stored = numbered(context.connection, candidates.ids[places].tolist())
     found = [stored[number] for number in candidates.ids[places].tolist()]
+    busy = of_influencers(context.connection, [one.influencer.id for one in found])
     cards = [
-        _card(assess(one.influencer, candidates, scores, place, sought), one)
+        _card(assess(one.influencer, candidates, scores, place, sought), one, busy)
         for place, one in zip(places, found, strict=True)
     ]
     told = _filters(asked)
     lead = _lead(fitting, told)
+    if venture is not None and sought.category is not None and asked.category is None:
+        lead += f" Scored for {sought.category}, which {venture.name} is about."
     if not cards:
         cure = "Widen the range of followers, or leave a condition out."
         raise Problem("none_found", f"No influencer fits {wording.listed(list(told.values()))}.", cure)
     names = "; ".join(
         f"{card.name} (@{card.handle}, {card.platform}, {card.composite:.0f})" for card in cards[:5]
     )
+    there = _already_there(cards, None if venture is None else venture.id, busy)
     return Answer(
         result=InfluencerList(found=fitting, influencers=cards, filters=told),
         telling=Telling(
-            text=f"{lead} The best by score: {names}.",
+            text=f"{lead} The best by score: {names}.{there}",
             speech=f"{lead} The best is {cards[0].name}, score {cards[0].composite:.0f}.",
             table=_table(cards),
             buttons=[Button(label=card.name, say=f"show influencer {card.handle}") for card in cards[:3]],
@@ -138,6 +158,22 @@ def find_influencers(asked: FindInfluencers, context: Context) -> Answer[Influen
             evidence=[_evidence(len(candidates), fitting)],
         ),
     )
+
+
+def _category_of(venture: Venture, context: Context) -> str | None:
+    """What a venture is about, where influencers post about that."""
+    found = context.names.find("category", venture.category)
+    return found.label if found.exact else None
+
+
+def _already_there(cards: list[InfluencerCard], venture_id: int | None, busy: list[Collaboration]) -> str:
+    """Who of those found works on campaigns already: of the venture they are sought for, else of any."""
+    names = {card.id: card.name for card in cards}
+    there = [one for one in busy if one.influencer_id in names]
+    if venture_id is not None:
+        there = [one for one in there if one.venture_id == venture_id]
+    told = wording.listed([f"{one.name} works on {one.campaign}" for one in there])
+    return f" Already: {told}." if told else ""
 
 
 def _range(said: NumberRange | None) -> Range:
@@ -174,7 +210,7 @@ def _lead(found: int, told: dict[str, str]) -> str:
     return f"{wording.count(found)} {noun} {wording.listed(list(told.values())) or 'without conditions'}."
 
 
-def _card(one: Assessment, stored: Stored) -> InfluencerCard:
+def _card(one: Assessment, stored: Stored, busy: list[Collaboration]) -> InfluencerCard:
     who = one.influencer
     return InfluencerCard(
         id=who.id,
@@ -204,6 +240,7 @@ def _card(one: Assessment, stored: Stored) -> InfluencerCard:
         expected_engagements=one.estimates.engagements,
         assumptions=list(one.estimates.assumptions),
         blocked=who.blocked,
+        works_on=[work.campaign for work in busy if work.influencer_id == who.id],
     )
 
 
@@ -219,6 +256,7 @@ def _table(cards: list[InfluencerCard]) -> Table:
             Column(key="price", label="A post", numeric=True),
             Column(key="score", label="Score", numeric=True),
             Column(key="risks", label="Risks"),
+            Column(key="works_on", label="Works on"),
         ],
         rows=[
             [
@@ -230,6 +268,7 @@ def _table(cards: list[InfluencerCard]) -> Table:
                 wording.NOTHING if card.price is None else wording.money(card.price, card.currency or ""),
                 f"{card.composite:.0f}",
                 wording.listed(card.risks) or wording.NOTHING,
+                wording.listed(card.works_on) or wording.NOTHING,
             ]
             for card in cards
         ],
@@ -257,18 +296,15 @@ class ShowInfluencer(Command):
 @handles
 def show_influencer(asked: ShowInfluencer, context: Context) -> Answer[InfluencerCard]:
     """Judge one influencer among those of the same category."""
-    stored = _one(asked.influencer, context)
-    who = stored.influencer
-    peers = search(context.connection, category=who.category, platform=None, country=None)
-    sought = Sought(category=who.category)
-    scores = score(peers, sought, fit_norm(peers))
-    place = int(np.flatnonzero(peers.ids == who.id)[0])
-    card = _card(assess(who, peers, scores, place, sought), stored)
-    parts = "; ".join(f"{part.name} {_score(part)} ({part.words})" for part in card.scores)
+    stored = one_called(asked.influencer, context)
+    found = judged(stored, stored.influencer.category, context)
+    card = found.card
     risks = f" Risks: {wording.listed(card.risks)}." if card.risks else ""
     blocked = " Blocked." if card.blocked else ""
+    works = f" Works on {wording.listed(card.works_on)}." if card.works_on else ""
     text = (
-        f"{card.name} (@{card.handle}, {card.platform}): score {card.composite:.0f}. {parts}.{risks}{blocked}"
+        f"{card.name} (@{card.handle}, {card.platform}): score {card.composite:.0f}. "
+        f"{parts_told(card)}.{risks}{blocked}{works}"
     )
     return Answer(
         result=card,
@@ -276,21 +312,75 @@ def show_influencer(asked: ShowInfluencer, context: Context) -> Answer[Influence
             text=text,
             speech=f"{card.name} scores {card.composite:.0f} of 100.",
             table=_table([card]),
-            evidence=[_evidence(len(peers), 1)],
+            evidence=[found.evidence],
         ),
     )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An influencer among those of the same category."""
+
+    stored: Stored
+    card: InfluencerCard
+    sought: str
+    """The category they were judged for."""
+    engagement_ratio: float
+    """Their engagement over what is usual for the size."""
+    usual: Spread | None
+    """What a post of accounts of the size brings; None for too few to tell."""
+    accounts: int
+    """How many they were held against."""
+    evidence: Evidence
+
+
+def judged(stored: Stored, sought_for: str, context: Context) -> Judged:
+    """Judge one influencer for a category that influencers post about; for their own, where none does."""
+    who = stored.influencer
+    known = context.names.find("category", sought_for)
+    wanted = known.label if known.exact else who.category
+    peers = search(context.connection, category=who.category, platform=None, country=None)
+    norm, sought = fit_norm(peers), Sought(category=wanted)
+    scores = score(peers, sought, norm)
+    place = int(np.flatnonzero(peers.ids == who.id)[0])
+    busy = of_influencers(context.connection, [who.id])
+    card = _card(assess(who, peers, scores, place, sought), stored, busy)
+    return Judged(
+        stored=stored,
+        card=card,
+        sought=wanted,
+        engagement_ratio=float(scores.engagement_ratio[place]),
+        usual=usual_engagements(peers, who.followers, norm),
+        accounts=len(peers),
+        evidence=_evidence(len(peers), 1).model_copy(update=_calculation(card)),
+    )
+
+
+def _calculation(card: InfluencerCard) -> dict[str, str]:
+    """The score with its numbers; weights of unknown parts are shared out among the known ones."""
+    known = [part for part in card.scores if part.score is not None]
+    sums = " + ".join(f"{part.weight:g} × {part.score:.0f}" for part in known)
+    whole = sum(part.weight for part in known)
+    shown = f"({sums}) / {whole:g}" if len(known) < len(card.scores) else sums
+    return {"claim": f"{card.name} scores {card.composite:.0f}", "calculation": shown}
+
+
+def parts_told(card: InfluencerCard) -> str:
+    """Each score with its reason."""
+    return "; ".join(f"{part.name} {_score(part)} ({part.words})" for part in card.scores)
 
 
 def _score(part: ScorePart) -> str:
     return wording.NOTHING if part.score is None else f"{part.score:.0f}"
 
 
-def _one(said: str, context: Context) -> Stored:
+def one_called(said: str, context: Context) -> Stored:
+    """The influencer of a name or handle. Raises `Problem` for nobody and for several."""
     found = called(context.connection, said)
     if not found:
-        raise Problem(
-            "unknown_influencer", f"I know no influencer called {said[:80]!r}.", "Find influencers first."
-        )
+        near = like(context.connection, said, MOST_LIKE)
+        cure = f"Did you mean {wording.listed(near, 'or')}?" if near else "Find influencers first."
+        raise Problem("unknown_influencer", f"I know no influencer called {said[:80]!r}.", cure, choices=near)
     if len(found) > 1:
         choices = [f"@{one.influencer.handle} on {one.influencer.platform}" for one in found]
         raise Problem(
@@ -307,6 +397,8 @@ class Blocked(BaseModel):
 
     influencer: str
     reason: str | None
+    works_on: list[str] = []
+    """Campaigns they were added to, and stay on."""
 
 
 class BlockInfluencer(Command):
@@ -324,13 +416,15 @@ class BlockInfluencer(Command):
 @handles
 def block_influencer(asked: BlockInfluencer, context: Context) -> Answer[Blocked]:
     """Plan the change from not blocked to blocked."""
-    who = _one(asked.influencer, context).influencer
+    who = one_called(asked.influencer, context).influencer
     if who.blocked:
         raise Problem("already_blocked", f"{who.name} is blocked already.")
     done = f"Blocked {who.name} (@{who.handle})."
+    works_on = [one.campaign for one in of_influencers(context.connection, [who.id])]
+    stays = f" What was agreed stays: {who.name} works on {wording.listed(works_on)}." if works_on else ""
     return Answer(
-        result=Blocked(influencer=who.handle, reason=asked.reason),
-        telling=Telling(text=done, speech=done, buttons=[Button(label="Undo", say="undo that")]),
+        result=Blocked(influencer=who.handle, reason=asked.reason, works_on=works_on),
+        telling=Telling(text=f"{done}{stays}", speech=done, buttons=[Button(label="Undo", say="undo that")]),
         action=Action(
             summary=f"block {who.name}",
             done=done,

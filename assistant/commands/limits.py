@@ -31,6 +31,7 @@ class SetSpendLimit(Command):
 
     effect = Effect.RECORD
     role = Role.OPERATOR
+    sets_ceiling = True
     examples = (
         "set a spend limit of $500 a day for Spring Launch",
         "limit the spending of Acme to $50,000 a month",

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from assistant import wording
+from assistant import collaborating, wording
+from assistant.collaborating import CollaborationRow
 from assistant.commands.budget import in_proportion, money_of
 from assistant.handling import Context, handles
 from assistant.reply import Action, Answer, Button, Column, Problem, Table, Telling
@@ -25,6 +26,7 @@ from intents.slots import (
     TimeZoneName,
     VentureName,
 )
+from storage import collaborations
 from storage.campaigns import Line, campaigns_of
 from storage.changes import RowChange, added, changed
 from storage.ventures import Venture
@@ -47,6 +49,9 @@ class VentureProfile(BaseModel):
     monthly_budget: Decimal | None
     gross_margin: Decimal
     campaigns: list[str] = []
+    collaborations: list[CollaborationRow] = []
+    committed: dict[str, Decimal] = {}
+    """Agreed to be paid to influencers, by currency of the campaigns."""
 
 
 class CreateVenture(Command):
@@ -91,7 +96,7 @@ def create_venture(asked: CreateVenture, context: Context) -> Answer[VentureProf
         is_local=False,
         created_at=context.now,
         version=1,
-        **profile.model_dump(exclude={"campaigns"}),
+        **profile.model_dump(exclude={"campaigns", "collaborations", "committed"}),
     )
     done = f"Created the venture {name}: {_described(profile)}."
     return Answer(
@@ -138,15 +143,20 @@ def show_venture(asked: ShowVenture, context: Context) -> Answer[VentureProfile]
     """Look the venture up."""
     venture = _venture(asked.venture, context)
     names = [one.name for one in campaigns_of(context.connection, venture_id=venture.id)]
-    profile = _profile(venture, names)
+    works = collaborations.of_venture(context.connection, venture.id)
+    told = {"collaborations": collaborating.rows(works), "committed": collaborating.committed(works)}
+    profile = _profile(venture, names).model_copy(update=told)
+    busy = collaborating.told(works).replace(" on it,", " on its campaigns,")
     listed = f" Campaigns: {wording.listed(names)}." if names else " It has no campaigns yet."
-    text = f"{venture.name}: {_described(profile)}.{listed}"
+    text = f"{venture.name}: {_described(profile)}.{listed} {busy}".strip()
     return Answer(
         result=profile,
         telling=Telling(
             text=text,
             speech=f"{venture.name}: {_described(profile)}.",
+            table=collaborating.table(profile.collaborations, "Influencers") if works else None,
             buttons=[Button(label="Performance", say=f"show gtm performance for {venture.name}")],
+            evidence=collaborating.evidence(works, venture.name),
         ),
     )
 

@@ -22,8 +22,11 @@ LIVE_NAMES = (
 _FILE = re.compile(
     r"(?<![\w/\\~.-])[\w/\\~:.+-]*\w\.(?:csv|tsv|xlsx|xls|parquet|json)(?:\.gz)?\b", re.IGNORECASE
 )
-_HANDLE = re.compile(r"(?<![\w.@])(?:@[^\W_][\w.]{0,28}\w|[^\W\d_]+(?:_[^\W_]+)+)(?![\w@])")
-"""A creator's name at a platform: behind its sign, or with an underscore, which no other words have."""
+_HANDLE = re.compile(
+    r"(?<![\w.@])(?:@[^\W_][\w.]{0,28}\w|[^\W\d_]+(?:_[^\W_]+)+|[^\W\d_]+(?:\.[^\W\d_]+)+\.\d+)(?![\w@])"
+)
+"""A creator's name at a platform: behind its sign, with an underscore, or with points before a number, which
+no other words have."""
 _BEFORE_PROPOSALS = re.compile(
     r"(?:\b(?:proposals?|number|nr|no\.|request|approve|reject|accept|decline|deny|refuse|dismiss)|#)"
     r"[\s.#]*(?:number\s+)?$",

@@ -9,7 +9,7 @@ from intents import lexicon
 from intents.names import Names
 from intents.readers.entities import NUMBERS, Explained, is_proposal_number
 from intents.readers.words import ordinary_words
-from intents.reading import EntityMatch
+from intents.reading import GUESSED, EntityMatch
 from intents.values import MoneySaid, rhythms
 
 OPEN_KINDS = ("influencer", "name")
@@ -117,7 +117,7 @@ def _new_name(kind: str, explained: Explained, known: Collection[str]) -> list[E
     if kind == "name" and _OPENED.search(words.text[:start]):
         return []
     start, end = words.widened(start, end)
-    return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, "words")]
+    return [EntityMatch(kind, words.text[start:end], words.text[start:end], start, end, 0.5, GUESSED)]
 
 
 def _place(entity: EntityMatch) -> int:

@@ -131,5 +131,8 @@ def _varied(text: str, kinds: Sequence[str], number: int) -> list[str]:
 
 
 def _may_be_unknown(kind: str, words: Sequence[str]) -> bool:
-    """Whether the sentence means the same with an unknown name; a creator must then be called one."""
-    return kind != "influencer" or not _CREATORS.isdisjoint(words)
+    """Whether the sentence means the same with an unknown name.
+
+    A creator must then be called one, or be named beside a campaign.
+    """
+    return kind != "influencer" or placeholder("campaign") in words or not _CREATORS.isdisjoint(words)

@@ -14,7 +14,11 @@ _TOKEN = re.compile(
 _BEFORE_NAMES = frozenset(
     {"for", "of", "at", "in", "on", "about", "from", "to", "with", "into", "within", "called", "named"}
 )
-_BEFORE_HANDLES = frozenset({"influencer", "creator", "block", "blacklist", "ban"})
+_BEFORE_HANDLES = frozenset({"influencer", "creator", "block", "blacklist", "ban", "add", "hire"})
+_BEFORE_COLLABORATORS = frozenset(
+    {"assign", "attach", "book", "bring", "engage", "enlist", "include", "put", "recruit", "sign"}
+)
+_BEFORE_CAMPAIGNS = frozenset({"to", "for", "on", "onto", "into", "in"})
 _KIND_WORDS = frozenset({"campaign", "venture", "company", "startup"})
 _DETERMINERS = frozenset({"the", "our", "my", "your", "a", "an", "this", "that"})
 _LINKS = frozenset(
@@ -115,13 +119,16 @@ class Words:
 
     def unknown_names(self, known: Collection[str]) -> tuple[tuple[int, int], ...]:
         """Places of words that stand where a name belongs but are neither ``known`` nor explained."""
-        runs = _runs(self.tokens, known)
-        shouted = sum(token.text[0].isupper() for token in self.tokens) * 2 > len(self.tokens) + 1
-        return tuple(
+        runs = _runs(self.tokens, known, with_stems=True)
+        free = [token for token in self.tokens[1:] if not token.is_covered]
+        shouted = sum(token.text[0].isupper() for token in free) * 2 > len(free) + 1
+        places = [
             (self.tokens[first].start, self.tokens[last - 1].end)
             for first, last in runs
             if self._stands_as_name(first, last, shouted)
-        )
+        ]
+        # "Olivia Price" is one name, though a price is none.
+        return tuple(dict.fromkeys(places if shouted else (self.widened(*place) for place in places)))
 
     def strange(self, known: Collection[str]) -> tuple[tuple[int, int], ...]:
         """Places of words that are neither ``known`` nor explained, wherever they stand."""
@@ -151,9 +158,20 @@ class Words:
             return True
         if word.key.endswith(_NO_NAME_ENDINGS):
             return False
+        if before in _BEFORE_COLLABORATORS | {"get"} and self._leads_on(last, before):
+            return True
         return before in _BEFORE_NAMES | _KIND_WORDS | _BEFORE_HANDLES or (
             before in _ASKING and after in _DOING
         )
+
+    def _leads_on(self, last: int, verb: str) -> bool:
+        """Whether "for Spring Launch" or "on board" comes next: "book fitwithlena for Spring Launch"."""
+        after = self.tokens[last : last + 3]
+        if [token.key for token in after[:2]] == ["on", "board"]:
+            return True
+        into = {"onto", "into"} if verb == "get" else _BEFORE_CAMPAIGNS
+        named = [token for token in after[1:] if token.key not in _DETERMINERS]
+        return len(after) > 1 and after[0].key in into and bool(named) and named[0].is_covered
 
 
 def _tokens(text: str, entities: Sequence[EntityMatch]) -> Iterator[Token]:
@@ -166,13 +184,26 @@ def _tokens(text: str, entities: Sequence[EntityMatch]) -> Iterator[Token]:
         yield Token(match.group(), match.start(), match.end(), covered)
 
 
-def _runs(tokens: Sequence[Token], known: Collection[str]) -> list[tuple[int, int]]:
-    """Neighboring words that nothing explains, as first and behind-last places."""
+def _runs(
+    tokens: Sequence[Token], known: Collection[str], *, with_stems: bool = False
+) -> list[tuple[int, int]]:
+    """Neighboring words that nothing explains, as first and behind-last places.
+
+    With ``with_stems`` a word that is only like a known one ("Fields") goes on with what is not.
+    """
     runs: list[tuple[int, int]] = []
     for at, token in enumerate(tokens):
-        if token.is_covered or not token.text[0].isalpha() or _is_known(token.key, known):
+        if token.is_covered or not token.text[0].isalpha():
             continue
-        if runs and runs[-1][1] == at:
+        goes_on = bool(runs) and runs[-1][1] == at
+        is_known = (
+            token.key in known
+            if with_stems and goes_on and "'" not in token.key
+            else _is_known(token.key, known)
+        )
+        if is_known:
+            continue
+        if goes_on:
             runs[-1] = (runs[-1][0], at + 1)
         else:
             runs.append((at, at + 1))

@@ -11,6 +11,7 @@ from intents.values.amounts import (
     render_percent,
     render_range,
 )
+from intents.values.coming import parse_coming
 from intents.values.dates import ImpossibleDate
 from intents.values.finding import find
 from intents.values.numbers import parse_count, parse_number, render_count, render_number, spell_count
@@ -22,6 +23,7 @@ __all__ = [
     "NumberRange",
     "around",
     "find",
+    "parse_coming",
     "parse_count",
     "parse_money",
     "parse_number",

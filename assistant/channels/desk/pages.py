@@ -150,9 +150,14 @@ def _campaign(view: View) -> dict[str, Ask]:
 
 def _influencers(view: View) -> dict[str, Ask]:
     slots = {
-        name: view[name] for name in ("category", "followers", "platform", "country", "engagement", "price")
+        name: view[name]
+        for name in ("category", "followers", "platform", "country", "engagement", "price", "campaign")
     }
     return {"found": Ask("find_influencers", {**slots, "safe": view["safe"], "count": view["count"] or "12"})}
+
+
+def _influencer(view: View) -> dict[str, Ask]:
+    return {"now": Ask("show_influencer", {"influencer": view["influencer"]})}
 
 
 def _attribution(view: View) -> dict[str, Ask]:
@@ -203,6 +208,7 @@ PAGES = (
     Page("attribution", "/attribution", "Attribution", _attribution, "now", ("period",)),
     Page("alerts", "/alerts", "Alerts", _alerts, "alerts"),
     Page("influencers", "/influencers", "Influencers", _influencers, "found"),
+    Page("influencer", "/influencers/{influencer}", "Influencer", _influencer, "now", in_menu=False),
     Page("loops", "/loops", "Loops and jobs", _loops, "loops"),
     Page("audit", "/audit", "Audit", _audit, "audit"),
     Page("settings", "/settings", "Settings", _settings, "status"),

@@ -42,6 +42,8 @@ templates.env.globals.update(
     address=showing.address,
     venture_page=showing.venture_page,
     campaign_page=showing.campaign_page,
+    influencer_page=showing.influencer_page,
+    scores=showing.scores,
     channel_name=showing.channel_name,
     together=showing.together,
     spark=showing.spark,

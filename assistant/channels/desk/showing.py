@@ -32,6 +32,23 @@ def campaign_page(name: str, period: str | None = None) -> str:
     return address("/campaigns/{campaign}", campaign=name, period=period)
 
 
+def influencer_page(handle: str) -> str:
+    """Where an influencer is shown."""
+    return address("/influencers/{influencer}", influencer=handle)
+
+
+def scores(card: Any) -> Chart:
+    """The parts of an influencer's score; those not known are left out."""
+    known = [part for part in card.scores if part.score is not None]
+    return Chart(
+        kind="bar",
+        title=f"Scores of {card.name}, 0 to 100",
+        unit="",
+        labels=[part.name for part in known],
+        series=[Series(name="Score", values=[part.score for part in known])],
+    )
+
+
 def channel_name(name: str) -> str:
     """A channel as people call it."""
     return Channel(name).label if name in _CHANNELS else name.replace("_", " ")
