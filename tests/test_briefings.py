@@ -20,6 +20,7 @@ from assistant import aloud, mailing, notices
 from assistant.bootstrap import build_loops
 from assistant.briefing import times, words
 from assistant.briefing.facts import Briefing
+from assistant.briefing.html import document
 from assistant.reply import Reply, Status
 from assistant.settings import Briefings
 from assistant.ticking import Loops
@@ -122,6 +123,29 @@ def test_what_moved_comes_with_its_baseline_its_driver_and_its_caveat(
     assert reply.reply.chart.labels[-1] == str(TODAY - DAY)
     # To the rows: the formula, the parts, the records.
     assert all(one.rows == 14 and one.period == told.period for one in reply.reply.evidence)
+
+
+def test_a_large_change_of_a_restless_venture_is_told_in_a_clause(
+    make_world_here: Callable[..., World],
+) -> None:
+    world = make_world_here()
+    world.venture(days=200)
+    # Every second week spends 1.6 times as much, and earns as much more: the last does, too.
+    restless = replace(USUAL, spend=USUAL.spend * 8 / 5, revenue=USUAL.revenue * 8 / 5)
+    for back in range(1, 28, 2):
+        last = TODAY - DAY - 7 * (back - 1) * DAY
+        world.days(lambda _: restless, last - 6 * DAY, last)
+    reply = world.run("brief_me", venture="Zeta")
+    told = facts(reply)
+    assert told.movements == []
+    assert [(one.metric, one.because) for one in told.swings] == [("revenue", "usual"), ("spend", "usual")]
+    clause = "Revenue rose 60.0 % and spend 60.0 %, which is within what Zeta does in a week."
+    assert words.swung(told) == [clause]
+    assert clause in reply.reply.text
+    assert clause in reply.reply.speech
+    assert clause in words.markdown(told)
+    assert clause in document(told, url="", picture=None, alt="")
+    assert clause not in world.run("brief_me", venture="Zeta", length="just_numbers").reply.text
 
 
 def test_lengths_and_the_ear(make_world_here: Callable[..., World]) -> None:

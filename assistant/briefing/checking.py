@@ -87,9 +87,9 @@ class _Check:
             yield from self._strange(sentence)
             yield from self._sentence(sentence)
         named = {one.value for one in lexicon.find_of("metric", told)}
-        for movement in self.facts.movements:
-            if movement.metric not in named:
-                yield f"{movement.label} is left out"
+        for one in (*self.facts.movements, *self.facts.swings):
+            if one.metric not in named:
+                yield f"{one.label} is left out"
 
     def _strange(self, sentence: str) -> Iterator[str]:
         found = _WORD.findall(sentence)

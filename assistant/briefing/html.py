@@ -17,6 +17,7 @@ def document(facts: Briefing, *, url: str, picture: str | None, alt: str) -> str
         table=words.table(facts),
         when=words.when_told(facts),
         moved=words.moved,
+        swung=words.swung(facts),
         need_told=words.need_told,
         sentence=wording.sentence,
         url=url,
