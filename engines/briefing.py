@@ -260,7 +260,7 @@ def swings(compared: Compared[K], metrics: Sequence[str] = WATCHED) -> tuple[Lev
     told = {_FAMILIES.get(one.level.metric, one.level.metric) for one in movements(compared, metrics)}
     large = [one for one in levels(compared, metrics) if one.unremarkable is not None]
     found = []
-    for one in sorted(large, key=lambda one: -abs(one.relative or 0)):
+    for one in sorted(large, key=lambda one: -abs(one.relative or Decimal(0))):
         family = _FAMILIES.get(one.metric, one.metric)
         if family not in told:
             told.add(family)

@@ -23,7 +23,7 @@ from intents.command import Role
 from storage import alerts, people, slack
 from storage.people import users
 from storage.proposals import proposals
-from tests.conftest import NOW, Speaker
+from tests.conftest import NOW, Speaker, run
 from tests.loopback_slack import CHANNEL, SECRET, as_form, buttons, read, signed
 from tests.slack_world import DIRECT, SLACK_IDS, STRANGER, SlackWorld
 
@@ -292,10 +292,12 @@ def test_alerts_are_seen_and_put_off_in_slack(world: SlackWorld) -> None:
     world.press(buttons(message)["Acknowledge"], Role.VIEWER, channel=CHANNEL, ts=ts)
     assert "needs the role operator" in read(world.there.whispers[-1])
     world.press(buttons(message)["Acknowledge"], Role.OPERATOR, channel=CHANNEL, ts=ts)
+    world.told()
     assert f"Acknowledged by <@{SLACK_IDS[Role.OPERATOR]}>" in read(world.there.messages[CHANNEL, ts])
     second = alerted(world, "Northwind spent its limit")
     ts, message = world.last(CHANNEL)
     world.press(buttons(message)["Snooze a day"], Role.OPERATOR, channel=CHANNEL, ts=ts)
+    world.told()
     assert f"Snoozed by <@{SLACK_IDS[Role.OPERATOR]}>" in read(world.there.messages[CHANNEL, ts])
     with world.assistant.database.read() as connection:
         seen, later = alerts.alert(connection, first), alerts.alert(connection, second)
@@ -303,6 +305,37 @@ def test_alerts_are_seen_and_put_off_in_slack(world: SlackWorld) -> None:
     assert seen.acknowledged_at == NOW
     assert later is not None
     assert later.snoozed_until == NOW + timedelta(days=1)
+
+
+def test_an_alert_that_is_answered_elsewhere_shows_in_slack(world: SlackWorld) -> None:
+    number = alerted(world, "Acme spent its limit")
+    ts, _ = world.last(CHANNEL)
+    lead = Speaker(world.assistant, Role.LEAD)
+
+    def shown() -> tuple[str, list[str]]:
+        world.told()
+        message = world.there.messages[CHANNEL, ts]
+        return read(message), sorted(buttons(message))
+
+    assert lead.say(f"snooze alert {number} until tomorrow").status is Status.DONE
+    text, left = shown()
+    assert f"Snoozed by <@{SLACK_IDS[Role.LEAD]}>" in text
+    assert left == []
+    # What is taken back is open again, and can be answered where it stands.
+    assert lead.say("undo that").status is Status.DONE
+    text, left = shown()
+    assert "Snoozed" not in text
+    assert f"Open again, said <@{SLACK_IDS[Role.LEAD]}>" in text
+    assert left == ["Acknowledge", "Snooze a day"]
+    assert run(lead, "acknowledge_alert", alert=number).status is Status.DONE
+    text, left = shown()
+    assert f"Acknowledged by <@{SLACK_IDS[Role.LEAD]}>" in text
+    assert left == []
+    # Said again, nothing more is sent.
+    before = len(world.there.calls)
+    assert lead.say(f"acknowledge alert {number}").error is not None
+    world.told()
+    assert len(world.there.calls) == before
 
 
 def opened(world: SlackWorld, user: str) -> dict[str, Any]:

@@ -519,6 +519,26 @@ def test_a_decision_is_told_on_the_longest_proposal(telling: Assistant, there: W
     assert "✓ Approved by" in there.texts(CHANNEL)[0]
 
 
+def test_the_answer_to_an_alert_waits_where_slack_asks_to_and_is_told_once(
+    telling: Assistant, there: Workspace, clock: Clock
+) -> None:
+    with telling.database.write() as connection:
+        raise_alert(connection, telling.settings, "one", alerts.SPEND_LIMIT, "Acme spent its limit", NOW)
+    assert send_all(telling) == 1
+    with telling.database.read() as connection:
+        number = alerts.latest(connection, NOW)[0].id
+    there.refuse.append(("chat.update", {"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "40"}))
+    assert Speaker(telling).say(f"acknowledge alert {number}").status is Status.DONE
+    assert send_all(telling) == 1
+    assert "Acknowledged" not in there.texts(CHANNEL)[0]
+    assert send_all(telling) == 0
+    clock.pass_by(seconds=41)
+    assert send_all(telling) == 1
+    assert "✓ Acknowledged by" in there.texts(CHANNEL)[0]
+    assert len(there.texts(CHANNEL)) == 1
+    assert send_all(telling) == 0
+
+
 def test_proposals_and_alerts_keep_their_order_among_notices(telling: Assistant, there: Workspace) -> None:
     assert Speaker(telling, Role.OPERATOR).say(MOVE).status is Status.APPROVAL
     with telling.database.write() as connection:

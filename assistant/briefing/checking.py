@@ -14,7 +14,7 @@ from typing import Any
 
 from assistant import wording
 from assistant.briefing import words
-from assistant.briefing.facts import Briefing
+from assistant.briefing.facts import Briefing, MovementTold, SwingTold
 from intents import lexicon, values
 from intents.readers.words import ordinary_words
 
@@ -87,7 +87,8 @@ class _Check:
             yield from self._strange(sentence)
             yield from self._sentence(sentence)
         named = {one.value for one in lexicon.find_of("metric", told)}
-        for one in (*self.facts.movements, *self.facts.swings):
+        told: list[MovementTold | SwingTold] = [*self.facts.movements, *self.facts.swings]
+        for one in told:
             if one.metric not in named:
                 yield f"{one.label} is left out"
 

@@ -354,12 +354,18 @@ class Slack:
         with self._bus.database.write() as connection:
             slack.remember(connection, shown, self._bus.clock())
 
-    def finish(self, subject: str, mrkdwn: str) -> bool:
-        """Take the buttons of every message about something away and say why; False where there is none."""
+    def finish(self, subject: str, mrkdwn: str, *, keeps_buttons: bool = False) -> bool:
+        """Take the buttons of every message about something away and say why; False where there is none.
+
+        With ``keeps_buttons`` they are there again: what had been answered was taken back.
+        """
         with self._bus.database.read() as connection:
             found = slack.messages_about(connection, subject)
         for one in found:
-            self.update(one.channel, one.ts, blocks.answered(one.blocks, mrkdwn), one.text)
+            line = (
+                [*one.blocks, blocks.note(mrkdwn)] if keeps_buttons else blocks.answered(one.blocks, mrkdwn)
+            )
+            self.update(one.channel, one.ts, line, one.text)
         return bool(found)
 
     def named(self, name: str) -> str:

@@ -10,7 +10,7 @@ from assistant.slack import blocks
 from assistant.slack.blocks import Block
 from assistant.slack.client import Slack, SlackError
 from assistant.slack.talk import talk_of
-from storage import people, proposals, slack
+from storage import alerts, people, proposals, slack
 from storage.outbox import Message
 
 MOST_CLAIMS = 5
@@ -28,6 +28,9 @@ class SlackNotices:
         """Send a notice, or change the message that already shows what it is about. Raises `SlackError`."""
         data = message.payload["data"]
         if message.kind == notices.PROPOSAL_DECIDED and self._decided(data):
+            return
+        if message.kind == notices.ALERT_ANSWERED:
+            self._answered(data)
             return
         shown, told = self._shown(message), str(data["text"])
         channel, thread = self._place(message, data)
@@ -88,6 +91,26 @@ class SlackNotices:
         verb = "✗ Rejected" if data.get("command") == "reject" else "✓ Approved"
         line = f"{verb} by {self._slack.named(str(data['person']))} · {blocks.escaped(str(data['text']))}"
         return self._slack.finish(f"proposal:{number}", line)
+
+    def _answered(self, data: Mapping[str, Any]) -> None:
+        """Tell on an alert's own messages how it stands now, and by whom: another attempt says the same."""
+        number = int(data["alert"])
+        with self._bus.database.read() as connection:
+            found = alerts.alert(connection, number)
+            seen_by = None if found is None else found.acknowledged_by
+            seen = None if seen_by is None else people.person(connection, seen_by)
+        if found is None:
+            return
+        told = blocks.escaped(str(data["text"]).partition("\n")[0])
+        by = self._slack.named(seen.name if seen is not None else str(data["person"]))
+        if found.acknowledged_at is not None:
+            line = f"✓ Acknowledged by {by} · {told}"
+        elif found.sleeps(self._bus.clock()):
+            line = f"⏾ Snoozed by {by} · {told}"
+        else:
+            line = f"Open again, said {by}"
+        is_open = found.acknowledged_at is None and not found.sleeps(self._bus.clock())
+        self._slack.finish(f"alert:{number}", line, keeps_buttons=is_open)
 
     def _place(self, message: Message, data: Mapping[str, Any]) -> tuple[str, str | None]:
         """Channel and thread: the end of a job goes to where it was asked for, a briefing to its person."""

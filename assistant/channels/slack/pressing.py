@@ -19,12 +19,7 @@ from storage.people import Person
 
 PLAIN = ("yes", "no")
 """Words of a button that mean nothing else, and need no other reader."""
-DONE_WITH = {
-    "acknowledge_alert": "✓ Acknowledged",
-    "snooze_alert": "⏾ Snoozed",
-}
-"""What is said on the message of an alert once somebody did this."""
-PRESSABLE = ("approve", *DONE_WITH)
+PRESSABLE = ("approve", "acknowledge_alert", "snooze_alert")
 """Commands that buttons carry out."""
 
 
@@ -209,12 +204,7 @@ def _do(task: Task, pressed: Pressed, person: Person, command: str, slots: dict[
     if not decided:
         _tell_error(task, pressed, person, reply)
         return
-    if command in DONE_WITH:
-        told = blocks.escaped(reply.reply.text)
-        assistant.slack.finish(
-            f"alert:{slots['alert']}", f"{DONE_WITH[command]} by <@{place.talk.user}> · {told}"
-        )
-    # A decision is told on the proposal's message by its notice, whoever made it and wherever.
+    # What was decided is told on the messages about it by a notice, whoever decided and wherever.
     assistant.outbox.loop.wake()
     if pressed.is_home:
         home.publish(task, person, place.talk.user, reply.reply.text)
