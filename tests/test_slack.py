@@ -25,7 +25,7 @@ from storage.people import users
 from storage.proposals import proposals
 from tests.conftest import NOW, Speaker, run
 from tests.loopback_slack import CHANNEL, SECRET, as_form, buttons, read, signed
-from tests.slack_world import DIRECT, SLACK_IDS, STRANGER, SlackWorld
+from tests.slack_world import DIRECT, SLACK_IDS, STRANGER, SlackWorld, wait_for
 
 MOVE = "move 1,000 from display to email in Spring Launch"
 
@@ -367,6 +367,17 @@ def test_the_home_page_shows_what_waits_and_its_buttons_work(world: SlackWorld) 
     assert "Nothing waits." in read(world.there.homes[mine])
     world.told()
     assert "Approved by" in read(world.there.messages[CHANNEL, ts])
+
+
+def test_a_home_page_that_was_opened_follows_what_happens(world: SlackWorld) -> None:
+    mine, operators = SLACK_IDS[Role.CHAIRMAN], SLACK_IDS[Role.OPERATOR]
+    assert "Nothing is open." in read(opened(world, mine))
+    number = alerted(world, "Acme spent its limit")
+    wait_for(lambda: "Acme spent its limit" in read(world.there.homes[mine]))
+    assert set(buttons(world.there.homes[mine])) == {"Acknowledge", "Snooze a day"}
+    # Who has not opened it is not shown it; whoever opens it sees what is so.
+    assert operators not in world.there.homes
+    assert f"*{number}*" in read(opened(world, operators))
 
 
 def test_whatever_is_delivered_four_times_acts_once(world: SlackWorld) -> None:

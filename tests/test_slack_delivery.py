@@ -21,7 +21,9 @@ from sqlalchemy.exc import OperationalError
 from assistant import notices
 from assistant.alerting import raise_alert
 from assistant.bootstrap import Assistant
+from assistant.channels.slack import home
 from assistant.channels.slack.incoming import incoming
+from assistant.channels.slack.refreshing import Homes
 from assistant.reply import Button, Column, Reply, Status, Table, Telling
 from assistant.slack import blocks
 from intents.command import Role
@@ -537,6 +539,53 @@ def test_the_answer_to_an_alert_waits_where_slack_asks_to_and_is_told_once(
     assert "✓ Acknowledged by" in there.texts(CHANNEL)[0]
     assert len(there.texts(CHANNEL)) == 1
     assert send_all(telling) == 0
+
+
+def test_home_pages_are_refreshed_together_and_only_where_they_changed(
+    telling: Assistant, there: Workspace, clock: Clock
+) -> None:
+    mine, operators = SLACK_IDS[Role.CHAIRMAN], SLACK_IDS[Role.OPERATOR]
+    with telling.database.read() as connection:
+        folk = {one: slack.person_of(connection, one) for one in (mine, operators)}
+    for user, person in folk.items():
+        home.publish(telling, person, user, "You pressed something")
+    homes, other = Homes(telling), Homes(telling)
+
+    def alert(told: str) -> None:
+        with telling.database.write() as connection:
+            raise_alert(connection, telling.settings, told, alerts.SPEND_LIMIT, told, clock.now)
+
+    # What came of a press stays until something happens.
+    assert homes.look() == 0
+    assert "You pressed something" in read(there.homes[mine])
+    clock.pass_by(seconds=11)
+    alert("Acme spent its limit")
+    there.refuse.append(("views.publish", {"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "50"}))
+    assert homes.look() == 1
+    # Another process finds nothing left to do.
+    assert other.look() == 0
+    alert("Northwind spent its limit")
+    alert("Globex spent its limit")
+    assert homes.look() == 0
+    clock.pass_by(seconds=11)
+    assert homes.look() == 1
+    assert "Globex spent its limit" not in read(there.homes[mine])
+    clock.pass_by(seconds=40)
+    assert homes.look() == 1
+    for user in folk:
+        assert "Northwind spent its limit" in read(there.homes[user])
+        assert "Globex spent its limit" in read(there.homes[user])
+    asked = len(there.of("views.publish"))
+    clock.pass_by(seconds=30)
+    assert homes.look() + other.look() == 0
+    assert len(there.of("views.publish")) == asked
+    # Somebody who left the workspace has no page.
+    there.refuse.append(("views.publish", {"ok": False, "error": "user_not_found"}, 200, {}))
+    clock.pass_by(seconds=11)
+    alert("Initech spent its limit")
+    assert homes.look() == 1
+    with telling.database.read() as connection:
+        assert len(slack.homes(connection)) == 1
 
 
 def test_proposals_and_alerts_keep_their_order_among_notices(telling: Assistant, there: Workspace) -> None:

@@ -1,4 +1,4 @@
 """Schema migrations (Alembic), run by `storage.migrate`."""
 
-HEAD = "0011"
+HEAD = "0013"
 """The newest revision; a test holds it against the files in `versions/`."""

@@ -207,7 +207,7 @@ def _do(task: Task, pressed: Pressed, person: Person, command: str, slots: dict[
     # What was decided is told on the messages about it by a notice, whoever decided and wherever.
     assistant.outbox.loop.wake()
     if pressed.is_home:
-        home.publish(task, person, place.talk.user, reply.reply.text)
+        home.publish(assistant, person, place.talk.user, reply.reply.text)
 
 
 def _named(place: Place, person: Person, command: str, slots: dict[str, Any], key: str | None) -> Turn:
@@ -222,7 +222,7 @@ def _named(place: Place, person: Person, command: str, slots: dict[str, Any], ke
 
 def _tell_error(task: Task, pressed: Pressed, person: Person, reply: Reply) -> None:
     if pressed.is_home:
-        home.publish(task, person, pressed.place.talk.user, reply.reply.text)
+        home.publish(task.assistant, person, pressed.place.talk.user, reply.reply.text)
     else:
         _whisper(task, pressed.place, blocks.escaped(reply.reply.text))
 
