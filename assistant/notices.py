@@ -23,6 +23,7 @@ ALERT_RAISED = "alert.raised"
 ALERT_ESCALATED = "alert.escalated"
 ALERT_ANSWERED = "alert.answered"
 BRIEFING_READY = "briefing.ready"
+BRIEFING_SOUND = "briefing.sound"
 KINDS = {
     PROPOSAL_WAITING: "Somebody's request waits for the chairman.",
     PROPOSAL_DECIDED: "A proposal was approved or rejected; the text says what came of it.",
@@ -33,6 +34,7 @@ KINDS = {
     ALERT_ESCALATED: "An alert that nobody acknowledged.",
     ALERT_ANSWERED: "An alert was acknowledged or put off, or that was taken back; to Slack alone.",
     BRIEFING_READY: "A scheduled briefing, for those who want it there; the data hold its facts, too.",
+    BRIEFING_SOUND: "The sound of a briefing that was sent just before; to Slack alone.",
 }
 """Every kind of notice, and when it is sent."""
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from assistant import notices
 from assistant.alerting import raise_alert
 from assistant.bootstrap import Assistant
+from assistant.briefing.facts import Briefing
 from assistant.channels.slack import home
 from assistant.channels.slack.incoming import incoming
 from assistant.channels.slack.refreshing import Homes
@@ -31,7 +32,7 @@ from storage import alerts, migrate, outbox, people, slack
 from storage.audit import audit
 from storage.database import Database
 from storage.ventures import ventures
-from tests.conftest import NOW, Speaker, assistant_on, serving
+from tests.conftest import NOW, Speaker, assistant_on, run, serving
 from tests.killed_slack import KILLS
 from tests.loopback_slack import (
     APP_TOKEN,
@@ -255,6 +256,49 @@ def test_a_briefing_goes_to_its_person_as_markdown(telling: Assistant, there: Wo
         line for line in body.splitlines() if line
     ]
     assert there.texts(CHANNEL) == ["# To all"]
+
+
+def test_the_sound_of_a_briefing_follows_its_words_where_it_can(
+    telling: Assistant, there: Workspace, clock: Clock, tmp_path: Path
+) -> None:
+    folder = tmp_path / "briefings"
+    folder.mkdir()
+    for number in range(1, 5):
+        (folder / f"{number}.mp3").write_bytes(b"a spoken briefing")
+    shown = run(Speaker(telling), "brief_me").result
+    assert isinstance(shown, Briefing)
+
+    def brief(number: int, heard: bool = True) -> None:
+        facts = shown.model_copy(update={"number": number}).model_dump(mode="json")
+        more = {"briefing": number, "person": "chairman", "facts": facts, "heard": heard}
+        ask(telling, f"Briefing {number}", notices.BRIEFING_READY, markdown=f"# Briefing {number}", **more)
+        ask(telling, f"Sound {number}", notices.BRIEFING_SOUND, **more)
+
+    brief(1)
+    assert send_all(telling) == 2
+    (file,) = there.shared
+    assert file["channel_id"] == SLACK_IDS[Role.CHAIRMAN]
+    assert list(there.files.values()) == [b"a spoken briefing"]
+    assert there.of("files.getUploadURLExternal")[0]["filename"] == "briefing-1.mp3"
+    # Slack asks to wait: the words are there, the sound comes later, once.
+    brief(2)
+    slow = ("files.getUploadURLExternal", {"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "40"})
+    there.refuse.append(slow)
+    assert send_all(telling) == 2
+    assert "# Briefing 2" in there.texts(SLACK_IDS[Role.CHAIRMAN])
+    assert len(there.shared) == 1
+    clock.pass_by(seconds=41)
+    assert send_all(telling) == 1
+    assert len(there.shared) == 2
+    # What Slack does not take is given up, and what comes after it is sent.
+    brief(3)
+    brief(4, heard=False)
+    there.refuse.append(("files.getUploadURLExternal", {"ok": False, "error": "missing_scope"}, 200, {}))
+    # The alert says which permission is missing.
+    assert send_all(telling) == 5
+    assert "missing_scope" in there.texts(CHANNEL)[0]
+    assert len(there.shared) == 2
+    assert {state for state, _ in states(telling)} == {"confirmed"}
 
 
 def test_the_end_of_a_job_is_told_where_it_was_asked_for(telling: Assistant, there: Workspace) -> None:

@@ -87,8 +87,8 @@ class _Check:
             yield from self._strange(sentence)
             yield from self._sentence(sentence)
         named = {one.value for one in lexicon.find_of("metric", told)}
-        told: list[MovementTold | SwingTold] = [*self.facts.movements, *self.facts.swings]
-        for one in told:
+        parts: list[MovementTold | SwingTold] = [*self.facts.movements, *self.facts.swings]
+        for one in parts:
             if one.metric not in named:
                 yield f"{one.label} is left out"
 

@@ -12,7 +12,7 @@ from assistant.settings import Settings, parts
 from storage import outbox
 from storage.briefings import Schedule
 
-TARGETS = (notices.EMAIL, notices.WEBHOOK, "slack")
+TARGETS = (notices.EMAIL, notices.WEBHOOK, notices.SLACK)
 """What of a schedule's places is sent to; the page and the feed look for themselves."""
 
 
@@ -34,10 +34,22 @@ def deliver(
             if not to:
                 continue
             body["data"]["to"] = to
-        key = f"{notices.BRIEFING_READY}:{facts.number}:{target}"
-        outbox.request(connection, target, notices.BRIEFING_READY, body, key=key, audit_id=None, now=now)
+        body["data"]["heard"] = is_heard(settings, schedule)
+        kinds = [notices.BRIEFING_READY]
+        if target == notices.SLACK and body["data"]["heard"]:
+            # By itself: what becomes of the sound says nothing of the words.
+            kinds.append(notices.BRIEFING_SOUND)
+        for kind in kinds:
+            key = f"{kind}:{facts.number}:{target}"
+            outbox.request(connection, target, kind, body, key=key, audit_id=None, now=now)
         sent.append(target)
     return sent
+
+
+def is_heard(settings: Settings, schedule: Schedule) -> bool:
+    """Whether the sound of a schedule's briefings is sent along."""
+    said = settings.briefings.sound
+    return said == "always" or (said == "asked" and schedule.spoken)
 
 
 def addresses(settings: Settings, person: str) -> list[str]:

@@ -10,8 +10,13 @@ from assistant.briefing import words
 from assistant.briefing.facts import Briefing
 
 
-def document(facts: Briefing, *, url: str, picture: str | None, alt: str) -> str:
-    """The whole page; ``picture`` is where its chart is, ``alt`` the chart in words."""
+def document(
+    facts: Briefing, *, url: str, picture: str | None, alt: str, is_heard_there: bool = False
+) -> str:
+    """The whole page; ``picture`` is where its chart is, ``alt`` the chart in words.
+
+    ``is_heard_there`` says that its sound is at ``url``.
+    """
     return _template().render(
         facts=facts,
         table=words.table(facts),
@@ -23,6 +28,7 @@ def document(facts: Briefing, *, url: str, picture: str | None, alt: str) -> str
         url=url,
         picture=picture,
         alt=alt,
+        is_heard_there=is_heard_there,
     )
 
 

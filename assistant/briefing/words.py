@@ -40,7 +40,8 @@ def swung(one: Briefing) -> list[str]:
     told = []
     for because, clause in _UNREMARKABLE.items():
         found = [swing for swing in one.swings if swing.because == because]
-        said, verb = [], ""
+        said: list[str] = []
+        verb = ""
         for swing in found:
             before, verb = verb, "rose" if swing.direction == "up" else "fell"
             label = swing.label if swing.label.isupper() or not said else swing.label.lower()

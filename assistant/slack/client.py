@@ -227,16 +227,16 @@ class Slack:
         return True
 
     def upload(
-        self, channel: str, name: str, content: bytes, title: str, told: str, thread: str | None
+        self, channel: str, name: str, content: bytes, title: str, told: str | None, thread: str | None
     ) -> None:
-        """Show a picture; ``told`` says in words what is on it."""
+        """Share a file; ``told`` says in words what is on a picture."""
         self.call(
             self.client.files_upload_v2,
             channel=channel,
             filename=name,
             file=content,
             title=title[:200],
-            alt_txt=told[:1000],
+            alt_txt=None if told is None else told[:1000],
             thread_ts=thread,
         )
 
