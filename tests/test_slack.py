@@ -67,6 +67,26 @@ def test_the_slash_command_answers_whoever_typed_it_alone(world: SlackWorld) -> 
     assert world.there.messages == {}
 
 
+def test_a_chart_of_a_slash_commands_answer_is_in_ones_own_messages(world: SlackWorld) -> None:
+    user = SLACK_IDS[Role.VIEWER]
+    asked = "brief me on Acme"
+    told = world.slash(asked, user)
+    assert "our direct messages" in told
+    (shared,) = world.there.shared
+    assert shared["channel_id"] == f"D{user}"
+    assert "thread_ts" not in shared
+    (picture,) = world.there.files.values()
+    assert picture.startswith(b"\x89PNG") or b"PNG" in picture[:400]
+    assert world.there.messages == {}
+    # Where Slack does not take it, the answer says where else it is.
+    world.there.refuse.append(
+        ("files.getUploadURLExternal", {"ok": False, "error": "invalid_arguments"}, 200, {})
+    )
+    world.slash(asked, user)
+    assert len(world.there.shared) == 1
+    assert "|the desk>" in read(world.there.responses[-1])
+
+
 def test_somebody_unknown_learns_how_to_be_known_and_nothing_else(world: SlackWorld) -> None:
     world.send_all(
         world.write("show gtm performance for Acme", STRANGER),

@@ -226,6 +226,11 @@ class Slack:
             raise
         return True
 
+    def direct(self, user: str) -> str:
+        """The channel of somebody's direct messages with us."""
+        answer: Any = self.call(self.client.conversations_open, users=[user])
+        return str(answer["channel"]["id"])
+
     def upload(
         self, channel: str, name: str, content: bytes, title: str, told: str | None, thread: str | None
     ) -> None:
