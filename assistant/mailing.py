@@ -121,7 +121,7 @@ def _connected(said: Email) -> smtplib.SMTP:
 
 
 def _addresses(message: Message, said: Email) -> Sequence[str]:
-    if message.kind == notices.BRIEFING_READY:
+    if message.kind in (notices.BRIEFING_READY, notices.ADDRESS_PROOF):
         own: list[str] = message.payload["data"]["to"]
         return own
     everybody = parts(said.to)

@@ -24,6 +24,7 @@ ALERT_ESCALATED = "alert.escalated"
 ALERT_ANSWERED = "alert.answered"
 BRIEFING_READY = "briefing.ready"
 BRIEFING_SOUND = "briefing.sound"
+ADDRESS_PROOF = "address.proof"
 KINDS = {
     PROPOSAL_WAITING: "Somebody's request waits for the chairman.",
     PROPOSAL_DECIDED: "A proposal was approved or rejected; the text says what came of it.",
@@ -35,6 +36,7 @@ KINDS = {
     ALERT_ANSWERED: "An alert was acknowledged or put off, or that was taken back; to Slack alone.",
     BRIEFING_READY: "A scheduled briefing, for those who want it there; the data hold its facts, too.",
     BRIEFING_SOUND: "The sound of a briefing that was sent just before; to Slack alone.",
+    ADDRESS_PROOF: "The link that confirms somebody's e-mail address; by mail, to it alone.",
 }
 """Every kind of notice, and when it is sent."""
 

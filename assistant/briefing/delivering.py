@@ -9,7 +9,7 @@ from assistant import notices
 from assistant.briefing import words
 from assistant.briefing.facts import Briefing
 from assistant.settings import Settings, parts
-from storage import outbox
+from storage import mail_addresses, outbox
 from storage.briefings import Schedule
 
 TARGETS = (notices.EMAIL, notices.WEBHOOK, notices.SLACK)
@@ -30,7 +30,7 @@ def deliver(
             continue
         body = payload(settings, facts, now)
         if target == notices.EMAIL:
-            to = addresses(settings, facts.person)
+            to = addresses(connection, settings, schedule.user_id, facts.person)
             if not to:
                 continue
             body["data"]["to"] = to
@@ -52,8 +52,11 @@ def is_heard(settings: Settings, schedule: Schedule) -> bool:
     return said == "always" or (said == "asked" and schedule.spoken)
 
 
-def addresses(settings: Settings, person: str) -> list[str]:
-    """Where a person's mail goes."""
+def addresses(connection: Connection, settings: Settings, user_id: int, person: str) -> list[str]:
+    """Where a person's mail goes: to the address they confirmed, else where the settings say."""
+    confirmed = mail_addresses.of(connection, user_id).address
+    if confirmed is not None:
+        return [confirmed]
     own = settings.briefings.addresses.get(person)
     return parts(own) if own else parts(settings.notify.email.to)
 
