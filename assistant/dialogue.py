@@ -242,6 +242,10 @@ class Dialogue:
         second = None if turn.heard.second is None else self.quick.read(turn.heard.second, scene)
         if not doubting.is_doubted(turn.heard, reading, second):
             return None
+        is_answer = turn.memory.pending is not None or turn.memory.waiting is not None
+        if reading.intent is None and not reading.is_fragment and not is_answer:
+            # Nothing would be done about these words anyway: no question, the usual answer.
+            return None
         doubted = doubting.Doubted(text=turn.text, asked_at=self.bus.clock())
         turn.memory = turn.memory.model_copy(update={"doubted": doubted})
         told = doubting.question(turn.text)

@@ -613,7 +613,12 @@ class Voice(_Section):
     ears: Literal["auto", "whisper", "endpoint", "embedded", "off"] = Field(
         "auto",
         description="What hears: auto takes Whisper where a model is named, then an endpoint, then the "
-        "embedded engine, which understands commands only and needs no download.",
+        "embedded engine, which needs no download.",
+    )
+    moonshine: str = Field(
+        "auto",
+        description="Free speech for the embedded ears by Moonshine: auto for the installed model, off for "
+        "closed commands only, or a folder with its files.",
     )
     mouth: Literal["auto", "piper", "endpoint", "espeak", "off"] = Field(
         "auto",

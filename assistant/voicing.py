@@ -20,10 +20,9 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-WHAT_IT_HEARS = {
-    "commands": "closed commands only; for free speech set up Whisper",
-    "anything": "free speech",
-}
+CLOSED = "closed commands only; for free speech set up Whisper"
+SMALL = "commands well, free speech fairly; for better ears set up Whisper"
+FREE = "free speech"
 
 
 MOST_VOICES = 7
@@ -124,7 +123,7 @@ class Voicing:
         return Facts(
             ears=None if ears is None else ears.name,
             hears=None if ears is None else ears.hears,
-            told="nothing" if ears is None else WHAT_IT_HEARS[ears.hears],
+            told=_told(ears),
             mouth=None if mouth is None else mouth.name,
             voices=() if mouth is None else mouth.voices[:MOST_VOICES],
             notes=tuple(self._notes.values()),
@@ -169,8 +168,9 @@ class Voicing:
 
     def _embedded(self) -> Transcriber:
         from voice.embedded import EmbeddedTranscriber
+        from voice.moonshine import of_setting
 
-        return EmbeddedTranscriber()
+        return EmbeddedTranscriber(of_setting(self.terms.moonshine))
 
     def _piper(self) -> Speaker:
         from voice.piper import PiperSpeaker
@@ -199,6 +199,15 @@ class Voicing:
         from voice.espeak import EspeakSpeaker
 
         return EspeakSpeaker()
+
+
+def _told(ears: Transcriber | None) -> str:
+    """What ears can do, in words."""
+    if ears is None:
+        return "nothing"
+    if ears.hears == "commands":
+        return CLOSED
+    return SMALL if ears.name == "embedded" else FREE
 
 
 def _first(makers: dict[str, Callable[[], T]], part: str, notes: dict[str, str]) -> T:

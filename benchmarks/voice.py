@@ -16,17 +16,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from assistant.channels.nlu import resident_mb
+from assistant.doubting import ASKED_BELOW
 from assistant.settings import Settings
 from assistant.vocabulary import pattern_of, patterns, vocabulary
 from intents.encoder import find_encoder
@@ -36,13 +38,13 @@ from intents.readers.embedded import DATA, EmbeddedReader
 from intents.readers.sentences import OUT_OF_SCOPE
 from intents.reading import Scene
 from intents.training import load
-from voice import judging
 from voice.audio import RATE, Audio, VoiceError
 from voice.decoding import decode_trusted
 from voice.embedded import EmbeddedTranscriber
 from voice.espeak import EspeakSpeaker
 from voice.grammar import is_place, tokens_of
 from voice.jsgf import parse
+from voice.moonshine import of_setting
 from voice.transcriber import Transcript, Vocabulary
 
 Split = Literal["tuning", "held-out"]
@@ -132,6 +134,8 @@ class Meaning:
 
     intent: str | None
     slots: str
+    is_plain: bool = True
+    """Whether nothing has to be asked: no name that nobody has, no value that cannot be."""
 
     @classmethod
     def of(cls, reader: EmbeddedReader, text: str, scene: Scene) -> "Meaning":
@@ -142,12 +146,13 @@ class Meaning:
         command = catalogue().get(reading.intent or "")
         if command is None:
             found = sorted((one.entity, str(one.value)) for one in reading.entities)
-            return cls(None if reading.intent is None else reading.intent, repr(found))
+            return cls(reading.intent, repr(found))
         try:
             slots = slots_from(command, reading.entities, reading.text)
         except SlotErrors as errors:
-            return cls(reading.intent, f"problems: {errors}")
-        return cls(reading.intent, repr(sorted((name, repr(value)) for name, value in slots.items())))
+            return cls(reading.intent, f"problems: {errors}", is_plain=False)
+        told = repr(sorted((name, repr(value)) for name, value in slots.items()))
+        return cls(reading.intent, told, is_plain=not reading.unknown)
 
 
 @dataclass(frozen=True)
@@ -290,10 +295,19 @@ def wordings(split: Split, known: Vocabulary, count: int, random: Random) -> lis
     return [(text, intent) for text, intent in texts if text][:count]
 
 
+def ears_of() -> EmbeddedTranscriber:
+    """The embedded ears as the service has them."""
+    return EmbeddedTranscriber(of_setting("auto"))
+
+
 class Bench:
     """The ears, the reader, and what each clip gave."""
 
-    def __init__(self, split: Split, cache: Path) -> None:
+    def __init__(
+        self, split: Split, cache: Path, *, thorough: bool = False, file: TextIO | None = None
+    ) -> None:
+        """``thorough`` as of `EmbeddedTranscriber.consider`; ``file`` takes a line of JSON a clip."""
+        self.thorough, self.file = thorough, file
         # As the service does: a sentence is too little work for two threads.
         threadpool_limits(1, user_api="blas")
         models = Settings().data_dir / "models"
@@ -301,7 +315,7 @@ class Bench:
         self.scene = Scene(live_names(split), TODAY)
         self.known = vocabulary(self.scene.names, NAMES[split]["influencer"])
         start = time.perf_counter()
-        self.ears = EmbeddedTranscriber()
+        self.ears = ears_of()
         self.load_seconds = time.perf_counter() - start
         start = time.perf_counter()
         self.ears.prepare(self.known)
@@ -311,42 +325,52 @@ class Bench:
         self.took: list[float] = []
         self.rows: list[dict[str, Any]] = []
 
+    def meaning(self, text: str) -> Meaning:
+        """What the reader makes of a text."""
+        return Meaning.of(self.reader, text, self.scene)
+
     def hear(self, audio: Audio, text: str, of: str, said: Meaning | None, voice: str) -> dict[str, Any]:
         """Decode a clip, judge it as the assistant would, and keep what came of it."""
         start, wall = time.process_time(), time.perf_counter()
         heard: Transcript | None = None
-        why, traits = "", None
+        why = ""
         try:
-            heard, traits = self.ears.consider(audio, self.known)
-            if not heard.text or heard.confidence < judging.LEAST:
-                why = "not_understood"
+            found = self.ears.consider(audio, self.known, thorough=self.thorough)
+            heard = found.transcript
         except VoiceError as error:
             why = error.code
         self.cpu += time.process_time() - start
         self.took.append(time.perf_counter() - wall)
         self.speech += audio.seconds
-        row: dict[str, Any] = {"of": of, "voice": voice, "said": text, "outcome": why or "heard"}
-        if traits is not None and heard is not None:
-            row |= {"traits": asdict(traits), "guess": heard.text, "guess_second": heard.second}
-            row["guess_right"] = said is not None and Meaning.of(self.reader, heard.text, self.scene) == said
-            row["guess_same"] = Meaning.of(self.reader, heard.text, self.scene) == Meaning.of(
-                self.reader, heard.second or "", self.scene
-            )
-        if heard is not None and not why:
-            meaning = Meaning.of(self.reader, heard.text, self.scene)
-            other = Meaning.of(self.reader, heard.second or "", self.scene)
-            acts = heard.confidence >= judging.SURE and meaning == other and meaning.intent is not None
-            row |= {
-                "heard": heard.text,
-                "second": heard.second,
-                "confidence": round(heard.confidence, 4),
-                "acts": acts,
-                "intent": meaning.intent,
-                "same": meaning == other,
-                "right": said is not None and meaning == said,
-                "text_right": _plain(heard.text) == _plain(text),
-            }
+        row: dict[str, Any] = {"of": of, "voice": voice, "said": text}
+        if heard is not None:
+            meaning = self.meaning(heard.text)
+            second = meaning if heard.second is None else self.meaning(heard.second)
+            if not heard.text or heard.confidence < self.ears.least:
+                why = "not_understood"
+            elif found.is_free and meaning.intent is None:
+                why = "out_of_scope"
+            row |= {"guess": heard.text, "guess_second": heard.second, "confidence": heard.confidence}
+            row |= {"guess_right": meaning == said, "is_free": found.is_free}
+            for name, traits, text_of in (
+                ("traits", found.traits, found.best),
+                ("first", found.first, found.leading),
+            ):
+                if traits is not None:
+                    row[name] = {**asdict(traits), "right": self.meaning(text_of) == said}
+            if not why:
+                row |= {
+                    "acts": heard.confidence >= ASKED_BELOW and meaning == second and meaning.is_plain,
+                    "intent": meaning.intent,
+                    "same": meaning == second,
+                    "right": meaning == said,
+                    "text_right": _plain(heard.text) == _plain(text),
+                }
+        row["outcome"] = why or "heard"
         self.rows.append(row)
+        if self.file is not None:
+            self.file.write(f"{json.dumps(row)}\n")
+            self.file.flush()
         return row
 
 
@@ -373,9 +397,18 @@ def shares(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def run(split: Split, cache: Path, human: Path, each: int, outside_clips: int) -> dict[str, Any]:
+def accepted(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Of clips with none of our commands in them."""
+    return {
+        "clips": len(rows),
+        "accepted": sum(row["outcome"] == "heard" for row in rows) / len(rows),
+        "acts": sum(bool(row.get("acts")) for row in rows) / len(rows),
+    }
+
+
+def run(bench: Bench, split: Split, human: Path, each: int, outside_clips: int) -> dict[str, Any]:
     """Everything measured on one split."""
-    bench = Bench(split, cache)
+    cache = bench.cache
     random, noise = Random(7), np.random.default_rng(7)
     voices = voices_of(split)
     texts = [text for text in GENERAL if mine(text, split)]
@@ -419,11 +452,9 @@ def run(split: Split, cache: Path, human: Path, each: int, outside_clips: int) -
         hear(clips(wordings(split, bench.known, 40, random), 1), "other wordings", None, meant)
     )
     rows = hear(clips([(text, "") for text in outside], 1), "outside", None, lambda _: None)
-    figures["outside"] = {
-        "clips": len(rows),
-        "accepted": sum(row["outcome"] == "heard" for row in rows) / len(rows),
-        "acts": sum(bool(row.get("acts")) for row in rows) / len(rows),
-    }
+    figures["outside"] = accepted(rows)
+    some = clips([(text, "") for text in outside[::3]], 1)
+    figures["outside 20 dB"] = accepted(hear(some, "outside 20 dB", 20.0, lambda _: None))
     rows = hear(
         clips(list(unknown_names(split, bench.known, random)), 1), "unknown name", None, lambda _: None
     )
@@ -445,7 +476,7 @@ def run(split: Split, cache: Path, human: Path, each: int, outside_clips: int) -
     with multiprocessing.get_context("spawn").Pool(1) as alone:
         figures["megabytes"] = alone.apply(grown, (split, cache))
     figures |= _swaps(bench, split)
-    return figures | {"rows": bench.rows}
+    return figures
 
 
 def _human(bench: Bench, folder: Path) -> dict[str, Any]:
@@ -504,7 +535,7 @@ def grown(split: Split, cache: Path) -> dict[str, float]:
     many = vocabulary(thousand(), NAMES[split]["influencer"])
     sound = synthesise("what are the top performing channels this month", VOICES[split][0], cache)
     before = resident_mb()
-    ears = EmbeddedTranscriber()
+    ears = ears_of()
     found = {}
     for label, known in (("few", few), ("many", many), ("few again", few), ("many again", many)):
         ears.consider(sound, known)
@@ -536,11 +567,11 @@ def main() -> None:
     options.add_argument("--each", type=int, default=4)
     options.add_argument("--outside", type=int, default=310, help="clips of other sentences")
     options.add_argument("--rows", type=Path)
+    options.add_argument("--thorough", action="store_true", help="ask pocketsphinx of every clip, for a fit")
     chosen = options.parse_args()
-    figures = run(chosen.split, chosen.cache, chosen.human, chosen.each, chosen.outside)
-    rows = figures.pop("rows")
-    if chosen.rows:
-        chosen.rows.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    with chosen.rows.open("w", encoding="utf-8") if chosen.rows else nullcontext() as file:
+        bench = Bench(chosen.split, chosen.cache, thorough=chosen.thorough, file=file)
+        figures = run(bench, chosen.split, chosen.human, chosen.each, chosen.outside)
     sys.stdout.write(json.dumps(figures, indent=1) + "\n")
 
 

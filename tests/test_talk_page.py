@@ -211,7 +211,9 @@ def is_talk(request: Request) -> bool:
 
 def test_holding_the_button_asks_and_the_answer_is_heard(opening: Opening, server: Server) -> None:
     page = opening(ASKED)
-    expect(page.locator("#ears")).to_have_text("Hears: closed commands only; for free speech set up Whisper")
+    expect(page.locator("#ears")).to_have_text(
+        "Hears: commands well, free speech fairly; for better ears set up Whisper"
+    )
     sent = posted(page)
     press(page)
     expect(button(page)).to_have_attribute("aria-pressed", "true")

@@ -144,9 +144,12 @@ def test_strangers_are_neither_heard_nor_spoken_to(server: Server) -> None:
 def test_it_tells_which_ears_are_in_use(http: httpx2.Client) -> None:
     found = http.get("/api/v1/ears").json()
     assert (found["ears"], found["hears"], found["mouth"]) == ("embedded", "commands", "espeak")
-    assert found["told"] == "closed commands only; for free speech set up Whisper"
+    assert found["told"] == "commands well, free speech fairly; for better ears set up Whisper"
     status = http.post("/api/v1/say", json={"text": "status"}).json()
-    assert "Ears: embedded, closed commands only; for free speech set up Whisper." in status["reply"]["text"]
+    assert (
+        "Ears: embedded, commands well, free speech fairly; for better ears set up Whisper."
+        in status["reply"]["text"]
+    )
     assert status["result"]["voice"]["mouth"] == "espeak"
 
 

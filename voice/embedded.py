@@ -1,8 +1,9 @@
-"""Embedded ears: closed commands by pocketsphinx, which needs no download.
+"""Embedded ears: what can be said by pocketsphinx and Moonshine together, free speech by Moonshine alone.
 
-A grammar of what can be said always finds something in any speech. So two other ways of listening judge what
-it found: a trigram over the same sentences, which may put words together that no sentence has, and bare
-phones, which know no words. What they make of it together gives the confidence.
+A grammar of what can be said always finds something in any speech. So others judge what it found. Moonshine,
+where it is installed, writes down what it hears, tells how well the sentences of the grammar fit, and may
+know a better one. Without it there are a trigram over the same sentences, which may put words together that
+no sentence has, and bare phones, which know no words; then closed commands are heard and nothing else.
 """
 
 from collections import defaultdict
@@ -29,12 +30,15 @@ from voice.grammar import (
     value_network,
 )
 from voice.jsgf import GrammarError, parse
+from voice.memory import give_back
 from voice.network import Network
 from voice.pronouncing import spoken
+from voice.together import Together, without_tail
 from voice.transcriber import Transcript, Vocabulary
 from voice.trigram import Counts, arpa
 
 if TYPE_CHECKING:
+    from voice.moonshine import Moonshine
     from voice.sphinx import Decoder, Heard
 
 _SEED = 11
@@ -48,26 +52,29 @@ _MOST_NAMES = 5_000
 """Names of a kind that are listened for; the most important come first."""
 _CROWD = 60
 """Names of a kind that are many."""
-_LONGEST_TAIL = 3
 
 
 class EmbeddedTranscriber:
-    """Hears what a `Vocabulary` holds, and nothing else. Threads wait for each other.
+    """Hears what a `Vocabulary` holds, and free speech where it has Moonshine. Threads wait for each other.
 
-    ``confidence`` is the probability that ``text`` is what was said, word for word, of any speech that gets
-    past the ears; see `voice.judging`. ``second`` is the trigram's text.
+    ``confidence`` is the probability that ``text`` means what was said, of any speech that gets past the
+    ears; see `voice.judging`. ``second`` is what else it may be, where that is not certain.
     """
 
     name = "embedded"
-    hears: Literal["commands", "anything"] = "commands"
 
-    def __init__(self) -> None:
+    def __init__(self, moonshine: "Moonshine | None" = None) -> None:
         """Load the model, in a few tenths of a second. Raises `VoiceError` (``ears_unavailable``)."""
+        self.hears: Literal["commands", "anything"] = "commands" if moonshine is None else "anything"
+        self.least = judging.LEAST if moonshine is None else judging.LEAST_FREE
+        """The confidence below which nothing was understood."""
         try:
             from voice.sphinx import Decoder
         except ImportError as error:
             raise VoiceError("ears_unavailable", "pocketsphinx is not installed.", "Install it.") from error
         self._decoder: Decoder = Decoder()
+        self._moonshine = moonshine
+        self._together: Together | None = None
         self._lock = Lock()
         self._ready: Vocabulary | None = None
         self._sentences: _Sentences | None = None
@@ -81,70 +88,104 @@ class EmbeddedTranscriber:
 
     def transcribe(self, audio: Audio, vocabulary: Vocabulary) -> Transcript:
         """Hear one command. Raises `VoiceError`: ``no_speech``, ``not_understood``."""
-        transcript, _ = self.consider(audio, vocabulary)
-        if not transcript.text or transcript.confidence < judging.LEAST:
-            raise VoiceError(
-                "not_understood",
-                "I heard speech, but none of the commands I can hear.",
-                "Say it in other words, or set up Whisper for free speech.",
-            )
-        return transcript
-
-    def consider(self, audio: Audio, vocabulary: Vocabulary) -> "tuple[Transcript, judging.Traits]":
-        """What was heard, however unlikely, and what its confidence comes from. Raises ``no_speech``."""
-        speech = trim(audio)
-        heard, words = self._listen(speech, vocabulary)
-        found = judging.traits(heard)
-        transcript = Transcript(
-            text=words.text,
-            engine=self.name,
-            confidence=judging.confidence(found) if words.said else 0.0,
-            second=words.second,
-            seconds=speech.seconds,
+        transcript = self.consider(audio, vocabulary).transcript
+        if transcript.text and transcript.confidence >= self.least:
+            return transcript
+        raise VoiceError(
+            "not_understood",
+            "I heard speech, but could not make out the words.",
+            "Say it again, nearer to the microphone, or in other words; Whisper hears better.",
         )
-        return transcript, found
 
-    def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
-        """As `Transcriber.guess`: the trigram's words."""
+    def consider(self, audio: Audio, vocabulary: Vocabulary, *, thorough: bool = False) -> "Considered":
+        """What was heard, however unlikely, and what its confidence comes from. Raises ``no_speech``.
+
+        ``thorough``: pocketsphinx is asked even where Moonshine alone is sure.
+        """
+        speech = trim(audio)
         with self._lock:
             self._prepare(vocabulary)
-            return (
-                ""
-                if self._names is None
-                else joined(self._names.spelled(self._names.apart(self._decoder.glance(audio))))
-            )
+            if self._walk is None or self._names is None:
+                raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
+            if self._moonshine is None or self._together is None:
+                return self._by_sphinx(speech, self._walk, self._names)
+            return self._by_both(speech, self._moonshine, self._together, thorough=thorough)
+
+    def _by_sphinx(self, speech: Audio, walk: Walk, names: "_Spoken") -> "Considered":
+        heard = self._decoder.hear(speech, walk.follows)
+        heard = replace(heard, trigram=names.apart(heard.trigram))
+        words = self._words(heard, walk, names)
+        found = judging.traits(heard)
+        sure = judging.confidence(found) if words.said else 0.0
+        transcript = Transcript(words.text, self.name, sure, words.second, speech.seconds, is_whole=True)
+        return Considered(transcript, found, words.text)
+
+    def _by_both(
+        self, speech: Audio, moonshine: "Moonshine", together: Together, *, thorough: bool
+    ) -> "Considered":
+        sound = moonshine.listen(speech)
+        free = sound.write()
+        written = "" if thorough else self._sentence(free.text)
+        if written:
+            return Considered(self._told(written, judging.WRITTEN_FREELY, speech))
+        first = together.first(speech, sound, free)
+        leading = self._text(first.best)
+        if first.likeness is not None and not thorough:
+            sure = judging.likely_first(first.likeness)
+            if sure >= judging.CLEAR:
+                return Considered(self._told(leading, sure, speech), first=first.likeness, leading=leading)
+        found = together.both(speech, sound, free, first)
+        best = self._text(found.best)
+        sure = 0.0 if found.likeness is None else judging.likely(found.likeness)
+        if sure < judging.LEAST_LIKELY:
+            transcript = Transcript(free.text, self.name, judging.freely(free), None, speech.seconds)
+        else:
+            second = None if sure >= judging.ALONE else self._text(found.other)
+            transcript = self._told(best, sure, speech, second)
+        return Considered(
+            transcript, found.likeness, best, first.likeness, leading, is_free=not transcript.is_whole
+        )
+
+    def _told(self, text: str, sure: float, speech: Audio, second: str | None = None) -> Transcript:
+        return Transcript(text, self.name, sure, second, speech.seconds, is_whole=True)
+
+    def _sentence(self, text: str) -> str:
+        """The sentence that can be said in whose words a text is; empty where there is none."""
+        said = spoken(text.replace("'s ", " 's "))
+        if self._walk is None or self._names is None or not self._walk.holds(said, self._names.parts):
+            return ""
+        return joined(self._names.spelled(said))
+
+    def _text(self, words: Iterable[str]) -> str:
+        labels = {} if self._walk is None else self._walk.labels
+        return joined(labels.get(word, word) for word in words)
+
+    def guess(self, audio: Audio, vocabulary: Vocabulary) -> str:
+        """As `Transcriber.guess`: what Moonshine writes, or the trigram's words."""
+        if self._moonshine is not None:
+            return self._moonshine.listen(audio).write().text
+        with self._lock:
+            self._prepare(vocabulary)
+            if self._names is None:
+                return ""
+            return joined(self._names.spelled(self._names.apart(self._decoder.glance(audio))))
 
     def holds(self, text: str, vocabulary: Vocabulary) -> bool:
         """Whether ``text`` is one of the sentences that can be heard."""
         with self._lock:
             self._prepare(vocabulary)
-            if self._walk is None or self._names is None:
-                return False
-            return self._walk.holds(spoken(text.replace("'s ", " 's ")), self._names.parts)
-
-    def _listen(self, speech: Audio, vocabulary: Vocabulary) -> "tuple[Heard, Words]":
-        with self._lock:
-            self._prepare(vocabulary)
-            if self._walk is None or self._names is None:
-                raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
-            heard = self._decoder.hear(speech, self._walk.follows)
-            heard = replace(heard, trigram=self._names.apart(heard.trigram))
-            return heard, self._words(heard, self._walk, self._names)
+            return bool(self._sentence(text))
 
     def _words(self, heard: "Heard", walk: Walk, names: "_Spoken") -> "Words":
-        said = [piece.text for piece in heard.grammar]
-        whole = joined(walk.labels.get(word, word) for word in said)
-        for _ in range(_LONGEST_TAIL):
-            if not said or walk.follows(said):
-                break
-            said.pop()
+        grammar = tuple(piece.text for piece in heard.grammar)
+        whole, said = self._text(grammar), without_tail(grammar, walk)
         other = joined(names.spelled(heard.trigram))
-        if not said or not walk.follows(said):
-            # The grammar lost its way; the trigram may have said one of its sentences all the same.
-            if not walk.holds(heard.trigram, names.parts):
-                return Words((), "", other)
-            return Words(heard.trigram, other, whole)
-        return Words(tuple(said), joined(walk.labels.get(word, word) for word in said), other)
+        if said:
+            return Words(said, self._text(said), other)
+        # The grammar lost its way; the trigram may have said one of its sentences all the same.
+        if not walk.holds(heard.trigram, names.parts):
+            return Words((), "", other)
+        return Words(heard.trigram, other, whole)
 
     def _prepare(self, vocabulary: Vocabulary) -> None:
         if vocabulary is self._ready:
@@ -163,9 +204,30 @@ class EmbeddedTranscriber:
             names.words, self._sentences.networks, names.labels
         )
         self._decoder.take_walk(self._walk)
-        self._decoder.take_trigram(arpa(self._sentences.counted(names)))
+        if self._moonshine is None:
+            self._decoder.take_trigram(arpa(self._sentences.counted(names)))
+        else:
+            self._together = Together(self._walk, self._moonshine, self._decoder)
         self._names = names
         self._ready = vocabulary
+        give_back()
+
+
+@dataclass(frozen=True)
+class Considered:
+    """What was heard and why it is believed."""
+
+    transcript: Transcript
+    traits: "judging.Traits | judging.Likeness | None" = None
+    """What the confidence comes from; None where there was nothing to weigh."""
+    best: str = ""
+    """The sentence that these speak of."""
+    first: "judging.Likeness | None" = None
+    """The same before pocketsphinx was asked."""
+    leading: str = ""
+    """The sentence that `first` speaks of."""
+    is_free: bool = False
+    """Whether it is free speech rather than one of the sentences that can be said."""
 
 
 @dataclass(frozen=True)

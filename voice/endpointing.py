@@ -26,7 +26,7 @@ LONGEST_GAP = 5
 """Windows without speech after which too little of it is forgotten."""
 MARGIN = 0.16
 """Seconds kept before and after the speech: a word begins and ends softer than it is heard."""
-HURRIED = 2 / 3
+HURRIED = 1 / 2
 """Of the silence that ends an utterance, where what was said is known to be whole."""
 PAUSE = 0.22
 """Seconds of silence after which an utterance may be over; no less than the margin."""

@@ -1,12 +1,16 @@
 """How sure embedded ears may be of what they heard."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from math import exp
 
 from rapidfuzz.distance import Levenshtein
 
+from voice.choosing import Choice
 from voice.confusions import evidence
+from voice.moonshine import Written
+from voice.pronouncing import spoken
 from voice.sphinx import Heard
 
 
@@ -32,6 +36,8 @@ BIAS = 3.63
 there are 50 commands (20 of them 20 dB above noise, 10 at 10 dB), 3 in words that cannot be heard, 6 with a
 name nobody has and 46 other sentences (24 in noise). The bias is 0.44 less than fitted, as if other speech
 were half again as frequent."""
+LEAST_FREE = 0.5
+"""Below this confidence nothing was understood of what Moonshine writes freely."""
 LEAST = 0.55
 """Below this confidence nothing was understood: beyond it were 5 of 452 other sentences of those."""
 SURE = 0.6
@@ -60,9 +66,108 @@ def is_far_off(heard: Heard, plain: tuple[str, ...]) -> bool:
 
 def confidence(found: Traits) -> float:
     """The probability that the words are those that were said."""
-    sum_ = BIAS + sum(weight * value for weight, value in zip(WEIGHTS, astuple(found), strict=True))
+    return _probability(BIAS, WEIGHTS, astuple(found))
+
+
+def _probability(bias: float, weights: Sequence[float], values: Sequence[float]) -> float:
+    sum_ = bias + sum(weight * value for weight, value in zip(weights, values, strict=True))
     return 1 / (1 + exp(-max(min(sum_, 50.0), -50.0)))
 
 
 def _share(one: Sequence[str], other: Sequence[str]) -> float:
     return Levenshtein.distance(one, other) / max(len(one), len(other), 1)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What tells whether the sentence that fits best is what was said, where Moonshine listens, too."""
+
+    is_of_both: float
+    """1 where pocketsphinx heard the same, else 0; 0, too, where it was not asked."""
+    is_first: float
+    """1 where pocketsphinx heard the same and Moonshine finds none that fits better, else 0."""
+    margin: float
+    """By how much it fits better than the next sentence, in nats within `MOST_MARGIN`."""
+    gap: float
+    """By how much what Moonshine writes freely fits better, in nats from 0 to `MOST_GAP`."""
+    gap_a_phone: float
+    length: float
+    """As `Choice.length`, within `LEAST_LENGTH`."""
+    phones: float
+    """Within `MOST_PHONES`."""
+    free: float
+    """How sure Moonshine is of what it writes freely: the logarithm of the probability a piece of a word."""
+    distance: float
+    """Of the letters of the sentence and of what is written freely: edits as a share of the longer."""
+
+
+MOST_MARGIN, MOST_GAP, LEAST_LENGTH, MOST_PHONES, LEAST_FREELY = 15.0, 40.0, -4.0, 40.0, -2.0
+_LETTERS = re.compile(r"[^a-z]")
+OF_BOTH = 3.0
+"""Nats that a sentence gains in the choice where pocketsphinx heard it."""
+LIKENESS_WEIGHTS = (1.188, 1.3017, 0.0746, -0.2394, 0.033, 0.9211, 0.0471, -0.7382, -4.0238)
+LIKENESS_BIAS = 2.3577
+"""Of the traits in order: a logistic regression on 1,088 clips of the tuning voices, weighed as
+`benchmarks.fit_ears` says: a third of a hundred utterances are none of our business, a third are in noise."""
+LEAST_LIKELY = 0.6
+"""Below this confidence what was heard is none of the sentences that can be said; of the clips of other speech in that
+fit, with their voice left out of it, 2 of a hundred passed."""
+ALONE = 0.95
+"""From this confidence on a second opinion is not needed."""
+FIRST_WEIGHTS = (0.0, 0.0, 0.1291, -0.1527, -1.5493, 1.3036, -0.0027, 0.5436, -5.0649)
+FIRST_BIAS = 5.232
+"""The same before pocketsphinx is asked."""
+CLEAR = 0.97
+"""From this confidence on pocketsphinx is not asked."""
+WRITTEN_FREELY = 0.99
+"""The confidence where Moonshine, which knows no grammar, writes one of its sentences."""
+
+
+def weighed(choice: Choice, said: tuple[str, ...]) -> float:
+    """How well a sentence fits, ``said`` being what pocketsphinx heard."""
+    return choice.score + OF_BOTH * (choice.words == said)
+
+
+def likeness(
+    choices: Sequence[Choice], said: tuple[str, ...], free: Written, phones: Callable[[str], int]
+) -> Likeness:
+    """What speaks for the first of the choices, which are in the order of `weighed`.
+
+    ``phones`` tells how many a word has.
+    """
+    best, *others = choices
+    is_of_both = best.words == said
+    margin = min([best.score - one.score for one in others], default=MOST_MARGIN)
+    count = max(sum(map(phones, best.words)), 1)
+    gap = max(0.0, min(free.score - best.sound, MOST_GAP))
+    return Likeness(
+        is_of_both=float(is_of_both),
+        is_first=float(is_of_both and margin >= 0),
+        margin=max(-MOST_MARGIN, min(margin, MOST_MARGIN)),
+        gap=gap,
+        gap_a_phone=gap / count,
+        length=max(best.length, LEAST_LENGTH),
+        phones=min(float(count), MOST_PHONES),
+        free=max(free.score / max(free.pieces, 1), LEAST_FREELY),
+        distance=_share("".join(spoken(free.text)), _LETTERS.sub("", "".join(best.words))),
+    )
+
+
+def likely_first(found: Likeness) -> float:
+    """The probability that the best sentence means what was said, before pocketsphinx is asked."""
+    return _probability(FIRST_BIAS, FIRST_WEIGHTS, astuple(found))
+
+
+def likely(found: Likeness) -> float:
+    """The probability that the best sentence means what was said."""
+    return _probability(LIKENESS_BIAS, LIKENESS_WEIGHTS, astuple(found))
+
+
+FREE_WEIGHTS = (3.07, 0.535)
+FREE_BIAS = 1.98
+"""Of the logarithm of the probability a piece, and of the whole: a logistic regression on the same clips."""
+
+
+def freely(free: Written) -> float:
+    """The probability that what Moonshine writes freely is what was said."""
+    return _probability(FREE_BIAS, FREE_WEIGHTS, (free.score / max(free.pieces, 1), free.score))

@@ -39,6 +39,7 @@ _SPELLED = frozenset(
     }
 )
 """Read letter by letter, also where not written in capitals."""
+_CAPITALS = frozenset({"roas", "cac", "saas", "seo"})
 _KNOWN = {
     "roas": ("R OW AE Z", "R OW AE S", "R OW AH S", "AA R OW EY EH S"),
     "cac": ("K AE K", "S IY EY S IY"),
@@ -116,6 +117,18 @@ def _year(number: int) -> list[str]:
             return [*_counted(first), "hundred"]
         return [*_counted(first), *(["oh"] if last < 10 else []), *_counted(last)]
     return _counted(number)
+
+
+def is_spelled(word: str) -> bool:
+    """Whether a word is read letter by letter or is written in capitals: kpi, roas."""
+    return word.lower() in _SPELLED or word.lower() in _CAPITALS
+
+
+def number_of(word: str) -> int | None:
+    """The number a single spoken word says, up to ninety."""
+    if word in _ONES:
+        return _ONES.index(word)
+    return 10 * (_TENS.index(word) + 2) if word in _TENS else None
 
 
 def _counted(number: int) -> list[str]:

@@ -7,20 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from voice.audio import Audio, VoiceError
 from voice.endpointing import trim
 from voice.grammar import of_network
 from voice.jsgf import Grammar, parse
-from voice.judging import is_far_off
+from voice.judging import is_far_off, likely
 from voice.network import of_grammar
+from voice.together import Together, without_tail
 from voice.trigram import Counts, arpa
+
+if TYPE_CHECKING:
+    from voice.moonshine import Moonshine
 
 _DRAWS = 4_000
 """Sentences the second opinion is learned from."""
 _SEED = 3
-_LONGEST_TAIL = 3
 _VOTES = 3
+_LEAST = 0.3
+"""The confidence of speech that is taken for a sentence of the grammar."""
+_NO_SENTENCE, _UNLIKE = "no sentence of the grammar", "unlike the grammar"
 
 
 class LabelsError(ValueError):
@@ -124,18 +131,21 @@ def read_labels(folder: Path) -> tuple[Label, ...]:
 class ClosedEars:
     """Ears for one grammar. Not for several threads at once."""
 
-    def __init__(self, grammar: Grammar) -> None:
+    def __init__(self, grammar: Grammar, moonshine: "Moonshine | None" = None) -> None:
         """Raises `VoiceError` (``ears_unavailable``) where a word cannot be pronounced."""
         from voice.sphinx import Decoder
 
         self.grammar = grammar
+        self._moonshine = moonshine
         self._decoder = Decoder(thorough=True)
         unsayable = self._decoder.learn_spoken(grammar.words())
         if unsayable:
             raise VoiceError(
                 "ears_unavailable", f"No pronunciation is known for {', '.join(sorted(unsayable)[:5])}."
             )
-        self._decoder.take_walk(of_network(of_grammar(grammar)))
+        self._walk = walk = of_network(of_grammar(grammar))
+        self._decoder.take_walk(walk)
+        self._together = None if moonshine is None else Together(walk, moonshine, self._decoder)
         counts = Counts()
         random = Random(_SEED)  # noqa: S311 - reproducible, not secret
         counts.add(grammar.draw(random) for _ in range(_DRAWS))
@@ -144,22 +154,35 @@ class ClosedEars:
 
     def hear(self, audio: Audio) -> tuple[tuple[str, ...], str]:
         """The words of a recording, and why they are not to be relied on, if so. Raises `VoiceError`."""
-        heard = self._decoder.hear(trim(audio), self._fits, _VOTES)
-        words = [piece.text for piece in heard.grammar]
-        for _ in range(_LONGEST_TAIL):
-            if not words or self.grammar.match(words) is not None:
-                break
-            words.pop()
-        if not words or self.grammar.match(words) is None:
-            return tuple(words), "no sentence of the grammar"
-        return tuple(words), "unlike the grammar" if is_far_off(heard, tuple(words)) else ""
+        speech = trim(audio)
+        if self._moonshine is not None and self._together is not None:
+            return self._by_both(speech, self._moonshine, self._together)
+        heard = self._decoder.hear(speech, self._fits, _VOTES)
+        words = tuple(piece.text for piece in heard.grammar)
+        said = without_tail(words, self._walk)
+        if not said:
+            return words, _NO_SENTENCE
+        return said, _UNLIKE if is_far_off(heard, said) else ""
+
+    def _by_both(
+        self, speech: Audio, moonshine: "Moonshine", together: Together
+    ) -> tuple[tuple[str, ...], str]:
+        sound = moonshine.listen(speech)
+        free = sound.write()
+        found = together.both(speech, sound, free, together.first(speech, sound, free))
+        if found.likeness is None:
+            return (), _NO_SENTENCE
+        return found.best, "" if likely(found.likeness) >= _LEAST else _UNLIKE
 
     def _fits(self, words: Sequence[str]) -> bool:
         return self.grammar.match(words) is not None
 
 
 def score(
-    grammar_text: str, labels: Sequence[Label], sounds: Mapping[str, Audio | VoiceError]
+    grammar_text: str,
+    labels: Sequence[Label],
+    sounds: Mapping[str, Audio | VoiceError],
+    moonshine: "Moonshine | None" = None,
 ) -> tuple[Scores, tuple[Outcome, ...]]:
     """Score a grammar on recordings by file name.
 
@@ -170,7 +193,7 @@ def score(
     missing = [slot for slot in slots if slot not in grammar.rules]
     if missing:
         raise LabelsError(f"the grammar has no rule for {', '.join(missing)}")
-    ears = ClosedEars(grammar)
+    ears = ClosedEars(grammar, moonshine)
     started = time.process_time()
     outcomes = tuple(_outcome(ears, label, sounds[label.file], slots) for label in labels)
     took = time.process_time() - started

@@ -85,12 +85,12 @@ class Decoder:
             self._engine: Any = pocketsphinx.Decoder(
                 pocketsphinx.Config(dict=str(first), **(_CONFIG | ({"ds": 1} if thorough else {})))
             )
-        self._engine.config["lw"] = _PHONE_WEIGHT
-        self._engine.add_allphone_file("phones", pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin"))
         self._engine.config["lw"] = _WORD_WEIGHT
         self._log = self._engine.get_logmath()
         self._dictionary = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
         self._unsayable: set[str] = set()
+        self._phones: dict[str, int] = {}
+        self._knows_phones = False
         # The plain rule of small grammars was set without taking noise out.
         self._for_judges = features if thorough else quietened
 
@@ -172,13 +172,29 @@ class Decoder:
         self._engine.add_jsgf_string("grammar", text)
 
     def take_trigram(self, model: str) -> None:
-        """Use an ARPA model for the second opinion. Its words must be known."""
+        """Use an ARPA model, and bare phones, for second opinions. Its words must be known."""
+        import pocketsphinx
+
+        if not self._knows_phones:
+            self._set({"lw": _PHONE_WEIGHT})
+            self._engine.add_allphone_file("phones", pocketsphinx.get_model_path("en-us/en-us-phone.lm.bin"))
+            self._knows_phones = True
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model.arpa"
             path.write_text(model, encoding="utf-8")
             self._set(_WIDE | {"lw": _TRIGRAM_WEIGHT})
             self._engine.add_lm_file("trigram", str(path))
             self._set(_NARROW | {"lw": _WORD_WEIGHT})
+
+    def phones_in(self, word: str) -> int:
+        """How many phones a known word has."""
+        if word not in self._phones:
+            self._phones[word] = len((self._engine.lookup_word(word) or "").split())
+        return self._phones[word]
+
+    def follow(self, audio: Audio) -> tuple[str, ...]:
+        """What the grammar hears, in its words; empty when nothing fitted."""
+        return _texts(self._decode("grammar", _seen(audio))[0])
 
     def hear(self, audio: Audio, fits: Callable[[Sequence[str]], bool], votes: int = 1) -> Heard:
         """Decode one utterance three ways.

@@ -35,6 +35,8 @@ class Transcript:
     """What a second opinion of the same engine heard, where it has one: equal meaning makes both sure."""
     seconds: float = 0.0
     """Length of the speech."""
+    is_whole: bool = False
+    """Whether it is known to be a whole sentence, to which nothing need follow."""
 
 
 class Transcriber(Protocol):

@@ -198,9 +198,10 @@ class _Line(Line):
     async def _hurry(self, said: "_Said") -> None:
         """Do not wait much longer for words that are surely all."""
         heard = await said.heard
-        if said is not self._ahead or not isinstance(heard, Transcript) or heard.second is None:
+        if said is not self._ahead or not isinstance(heard, Transcript) or not heard.is_whole:
             return
-        if heard.confidence >= SURE and heard.second.casefold() == heard.text.casefold():
+        second = heard.text if heard.second is None else heard.second
+        if heard.confidence >= SURE and second.casefold() == heard.text.casefold():
             self._endpointer.hurry()
 
     async def _queue(self, said: "_Said") -> None:

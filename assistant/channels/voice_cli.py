@@ -32,6 +32,7 @@ def measure_ears(
     from voice.audio import Audio, VoiceError
     from voice.decoding import decode
     from voice.jsgf import GrammarError
+    from voice.moonshine import of_setting
     from voice.scoring import LabelsError, read_labels, score
 
     if not clips.is_dir():
@@ -48,7 +49,7 @@ def measure_ears(
                 except VoiceError as error:
                     sounds[label.file] = error
             progress.add_task("listening", total=None)
-            scores, _ = score(text, labels, sounds)
+            scores, _ = score(text, labels, sounds, of_setting("auto"))
     except (OSError, UnicodeDecodeError, GrammarError, LabelsError) as error:
         _fail(str(error))
     except VoiceError as error:
