@@ -104,7 +104,7 @@ def _show_chart(task: Task, talk: Talk, chart: Chart, number: int) -> bool:
 
     name = f"chart{number}"
     if task.progress.get(name):
-        return task.progress[name] == SHOWN
+        return bool(task.progress[name] == SHOWN)
     try:
         drawn = pictures.png(chart)
     except ValueError:
