@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 import assistant.loops
 from assistant import commands
+from assistant.briefing.sounding import Sounds
 from assistant.bus import Bus, Clock
 from assistant.derive import tools
 from assistant.dialogue import Dialogue
@@ -63,6 +64,7 @@ class Assistant:
     voicing: Voicing
     spoken: SpokenDialogue
     slack: Slack
+    sounds: Sounds
     closers: tuple[Callable[[], None], ...] = ()
     """What gives back the connections of readers."""
 
@@ -112,15 +114,16 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
     dialogue = Dialogue(bus, reader, quick=embedded)
     runner = Runner(bus, find_workers(commands))
     slack = Slack(bus)
-    sender = Sender(bus, slack)
+    voicing = Voicing(settings, _Sayable(bus))
+    bus.voice = voicing.facts
+    sounds = Sounds(voicing, settings.data_dir)
+    sender = Sender(bus, slack, sounds)
 
     def look() -> None:
         runner.loop.wake()
         sender.loop.wake()
 
     bus.on_work = look
-    voicing = Voicing(settings, _Sayable(bus))
-    bus.voice = voicing.facts
     spoken = SpokenDialogue(dialogue, voicing)
     loops = build_loops(bus)
     return Assistant(
@@ -136,6 +139,7 @@ def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
         voicing,
         spoken,
         slack,
+        sounds,
         closers,
     )
 

@@ -409,7 +409,8 @@ class Bus:
             reply.status,
             reply.took_ms,
         )
-        if reply.status is Status.RUNNING or notices.kind_of(turn, reply, approved):
+        is_told = notices.kind_of(turn, reply, approved) or notices.answered_alerts(self.settings, made)
+        if reply.status is Status.RUNNING or is_told:
             self.on_work()
         return reply
 
@@ -435,6 +436,7 @@ class Bus:
         if reply.job_id is not None:
             jobs.asked_in(connection, reply.job_id, reply.audit_id)
         self._notify(connection, turn, reply, approved)
+        self._tell_of_alerts(connection, turn, reply, made)
         if undoes is not None and not changes.mark_undone(connection, undoes, reply.audit_id):
             raise Problem("already_undone", "That was taken back already.")
         if turn.conversation_id is not None and turn.after is not None:
@@ -454,6 +456,7 @@ class Bus:
         reply.audit_id = audit.record(connection, entry)
         changes.record(connection, reply.audit_id, made)
         self._notify(connection, turn, reply, None)
+        self._tell_of_alerts(connection, turn, reply, made)
 
     def _notify(
         self, connection: Connection, turn: Turn, reply: Reply, approved: dict[str, Any] | None
@@ -470,6 +473,23 @@ class Bus:
                 kind,
                 notices.payload(kind, turn, reply, self.clock()),
                 key=key if target == notices.WEBHOOK else f"{key}:{target}",
+                audit_id=reply.audit_id,
+                now=self.clock(),
+            )
+
+    def _tell_of_alerts(
+        self, connection: Connection, turn: Turn, reply: Reply, made: list[RowChange]
+    ) -> None:
+        """Have the messages changed that show an alert which was answered, or is open again."""
+        for number in notices.answered_alerts(self.settings, made):
+            body = notices.payload(notices.ALERT_ANSWERED, turn, reply, self.clock())
+            body["data"]["alert"] = number
+            outbox.request(
+                connection,
+                notices.SLACK,
+                notices.ALERT_ANSWERED,
+                body,
+                key=f"{notices.ALERT_ANSWERED}:{reply.audit_id}:{number}",
                 audit_id=reply.audit_id,
                 now=self.clock(),
             )

@@ -5,13 +5,16 @@ import ssl
 from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from assistant import notices
 from assistant.delivery import NotTakenError
 from assistant.reply import Chart
-from assistant.settings import Email, Settings, parts
+from assistant.settings import Briefings, Email, Settings, parts
 from storage.outbox import Message
+
+if TYPE_CHECKING:
+    from assistant.briefing.sounding import Sounds
 
 SUBJECT_CHARACTERS = 120
 MESSAGE_ID_HOST = "gtm-assistant.invalid"
@@ -23,8 +26,11 @@ class MailError(NotTakenError):
     """The mail server did not take it. Final is an SMTP reply of 5xx to these addresses or this message."""
 
 
-def written(message: Message, settings: Settings) -> EmailMessage:
-    """The mail of a notice. Sent a second time it has the same Message-ID, by which servers know it."""
+def written(message: Message, settings: Settings, sounds: "Sounds | None" = None) -> EmailMessage:
+    """The mail of a notice. Sent a second time it has the same Message-ID, by which servers know it.
+
+    With ``sounds`` a briefing that is to be heard brings its sound, or says where it is where that is large.
+    """
     text = str(message.payload["data"]["text"])
     first = text.partition("\n")[0].strip()
     mail = EmailMessage()
@@ -37,24 +43,31 @@ def written(message: Message, settings: Settings) -> EmailMessage:
     mail["Message-ID"] = f"<{message.idempotency_key.replace(':', '.')}@{MESSAGE_ID_HOST}>"
     mail["Auto-Submitted"] = "auto-generated"
     if message.kind == notices.BRIEFING_READY:
-        _briefing(mail, message.payload["data"])
+        _briefing(mail, message.payload["data"], settings.briefings, sounds)
     else:
         mail.set_content(f"{text}\n\n{settings.server.url}\n")
     return mail
 
 
-def _briefing(mail: EmailMessage, data: dict[str, Any]) -> None:
-    """Words alone, and the same as a page with its chart inside."""
+def _briefing(mail: EmailMessage, data: dict[str, Any], terms: Briefings, sounds: "Sounds | None") -> None:
+    """Words alone, and the same as a page with its chart inside; and its sound."""
     # Imported here: few mails are briefings, and drawing is much to load.
     from assistant.briefing.facts import Briefing
     from assistant.briefing.html import document
+    from assistant.briefing.sounding import file_name
     from assistant.pictures import described, png
+    from voice.encoding import MEDIA_TYPES
 
     facts = Briefing.model_validate(data["facts"])
-    mail.set_content(f"{data['text']}\n\n{data['url']}\n")
+    sound = sounds.wanted(facts, terms.sound_form) if sounds and data.get("heard") else None
+    is_large = sound is not None and len(sound) > terms.most_sound_bytes
+    hear = "Hear it: " if is_large else ""
+    mail.set_content(f"{data['text']}\n\n{hear}{data['url']}\n")
     drawn = None if facts.chart is None else _drawn(png, facts.chart)
     alt = "" if facts.chart is None else described(facts.chart)
-    page = document(facts, url=data["url"], picture=None if drawn is None else CHART, alt=alt)
+    page = document(
+        facts, url=data["url"], picture=None if drawn is None else CHART, alt=alt, is_heard_there=is_large
+    )
     mail.add_alternative(page, subtype="html")
     if drawn is not None:
         related = mail.get_payload(1)
@@ -62,6 +75,9 @@ def _briefing(mail: EmailMessage, data: dict[str, Any]) -> None:
             related.add_related(
                 drawn, "image", "png", cid=f"<{CHART.removeprefix('cid:')}>", filename="chart.png"
             )
+    if sound is not None and not is_large:
+        subtype = MEDIA_TYPES[terms.sound_form].partition("/")[2]
+        mail.add_attachment(sound, "audio", subtype, filename=file_name(facts, terms.sound_form))
 
 
 def _drawn(draw: Callable[[Chart], bytes], chart: Chart) -> bytes | None:
@@ -71,10 +87,10 @@ def _drawn(draw: Callable[[Chart], bytes], chart: Chart) -> bytes | None:
         return None
 
 
-def send(message: Message, settings: Settings) -> None:
+def send(message: Message, settings: Settings, sounds: "Sounds | None" = None) -> None:
     """Hand a notice to the mail server. Raises `MailError`."""
     said = settings.notify.email
-    mail = written(message, settings)
+    mail = written(message, settings, sounds)
     try:
         with _connected(said) as server:
             if said.security == "starttls":
@@ -105,7 +121,7 @@ def _connected(said: Email) -> smtplib.SMTP:
 
 
 def _addresses(message: Message, said: Email) -> Sequence[str]:
-    if message.kind == notices.BRIEFING_READY:
+    if message.kind in (notices.BRIEFING_READY, notices.ADDRESS_PROOF):
         own: list[str] = message.payload["data"]["to"]
         return own
     everybody = parts(said.to)

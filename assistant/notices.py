@@ -1,11 +1,13 @@
 """What somebody outside is told: that a person is needed, and what came of it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from assistant.reply import Reply, Status
 from assistant.settings import Settings
 from assistant.turn import Turn
+from storage.changes import RowChange
 
 WEBHOOK, EMAIL, SLACK = "webhook", "email", "slack"
 """Where notices go, each in an order of its own."""
@@ -19,7 +21,10 @@ JOB_ENDED = "job.ended"
 LOOP_ACTED = "loop.acted"
 ALERT_RAISED = "alert.raised"
 ALERT_ESCALATED = "alert.escalated"
+ALERT_ANSWERED = "alert.answered"
 BRIEFING_READY = "briefing.ready"
+BRIEFING_SOUND = "briefing.sound"
+ADDRESS_PROOF = "address.proof"
 KINDS = {
     PROPOSAL_WAITING: "Somebody's request waits for the chairman.",
     PROPOSAL_DECIDED: "A proposal was approved or rejected; the text says what came of it.",
@@ -28,7 +33,10 @@ KINDS = {
     LOOP_ACTED: "A loop changed something by itself, inside its limits.",
     ALERT_RAISED: "Something is to be looked at: a level that was crossed, an unusual day, a spending limit.",
     ALERT_ESCALATED: "An alert that nobody acknowledged.",
+    ALERT_ANSWERED: "An alert was acknowledged or put off, or that was taken back; to Slack alone.",
     BRIEFING_READY: "A scheduled briefing, for those who want it there; the data hold its facts, too.",
+    BRIEFING_SOUND: "The sound of a briefing that was sent just before; to Slack alone.",
+    ADDRESS_PROOF: "The link that confirms somebody's e-mail address; by mail, to it alone.",
 }
 """Every kind of notice, and when it is sent."""
 
@@ -85,6 +93,17 @@ def payload(kind: str, turn: Turn, reply: Reply, now: datetime) -> dict[str, Any
             "conversation_id": turn.conversation_id,
         },
     }
+
+
+_ANSWERS = {"acknowledged_at", "snoozed_until"}
+
+
+def answered_alerts(settings: Settings, made: Sequence[RowChange]) -> list[int]:
+    """The alerts that a command acknowledged, put off or opened again, where messages may show them."""
+    if SLACK not in targets(settings):
+        return []
+    touched = (one for one in made if one.table == "alerts" and _ANSWERS & {*(one.after or {})})
+    return [one.row_id for one in touched if one.row_id is not None]
 
 
 def alert_payload(

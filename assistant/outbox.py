@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from assistant import notices
+from assistant.briefing.sounding import Sounds
 from assistant.bus import Bus
 from assistant.delivery import NotTakenError
 from assistant.looping import Loop
@@ -23,6 +24,9 @@ RETRY_AFTER = tuple(
 )
 """Pauses between attempts; after the last a message has failed for good. After Standard Webhooks."""
 
+SPEAKING_SECONDS = 60.0
+"""What it may take, at most, to say a briefing aloud."""
+
 Way = Callable[[Message], None]
 """Hands a message to somebody outside. Raises `NotTakenError`."""
 
@@ -30,12 +34,14 @@ Way = Callable[[Message], None]
 class Sender:
     """Sends notices in the thread of its ``loop``, and brings kept audit entries home."""
 
-    def __init__(self, bus: Bus, slack: Slack | None = None) -> None:
+    def __init__(self, bus: Bus, slack: Slack | None = None, sounds: Sounds | None = None) -> None:
+        """Without ``sounds`` briefings are sent without theirs."""
         self.bus = bus
+        self._sounds = sounds
         self.ways: Mapping[str, Way] = {
             notices.WEBHOOK: Webhook(bus).send,
             notices.EMAIL: self._mail,
-            notices.SLACK: SlackNotices(bus, slack or Slack(bus)).send,
+            notices.SLACK: SlackNotices(bus, slack or Slack(bus), sounds).send,
         }
         """The ways out, by target."""
         self.loop = Loop("outbox", self._step, LOOK_SECONDS)
@@ -86,13 +92,14 @@ class Sender:
             # A message may be several calls.
             notices.SLACK: 5 * said.slack.seconds,
         }
-        return timedelta(seconds=2 * seconds[target])
+        # A briefing may have to be said aloud first.
+        return timedelta(seconds=2 * seconds[target] + SPEAKING_SECONDS)
 
     def _mail(self, message: Message) -> None:
         # Imported here: who sends no mail does not load it.
         from assistant import mailing
 
-        mailing.send(message, self.bus.settings)
+        mailing.send(message, self.bus.settings, self._sounds)
 
 
 def _pause(message: Message, error: NotTakenError) -> timedelta | None:

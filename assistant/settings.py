@@ -508,6 +508,18 @@ class Briefings(_Section):
         default_factory=dict,
         description="E-mail address of each person by name; without one, briefings go to `notify.email.to`.",
     )
+    sound: Literal["asked", "always", "never"] = Field(
+        "asked",
+        description="Whether briefings by e-mail and in Slack bring their sound: where that was asked for "
+        "(“… to listen to”), always, or never.",
+    )
+    sound_form: Literal["mp3", "opus"] = Field("mp3", description="The kind of file that sound is.")
+    most_sound_bytes: int = Field(
+        2_000_000,
+        ge=1000,
+        le=20_000_000,
+        description="Above this size the sound is not sent; a mail says where it is heard instead.",
+    )
     in_feed: int = Field(30, ge=1, le=300, description="Briefings that a podcast feed lists.")
     phrasing: bool = Field(
         False,

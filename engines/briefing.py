@@ -1,13 +1,20 @@
 """What moved in a period, by more than chance and the usual ups and downs explain, and what drove it.
 
 A period is compared with periods like it: of less than a week the same weekdays of the four weeks before, of
-more the equally long one before. A change is taken as a ratio, on logarithms, and measured in the greater of
+more the equally long one before. A change is taken as a ratio, on logarithms, and measured in the greatest of
 
-- the usual change of the same comparison in the past, by the median absolute deviation around no change
-  (Hampel, "The influence curve and its role in robust estimation", 1974), and
+- the usual change of the same comparison in the past: its standard deviation around no change, of what is
+  beyond twice the median absolute deviation no more than that is counted (one step of Huber's "Proposal 2",
+  Annals of Mathematical Statistics 35, 1964, from Hampel's start, 1974). The change that is judged is no
+  part of it, and wild weeks of the past mislead it little. Of few comparisons it is itself uncertain, as a
+  standard deviation is in Student's t: it is widened by ``1 + FEW_WIDEN / n``,
 - what counting alone brings: ``log(a/b)`` of two Poisson counts has variance ``1/a + 1/b`` (the delta
   method; Altman & Bland, BMJ 326, 2003), twice that for sums of money, whose single values vary as much
-  as their mean.
+  as their mean, and
+- `LEAST_SPREAD`.
+
+`LIMIT` of these is the normal distribution's 99.5th percentile: a metric at which nothing happened is told
+one time in a hundred. `tests/test_briefing_noise.py` holds that against simulated quiet series.
 
 Contributions are those of `engines.change`, settled to a millionth so that they sum to the change exactly.
 """
@@ -53,8 +60,13 @@ _COUNTED_BY = {
 MOST = 3
 """Movements that are told."""
 
-LIMIT = 2.5
-"""Usual changes from which on a change is a movement."""
+LIMIT = 2.576
+"""Usual changes from which on a change is a movement: by chance one in a hundred is (normal, both sides)."""
+
+FEW_WIDEN = 3.5
+"""Over the number of past comparisons: by how much the usual change they tell is widened. Fitted to the 99th
+percentile of a change over the deviation of the ``n`` before it, simulated for steady, autocorrelated and
+wandering levels and 4 to 25 comparisons: from 5.1 down to 2.9, where 2.576 × (1 + 3.5/n) has 4.8 and 2.9."""
 
 LEAST_CHANGE = 0.05
 """Of what was before: a smaller change is of no consequence, however certain."""
@@ -68,6 +80,15 @@ UNKNOWN_SPREAD = 0.10
 LEAST_HISTORY = 4
 """Comparisons in the past from which on they tell a usual change."""
 
+MOST_HISTORY = 26
+"""Comparisons in the past that are looked at: half a year of weeks."""
+
+MOST_HISTORY_DAYS = 730
+"""How far back they may reach: what was usual earlier says little of today."""
+
+LARGE = 0.25
+"""Of what was before: a change of so much is told even where it is no movement, and why it is none."""
+
 FEW = 30
 """Outcomes below which a figure is told with a warning."""
 
@@ -76,6 +97,11 @@ WEEKS_COMPARED = 4
 """Weeks before whose same weekdays a short period is compared with."""
 
 PLACES = Decimal("0.000001")
+
+_NORMAL_MAD = 1.4826
+"""Standard deviations in a median absolute deviation, of normal noise."""
+_CLIP, _CLIPPED_VARIANCE = 2.0, 0.9205
+"""Deviations beyond which no more is counted, and the variance of normal noise so clipped."""
 
 
 class Caveat(StrEnum):
@@ -93,15 +119,26 @@ class Caveat(StrEnum):
     """Too little past to tell what is usual."""
 
 
+class Unremarkable(StrEnum):
+    """Why a large change is no movement."""
+
+    USUAL = "usual"
+    """The same comparison comes to as much often enough."""
+    FEW = "few"
+    """Counting so few outcomes brings as much by chance."""
+    UNKNOWN = "unknown"
+    """There is too little past to tell."""
+
+
 def comparable(period: Period) -> tuple[int, tuple[Period, ...]]:
     """How many periods a period is compared with, and those like it before it, the latest first.
 
     The first so many are what it is compared with; the rest tell what is usual.
     """
     if period.days < WEEK:
-        shifted = (timedelta(days=WEEK * count) for count in range(1, 3 * WEEKS_COMPARED + 1))
+        shifted = (timedelta(days=WEEK * count) for count in range(1, MOST_HISTORY + WEEKS_COMPARED + 1))
         return WEEKS_COMPARED, tuple(Period(period.start - by, period.end - by) for by in shifted)
-    count = 10 if period.days <= 2 * WEEK else 6 if period.days <= 62 else 3
+    count = max(2, min(MOST_HISTORY + 1, MOST_HISTORY_DAYS // period.days))
     found = [period.before()]
     while len(found) < count:
         found.append(found[-1].before())
@@ -158,6 +195,8 @@ class Level:
     """Of a total, the mean of the periods compared with."""
     score: float | None
     """The change in usual changes, negative where it fell; None where there is nothing to compare."""
+    measure: Unremarkable = Unremarkable.USUAL
+    """What the usual change was taken from."""
 
     @property
     def difference(self) -> Decimal:
@@ -177,6 +216,13 @@ class Level:
         if self.score is None or abs(self.score) < LIMIT:
             return False
         return self.relative is None or abs(self.relative) >= Decimal(str(LEAST_CHANGE))
+
+    @property
+    def unremarkable(self) -> Unremarkable | None:
+        """Why it is no movement though it changed by `LARGE` or more; None for every other."""
+        if self.score is None or self.moved or self.relative is None:
+            return None
+        return self.measure if abs(self.relative) >= Decimal(str(LARGE)) else None
 
 
 @dataclass(frozen=True)
@@ -204,6 +250,22 @@ def movements(compared: Compared[K], metrics: Sequence[str] = WATCHED) -> tuple[
         told.setdefault(_FAMILIES.get(one.metric, one.metric), one)
     chosen = list(told.values())[:MOST]
     return tuple(Movement(one, drivers(compared, one), _own_caveats(compared, one.metric)) for one in chosen)
+
+
+def swings(compared: Compared[K], metrics: Sequence[str] = WATCHED) -> tuple[Level, ...]:
+    """Large changes that are no movements, the largest first, one of those that say much the same.
+
+    At most `MOST`; none of metrics that say much the same as a movement.
+    """
+    told = {_FAMILIES.get(one.level.metric, one.level.metric) for one in movements(compared, metrics)}
+    large = [one for one in levels(compared, metrics) if one.unremarkable is not None]
+    found = []
+    for one in sorted(large, key=lambda one: -abs(one.relative or Decimal(0))):
+        family = _FAMILIES.get(one.metric, one.metric)
+        if family not in told:
+            told.add(family)
+            found.append(one)
+    return tuple(found[:MOST])
 
 
 def drivers(compared: Compared[K], level: Level) -> tuple[Driver[K], ...]:
@@ -256,22 +318,33 @@ def _level(metric: str, before: Totals, now: Totals, compared: Compared[K]) -> L
     baseline = None if sum_before is None else sum_before / divisor
     if value is None or baseline is None:
         return Level(metric, value, baseline, None)
-    return Level(metric, value, baseline, _score(metric, value, baseline, before, now, compared))
-
-
-def _score(
-    metric: str, value: Decimal, baseline: Decimal, before: Totals, now: Totals, compared: Compared[K]
-) -> float | None:
     if value <= 0 or baseline <= 0:
-        return _from_nothing(metric, value, baseline, before, now)
+        return Level(
+            metric, value, baseline, _from_nothing(metric, value, baseline, before, now), Unremarkable.FEW
+        )
+    spread, measure = _spread(metric, before, now, compared)
+    return Level(metric, value, baseline, log(value / baseline) / spread, measure)
+
+
+def _spread(metric: str, before: Totals, now: Totals, compared: Compared[K]) -> tuple[float, Unremarkable]:
+    """What a change of the metric is measured in, and where that comes from."""
+    past = _past_changes(metric, compared)
+    if len(past) < LEAST_HISTORY:
+        usual, measure = UNKNOWN_SPREAD, Unremarkable.UNKNOWN
+    else:
+        usual = _deviation(past) * (1 + FEW_WIDEN / len(past))
+        measure = Unremarkable.USUAL
     counting = 0.0
     if metric in _COUNTED_BY:
         name, factor = _COUNTED_BY[metric]
         counts = [max(getattr(one, name), 1) for one in (before, now)]
         counting = sqrt(factor * sum(1 / count for count in counts))
-    past = _past_changes(metric, compared)
-    usual = 1.4826 * median(abs(one) for one in past) if len(past) >= LEAST_HISTORY else UNKNOWN_SPREAD
-    return log(value / baseline) / max(usual, counting, LEAST_SPREAD)
+    return max(usual, counting, LEAST_SPREAD), Unremarkable.FEW if counting > usual else measure
+
+
+def _deviation(past: Sequence[float]) -> float:
+    most = _CLIP * _NORMAL_MAD * median(abs(one) for one in past)
+    return sqrt(sum(min(abs(one), most) ** 2 for one in past) / (len(past) * _CLIPPED_VARIANCE))
 
 
 def _from_nothing(metric: str, value: Decimal, baseline: Decimal, before: Totals, now: Totals) -> float:

@@ -36,6 +36,9 @@ class What(StrEnum):
     TOKEN_MADE = "token made"  # noqa: S105 - no password
     TOKEN_ENDED = "token ended"  # noqa: S105 - no password
     SESSIONS_ENDED = "sessions ended"
+    ADDRESS_ASKED = "address asked for"
+    ADDRESS_SET = "address confirmed"
+    ADDRESS_ENDED = "address taken away"
 
 
 TERMINAL = "terminal"

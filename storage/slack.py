@@ -75,6 +75,15 @@ slack_messages = Table(
     Index(None, "subject"),
 )
 
+slack_homes = Table(
+    "slack_homes",
+    metadata,
+    Column("slack_id", String(30), primary_key=True),
+    Column("shown", String(64), nullable=False, comment="SHA-256 of the blocks shown last"),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("looked_at", UtcDateTime, comment="when somebody last saw to it that it is up to date"),
+)
+
 WAITING, RUNNING, DONE, FAILED = "waiting", "running", "done", "failed"
 OPEN = (WAITING, RUNNING)
 
@@ -113,6 +122,14 @@ class Shown:
     ts: str
     text: str
     blocks: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Home:
+    """A home page that somebody has opened."""
+
+    slack_id: str
+    shown: str
 
 
 _EVENT = [slack_events.c[name] for name in Event.__annotations__]
@@ -279,3 +296,46 @@ def messages_about(connection: Connection, subject: str) -> list[Shown]:
     """The messages of ours that show something, the oldest first."""
     query = select(*_SHOWN).where(slack_messages.c.subject == subject).order_by(slack_messages.c.id)
     return [Shown(*row) for row in connection.execute(query)]
+
+
+def home_shown(connection: Connection, slack_id: str, shown: str, now: datetime) -> None:
+    """Somebody opened their home page, or pressed a button on it, and saw this."""
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(
+        insert(slack_homes)
+        .values(slack_id=slack_id, shown=shown, opened_at=now)
+        .on_conflict_do_update(index_elements=["slack_id"], set_={"shown": shown, "opened_at": now})
+    )
+
+
+def homes(connection: Connection) -> list[Home]:
+    """Every home page that was opened."""
+    query = select(slack_homes.c.slack_id, slack_homes.c.shown).order_by(slack_homes.c.slack_id)
+    return [Home(*row) for row in connection.execute(query)]
+
+
+def claim_home(connection: Connection, slack_id: str, now: datetime, before: datetime) -> Home | None:
+    """Take a home page to see to it; None where somebody did later than ``before``, or it is gone."""
+    row = slack_homes.c
+    is_time = or_(row.looked_at.is_(None), row.looked_at <= before)
+    taken = connection.execute(
+        update(slack_homes).where(row.slack_id == slack_id, is_time).values(looked_at=now)
+    )
+    if not taken.rowcount:
+        return None
+    return Home(*connection.execute(select(row.slack_id, row.shown).where(row.slack_id == slack_id)).one())
+
+
+def home_refreshed(connection: Connection, slack_id: str, shown: str) -> None:
+    """The page shows this now."""
+    connection.execute(update(slack_homes).where(slack_homes.c.slack_id == slack_id).values(shown=shown))
+
+
+def look_later(connection: Connection, slack_id: str, at: datetime) -> None:
+    """See to a page as if somebody had at a moment, which may be to come."""
+    connection.execute(update(slack_homes).where(slack_homes.c.slack_id == slack_id).values(looked_at=at))
+
+
+def forget_home(connection: Connection, slack_id: str) -> None:
+    """Slack shows that page to nobody any more."""
+    connection.execute(delete(slack_homes).where(slack_homes.c.slack_id == slack_id))

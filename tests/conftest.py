@@ -25,7 +25,7 @@ from storage.database import Database
 from storage.synthetic import fill
 from tests.postgres import free_port, own_database, own_server, programs
 
-pytest_plugins = ["tests.world", "tests.slack_world"]
+pytest_plugins = ["tests.loopback_mail", "tests.world", "tests.slack_world"]
 
 AS_OF = date(2026, 3, 15)
 NOW = datetime(2026, 3, 15, 18, 0, tzinfo=UTC)

@@ -355,6 +355,7 @@ _METHODS: dict[str, Callable[[Workspace, dict[str, Any]], dict[str, Any]]] = {
     "chat.update": _update,
     "conversations.history": _history,
     "conversations.replies": _history,
+    "conversations.open": lambda _, given: {"channel": {"id": f"D{given['users']}"}},
     "views.open": _open,
     "views.publish": _publish,
     "files.getUploadURLExternal": _upload,

@@ -205,7 +205,7 @@ class SlackWorld:
         """Forget what was said and shown; money stays where it went."""
         self.there.clear()
         with self.assistant.database.write() as connection:
-            for table in (slack.slack_messages, conversations.conversations, outbox):
+            for table in (slack.slack_messages, slack.slack_homes, conversations.conversations, outbox):
                 connection.execute(delete(table))
             connection.execute(update(audit).values(channel="before"))
             connection.execute(update(proposals).values(expires_at=NOW))

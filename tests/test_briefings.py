@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from io import BytesIO
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,10 +20,14 @@ from sqlalchemy import select, update
 from assistant import aloud, mailing, notices
 from assistant.bootstrap import build_loops
 from assistant.briefing import times, words
+from assistant.briefing.delivering import is_heard
 from assistant.briefing.facts import Briefing
+from assistant.briefing.html import document
+from assistant.briefing.sounding import Sounds
 from assistant.reply import Reply, Status
-from assistant.settings import Briefings
+from assistant.settings import Briefings, Voice
 from assistant.ticking import Loops
+from assistant.voicing import Voicing
 from engines.terms import Period
 from intents.command import Role
 from storage import briefings, outbox
@@ -30,6 +35,8 @@ from storage.briefings import DAILY, MONTHLY, WEEKLY, Schedule
 from storage.people import users
 from tests.conftest import NOW
 from tests.world import DAY, HOUR, TODAY, USUAL, World
+from voice.decoding import decode
+from voice.transcriber import Vocabulary
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday"]
@@ -122,6 +129,29 @@ def test_what_moved_comes_with_its_baseline_its_driver_and_its_caveat(
     assert reply.reply.chart.labels[-1] == str(TODAY - DAY)
     # To the rows: the formula, the parts, the records.
     assert all(one.rows == 14 and one.period == told.period for one in reply.reply.evidence)
+
+
+def test_a_large_change_of_a_restless_venture_is_told_in_a_clause(
+    make_world_here: Callable[..., World],
+) -> None:
+    world = make_world_here()
+    world.venture(days=200)
+    # Every second week spends 1.6 times as much, and earns as much more: the last does, too.
+    restless = replace(USUAL, spend=USUAL.spend * 8 / 5, revenue=USUAL.revenue * 8 / 5)
+    for back in range(1, 28, 2):
+        last = TODAY - DAY - 7 * (back - 1) * DAY
+        world.days(lambda _: restless, last - 6 * DAY, last)
+    reply = world.run("brief_me", venture="Zeta")
+    told = facts(reply)
+    assert told.movements == []
+    assert [(one.metric, one.because) for one in told.swings] == [("revenue", "usual"), ("spend", "usual")]
+    clause = "Revenue rose 60.0 % and spend 60.0 %, which is within what Zeta does in a week."
+    assert words.swung(told) == [clause]
+    assert clause in reply.reply.text
+    assert clause in reply.reply.speech
+    assert clause in words.markdown(told)
+    assert clause in document(told, url="", picture=None, alt="")
+    assert clause not in world.run("brief_me", venture="Zeta", length="just_numbers").reply.text
 
 
 def test_lengths_and_the_ear(make_world_here: Callable[..., World]) -> None:
@@ -461,6 +491,73 @@ def test_a_mail_holds_words_a_page_and_its_chart(make_world_here: Callable[..., 
     assert f"/briefings/{kept.id}" in plain.get_content()
     with Image.open(BytesIO(picture.get_content())) as image:
         assert image.format == "PNG"
+
+
+def voiced(world: World, **terms: Any) -> Sounds:
+    """Sounds of briefings as the settings of the voice have them."""
+    said = world.bus.settings.model_copy(update={"voice": Voice(**({"mouth": "espeak"} | terms))})
+    return Sounds(Voicing(said, Vocabulary), world.bus.settings.data_dir)
+
+
+def mailed(world: World, sounds: Sounds | None) -> EmailMessage:
+    """The mail of the briefing that waits, as it arrives."""
+    with world.bus.database.write() as connection:
+        message = outbox.claim(connection, world.clock[0], {"email": timedelta()})
+    assert message is not None
+    raw = mailing.written(message, world.bus.settings, sounds).as_bytes()
+    return message_from_bytes(raw, EmailMessage, policy=policy.default)
+
+
+def sounds_in(mail: EmailMessage) -> list[tuple[str, str | None, bytes]]:
+    return [
+        (part.get_content_type(), part.get_filename(), part.get_payload(decode=True))  # type: ignore[misc]
+        for part in mail.walk()
+        if part.get_content_maintype() == "audio"
+    ]
+
+
+def test_a_mail_brings_its_sound_where_that_was_asked_for(make_world_here: Callable[..., World]) -> None:
+    world = make_world_here(notify={"email": MAIL})
+    world.venture()
+    world.run("schedule_briefing", frequency="daily", delivery=["email"], spoken=True)
+    world.look(MONDAY + 8 * HOUR, "briefings")
+    sounds = voiced(world)
+    mail = mailed(world, sounds)
+    kinds = [part.get_content_type() for part in mail.walk()]
+    assert kinds[:3] == ["multipart/mixed", "multipart/alternative", "text/plain"]
+    ((kind, name, sound),) = sounds_in(mail)
+    assert (kind, name) == ("audio/mpeg", f"briefing-{made(world)[0].id}.mp3")
+    assert 5 < decode(sound).seconds < 60
+    # Said once: another attempt sends the same.
+    assert sounds_in(mailed(world, sounds)) == [(kind, name, sound)]
+    # Where nobody can speak here the words go alone, and promise nothing.
+    for silent in (voiced(world, mouth="off"), None):
+        (world.bus.settings.data_dir / "briefings" / f"{made(world)[0].id}.mp3").unlink(missing_ok=True)
+        alone = mailed(world, silent)
+        assert sounds_in(alone) == []
+        assert alone.get_content_type() == "multipart/alternative"
+        assert "Hear" not in alone.as_string()
+
+
+def test_a_large_sound_is_told_of_and_one_nobody_asked_for_is_not_made(
+    make_world_here: Callable[..., World],
+) -> None:
+    world = make_world_here(notify={"email": MAIL}, briefings={"most_sound_bytes": 1000, "sound": "always"})
+    world.venture()
+    world.run("schedule_briefing", frequency="daily", delivery=["email"])
+    world.look(MONDAY + 8 * HOUR, "briefings")
+    mail = mailed(world, voiced(world))
+    assert sounds_in(mail) == []
+    page, plain = (
+        next(part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == kind)
+        for kind in ("text/html", "text/plain")
+    )
+    assert b"Hear the briefing</a>" in page
+    assert b"Hear it: " in plain
+    for terms, spoken in (({"sound": "asked"}, False), ({"sound": "never"}, True)):
+        said = Briefings(**terms)  # type: ignore[arg-type]
+        settings_ = world.bus.settings.model_copy(update={"briefings": said})
+        assert not is_heard(settings_, schedule(spoken=spoken))
 
 
 def test_markdown_keeps_what_people_named_as_it_is(make_world_here: Callable[..., World]) -> None:

@@ -166,7 +166,7 @@ def test_a_text_scores_what_its_pieces_do(model: Moonshine) -> None:
         total += float(chances[0, piece])
         chances = sound.go_on([0], [piece])
     total += float(chances[0, list(model.ends)].max())
-    assert sound.score(text) == pytest.approx(total, abs=0.05)
+    assert sound.score(text) == pytest.approx(total, abs=0.5)  # Eight bits round differently.
 
 
 def test_the_best_of_a_grammar_is_chosen(model: Moonshine) -> None:

@@ -35,6 +35,9 @@ LEAST: dict[str, Role | None] = {
     # Whoever knows the address of a feed hears it: see test_briefings.
     "GET /feeds/{secret}/briefings.xml": ANYONE,
     "GET /feeds/{secret}/{number}.mp3": ANYONE,
+    # Whoever has the link reads the mail it came with.
+    "GET /mail/{secret}": ANYONE,
+    "POST /mail/{secret}": ANYONE,
     # An action server of Rasa's; its own token is tested in test_rasa_actions.
     "GET /actions": ANYONE,
     "GET /health": ANYONE,
@@ -87,6 +90,7 @@ LEAST: dict[str, Role | None] = {
     "POST /briefings/feed": Role.VIEWER,
     "POST /settings/sessions": Role.VIEWER,
     "POST /settings/slack": Role.VIEWER,
+    "POST /settings/mail": Role.VIEWER,
     "POST /settings/widgets": Role.CHAIRMAN,
     "POST /settings/widgets/revoke": Role.CHAIRMAN,
 }

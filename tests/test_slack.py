@@ -23,9 +23,9 @@ from intents.command import Role
 from storage import alerts, people, slack
 from storage.people import users
 from storage.proposals import proposals
-from tests.conftest import NOW, Speaker
+from tests.conftest import NOW, Speaker, run
 from tests.loopback_slack import CHANNEL, SECRET, as_form, buttons, read, signed
-from tests.slack_world import DIRECT, SLACK_IDS, STRANGER, SlackWorld
+from tests.slack_world import DIRECT, SLACK_IDS, STRANGER, SlackWorld, wait_for
 
 MOVE = "move 1,000 from display to email in Spring Launch"
 
@@ -65,6 +65,26 @@ def test_the_slash_command_answers_whoever_typed_it_alone(world: SlackWorld) -> 
     assert world.slash("what is the payload", SLACK_IDS[Role.VIEWER])
     assert {one["response_type"] for one in world.there.responses} == {"ephemeral"}
     assert world.there.messages == {}
+
+
+def test_a_chart_of_a_slash_commands_answer_is_in_ones_own_messages(world: SlackWorld) -> None:
+    user = SLACK_IDS[Role.VIEWER]
+    asked = "brief me on Acme"
+    told = world.slash(asked, user)
+    assert "our direct messages" in told
+    (shared,) = world.there.shared
+    assert shared["channel_id"] == f"D{user}"
+    assert "thread_ts" not in shared
+    (picture,) = world.there.files.values()
+    assert picture.startswith(b"\x89PNG") or b"PNG" in picture[:400]
+    assert world.there.messages == {}
+    # Where Slack does not take it, the answer says where else it is.
+    world.there.refuse.append(
+        ("files.getUploadURLExternal", {"ok": False, "error": "invalid_arguments"}, 200, {})
+    )
+    world.slash(asked, user)
+    assert len(world.there.shared) == 1
+    assert "|the desk>" in read(world.there.responses[-1])
 
 
 def test_somebody_unknown_learns_how_to_be_known_and_nothing_else(world: SlackWorld) -> None:
@@ -292,10 +312,12 @@ def test_alerts_are_seen_and_put_off_in_slack(world: SlackWorld) -> None:
     world.press(buttons(message)["Acknowledge"], Role.VIEWER, channel=CHANNEL, ts=ts)
     assert "needs the role operator" in read(world.there.whispers[-1])
     world.press(buttons(message)["Acknowledge"], Role.OPERATOR, channel=CHANNEL, ts=ts)
+    world.told()
     assert f"Acknowledged by <@{SLACK_IDS[Role.OPERATOR]}>" in read(world.there.messages[CHANNEL, ts])
     second = alerted(world, "Northwind spent its limit")
     ts, message = world.last(CHANNEL)
     world.press(buttons(message)["Snooze a day"], Role.OPERATOR, channel=CHANNEL, ts=ts)
+    world.told()
     assert f"Snoozed by <@{SLACK_IDS[Role.OPERATOR]}>" in read(world.there.messages[CHANNEL, ts])
     with world.assistant.database.read() as connection:
         seen, later = alerts.alert(connection, first), alerts.alert(connection, second)
@@ -303,6 +325,37 @@ def test_alerts_are_seen_and_put_off_in_slack(world: SlackWorld) -> None:
     assert seen.acknowledged_at == NOW
     assert later is not None
     assert later.snoozed_until == NOW + timedelta(days=1)
+
+
+def test_an_alert_that_is_answered_elsewhere_shows_in_slack(world: SlackWorld) -> None:
+    number = alerted(world, "Acme spent its limit")
+    ts, _ = world.last(CHANNEL)
+    lead = Speaker(world.assistant, Role.LEAD)
+
+    def shown() -> tuple[str, list[str]]:
+        world.told()
+        message = world.there.messages[CHANNEL, ts]
+        return read(message), sorted(buttons(message))
+
+    assert lead.say(f"snooze alert {number} until tomorrow").status is Status.DONE
+    text, left = shown()
+    assert f"Snoozed by <@{SLACK_IDS[Role.LEAD]}>" in text
+    assert left == []
+    # What is taken back is open again, and can be answered where it stands.
+    assert lead.say("undo that").status is Status.DONE
+    text, left = shown()
+    assert "Snoozed" not in text
+    assert f"Open again, said <@{SLACK_IDS[Role.LEAD]}>" in text
+    assert left == ["Acknowledge", "Snooze a day"]
+    assert run(lead, "acknowledge_alert", alert=number).status is Status.DONE
+    text, left = shown()
+    assert f"Acknowledged by <@{SLACK_IDS[Role.LEAD]}>" in text
+    assert left == []
+    # Said again, nothing more is sent.
+    before = len(world.there.calls)
+    assert lead.say(f"acknowledge alert {number}").error is not None
+    world.told()
+    assert len(world.there.calls) == before
 
 
 def opened(world: SlackWorld, user: str) -> dict[str, Any]:
@@ -334,6 +387,17 @@ def test_the_home_page_shows_what_waits_and_its_buttons_work(world: SlackWorld) 
     assert "Nothing waits." in read(world.there.homes[mine])
     world.told()
     assert "Approved by" in read(world.there.messages[CHANNEL, ts])
+
+
+def test_a_home_page_that_was_opened_follows_what_happens(world: SlackWorld) -> None:
+    mine, operators = SLACK_IDS[Role.CHAIRMAN], SLACK_IDS[Role.OPERATOR]
+    assert "Nothing is open." in read(opened(world, mine))
+    number = alerted(world, "Acme spent its limit")
+    wait_for(lambda: "Acme spent its limit" in read(world.there.homes[mine]))
+    assert set(buttons(world.there.homes[mine])) == {"Acknowledge", "Snooze a day"}
+    # Who has not opened it is not shown it; whoever opens it sees what is so.
+    assert operators not in world.there.homes
+    assert f"*{number}*" in read(opened(world, operators))
 
 
 def test_whatever_is_delivered_four_times_acts_once(world: SlackWorld) -> None:

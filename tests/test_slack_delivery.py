@@ -21,7 +21,10 @@ from sqlalchemy.exc import OperationalError
 from assistant import notices
 from assistant.alerting import raise_alert
 from assistant.bootstrap import Assistant
+from assistant.briefing.facts import Briefing
+from assistant.channels.slack import home
 from assistant.channels.slack.incoming import incoming
+from assistant.channels.slack.refreshing import Homes
 from assistant.reply import Button, Column, Reply, Status, Table, Telling
 from assistant.slack import blocks
 from intents.command import Role
@@ -29,7 +32,7 @@ from storage import alerts, migrate, outbox, people, slack
 from storage.audit import audit
 from storage.database import Database
 from storage.ventures import ventures
-from tests.conftest import NOW, Speaker, assistant_on, serving
+from tests.conftest import NOW, Speaker, assistant_on, run, serving
 from tests.killed_slack import KILLS
 from tests.loopback_slack import (
     APP_TOKEN,
@@ -253,6 +256,49 @@ def test_a_briefing_goes_to_its_person_as_markdown(telling: Assistant, there: Wo
         line for line in body.splitlines() if line
     ]
     assert there.texts(CHANNEL) == ["# To all"]
+
+
+def test_the_sound_of_a_briefing_follows_its_words_where_it_can(
+    telling: Assistant, there: Workspace, clock: Clock, tmp_path: Path
+) -> None:
+    folder = tmp_path / "briefings"
+    folder.mkdir()
+    for number in range(1, 5):
+        (folder / f"{number}.mp3").write_bytes(b"a spoken briefing")
+    shown = run(Speaker(telling), "brief_me").result
+    assert isinstance(shown, Briefing)
+
+    def brief(number: int, heard: bool = True) -> None:
+        facts = shown.model_copy(update={"number": number}).model_dump(mode="json")
+        more = {"briefing": number, "person": "chairman", "facts": facts, "heard": heard}
+        ask(telling, f"Briefing {number}", notices.BRIEFING_READY, markdown=f"# Briefing {number}", **more)
+        ask(telling, f"Sound {number}", notices.BRIEFING_SOUND, **more)
+
+    brief(1)
+    assert send_all(telling) == 2
+    (file,) = there.shared
+    assert file["channel_id"] == SLACK_IDS[Role.CHAIRMAN]
+    assert list(there.files.values()) == [b"a spoken briefing"]
+    assert there.of("files.getUploadURLExternal")[0]["filename"] == "briefing-1.mp3"
+    # Slack asks to wait: the words are there, the sound comes later, once.
+    brief(2)
+    slow = ("files.getUploadURLExternal", {"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "40"})
+    there.refuse.append(slow)
+    assert send_all(telling) == 2
+    assert "# Briefing 2" in there.texts(SLACK_IDS[Role.CHAIRMAN])
+    assert len(there.shared) == 1
+    clock.pass_by(seconds=41)
+    assert send_all(telling) == 1
+    assert len(there.shared) == 2
+    # What Slack does not take is given up, and what comes after it is sent.
+    brief(3)
+    brief(4, heard=False)
+    there.refuse.append(("files.getUploadURLExternal", {"ok": False, "error": "missing_scope"}, 200, {}))
+    # The alert says which permission is missing.
+    assert send_all(telling) == 5
+    assert "missing_scope" in there.texts(CHANNEL)[0]
+    assert len(there.shared) == 2
+    assert {state for state, _ in states(telling)} == {"confirmed"}
 
 
 def test_the_end_of_a_job_is_told_where_it_was_asked_for(telling: Assistant, there: Workspace) -> None:
@@ -517,6 +563,73 @@ def test_a_decision_is_told_on_the_longest_proposal(telling: Assistant, there: W
     assert Speaker(telling).say("approve it").status is Status.DONE
     send_all(telling)
     assert "✓ Approved by" in there.texts(CHANNEL)[0]
+
+
+def test_the_answer_to_an_alert_waits_where_slack_asks_to_and_is_told_once(
+    telling: Assistant, there: Workspace, clock: Clock
+) -> None:
+    with telling.database.write() as connection:
+        raise_alert(connection, telling.settings, "one", alerts.SPEND_LIMIT, "Acme spent its limit", NOW)
+    assert send_all(telling) == 1
+    with telling.database.read() as connection:
+        number = alerts.latest(connection, NOW)[0].id
+    there.refuse.append(("chat.update", {"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "40"}))
+    assert Speaker(telling).say(f"acknowledge alert {number}").status is Status.DONE
+    assert send_all(telling) == 1
+    assert "Acknowledged" not in there.texts(CHANNEL)[0]
+    assert send_all(telling) == 0
+    clock.pass_by(seconds=41)
+    assert send_all(telling) == 1
+    assert "✓ Acknowledged by" in there.texts(CHANNEL)[0]
+    assert len(there.texts(CHANNEL)) == 1
+    assert send_all(telling) == 0
+
+
+def test_home_pages_are_refreshed_together_and_only_where_they_changed(
+    telling: Assistant, there: Workspace, clock: Clock
+) -> None:
+    mine, operators = SLACK_IDS[Role.CHAIRMAN], SLACK_IDS[Role.OPERATOR]
+    with telling.database.read() as connection:
+        folk = {one: slack.person_of(connection, one) for one in (mine, operators)}
+    for user, person in folk.items():
+        home.publish(telling, person, user, "You pressed something")
+    homes, other = Homes(telling), Homes(telling)
+
+    def alert(told: str) -> None:
+        with telling.database.write() as connection:
+            raise_alert(connection, telling.settings, told, alerts.SPEND_LIMIT, told, clock.now)
+
+    # What came of a press stays until something happens.
+    assert homes.look() == 0
+    assert "You pressed something" in read(there.homes[mine])
+    clock.pass_by(seconds=11)
+    alert("Acme spent its limit")
+    there.refuse.append(("views.publish", {"ok": False, "error": "ratelimited"}, 429, {"Retry-After": "50"}))
+    assert homes.look() == 1
+    # Another process finds nothing left to do.
+    assert other.look() == 0
+    alert("Northwind spent its limit")
+    alert("Globex spent its limit")
+    assert homes.look() == 0
+    clock.pass_by(seconds=11)
+    assert homes.look() == 1
+    assert "Globex spent its limit" not in read(there.homes[mine])
+    clock.pass_by(seconds=40)
+    assert homes.look() == 1
+    for user in folk:
+        assert "Northwind spent its limit" in read(there.homes[user])
+        assert "Globex spent its limit" in read(there.homes[user])
+    asked = len(there.of("views.publish"))
+    clock.pass_by(seconds=30)
+    assert homes.look() + other.look() == 0
+    assert len(there.of("views.publish")) == asked
+    # Somebody who left the workspace has no page.
+    there.refuse.append(("views.publish", {"ok": False, "error": "user_not_found"}, 200, {}))
+    clock.pass_by(seconds=11)
+    alert("Initech spent its limit")
+    assert homes.look() == 1
+    with telling.database.read() as connection:
+        assert len(slack.homes(connection)) == 1
 
 
 def test_proposals_and_alerts_keep_their_order_among_notices(telling: Assistant, there: Workspace) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from assistant import wording
 from assistant.briefing import words
-from assistant.briefing.facts import Briefing
+from assistant.briefing.facts import Briefing, MovementTold, SwingTold
 from intents import lexicon, values
 from intents.readers.words import ordinary_words
 
@@ -87,9 +87,10 @@ class _Check:
             yield from self._strange(sentence)
             yield from self._sentence(sentence)
         named = {one.value for one in lexicon.find_of("metric", told)}
-        for movement in self.facts.movements:
-            if movement.metric not in named:
-                yield f"{movement.label} is left out"
+        parts: list[MovementTold | SwingTold] = [*self.facts.movements, *self.facts.swings]
+        for one in parts:
+            if one.metric not in named:
+                yield f"{one.label} is left out"
 
     def _strange(self, sentence: str) -> Iterator[str]:
         found = _WORD.findall(sentence)

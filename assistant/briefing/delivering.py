@@ -9,10 +9,10 @@ from assistant import notices
 from assistant.briefing import words
 from assistant.briefing.facts import Briefing
 from assistant.settings import Settings, parts
-from storage import outbox
+from storage import mail_addresses, outbox
 from storage.briefings import Schedule
 
-TARGETS = (notices.EMAIL, notices.WEBHOOK, "slack")
+TARGETS = (notices.EMAIL, notices.WEBHOOK, notices.SLACK)
 """What of a schedule's places is sent to; the page and the feed look for themselves."""
 
 
@@ -30,18 +30,33 @@ def deliver(
             continue
         body = payload(settings, facts, now)
         if target == notices.EMAIL:
-            to = addresses(settings, facts.person)
+            to = addresses(connection, settings, schedule.user_id, facts.person)
             if not to:
                 continue
             body["data"]["to"] = to
-        key = f"{notices.BRIEFING_READY}:{facts.number}:{target}"
-        outbox.request(connection, target, notices.BRIEFING_READY, body, key=key, audit_id=None, now=now)
+        body["data"]["heard"] = is_heard(settings, schedule)
+        kinds = [notices.BRIEFING_READY]
+        if target == notices.SLACK and body["data"]["heard"]:
+            # By itself: what becomes of the sound says nothing of the words.
+            kinds.append(notices.BRIEFING_SOUND)
+        for kind in kinds:
+            key = f"{kind}:{facts.number}:{target}"
+            outbox.request(connection, target, kind, body, key=key, audit_id=None, now=now)
         sent.append(target)
     return sent
 
 
-def addresses(settings: Settings, person: str) -> list[str]:
-    """Where a person's mail goes."""
+def is_heard(settings: Settings, schedule: Schedule) -> bool:
+    """Whether the sound of a schedule's briefings is sent along."""
+    said = settings.briefings.sound
+    return said == "always" or (said == "asked" and schedule.spoken)
+
+
+def addresses(connection: Connection, settings: Settings, user_id: int, person: str) -> list[str]:
+    """Where a person's mail goes: to the address they confirmed, else where the settings say."""
+    confirmed = mail_addresses.of(connection, user_id).address
+    if confirmed is not None:
+        return [confirmed]
     own = settings.briefings.addresses.get(person)
     return parts(own) if own else parts(settings.notify.email.to)
 

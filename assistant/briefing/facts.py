@@ -65,6 +65,18 @@ class MovementTold(BaseModel):
     caveats: list[str]
 
 
+class SwingTold(BaseModel):
+    """A large change that is no movement, and why it is none."""
+
+    metric: str
+    label: str
+    change: Decimal
+    change_shown: str
+    """Without a sign."""
+    direction: Literal["up", "down"]
+    because: Literal["usual", "few", "unknown"]
+
+
 class DeedDone(BaseModel):
     """Something that was done in the period, and who said so."""
 
@@ -110,6 +122,8 @@ class Briefing(BaseModel):
     """A language model's words for it, each number and direction checked against the facts."""
     movements: list[MovementTold]
     """At most three; none where nothing moved beyond what is usual."""
+    swings: list[SwingTold] = []
+    """Changes of a quarter and more that are within what is usual."""
     figures: list[Figure]
     """Every metric that is watched, moved or not."""
     deeds: list[DeedDone]

@@ -17,6 +17,7 @@ from assistant.briefing.facts import (
     NeedTold,
     PartTold,
     StepTold,
+    SwingTold,
 )
 from assistant.handling import Context
 from assistant.reply import Chart, Evidence, Problem
@@ -80,6 +81,7 @@ def make(context: Context, venture: Venture | None, said: Period | None, length:
         length=length,
         headline=_headline(subject, told, figures),
         movements=told,
+        swings=[_swing(one) for one in engine.swings(compared)],
         figures=figures,
         deeds=deeds[:MOST_DEEDS],
         deeds_count=len(deeds),
@@ -214,6 +216,18 @@ def _movement(
         good=None if better is None else better is rises,
         drivers=[_driver(context, subject, level, driver) for driver in one.drivers],
         caveats=[_CAVEATS[caveat] for caveat in (*one.caveats, *dates)],
+    )
+
+
+def _swing(level: Level) -> SwingTold:
+    relative = level.relative or Decimal(0)
+    return SwingTold(
+        metric=level.metric,
+        label=METRICS[level.metric].label,
+        change=rounded(relative) or Decimal(0),
+        change_shown=wording.percent(abs(relative)),
+        direction="up" if relative > 0 else "down",
+        because=level.measure.value,
     )
 
 

@@ -11,6 +11,13 @@ SECONDS = 60
 _THROUGH = {"volume": "through how much there was", "rate": "through how well it did"}
 
 
+_UNREMARKABLE = {
+    "usual": "which is within what {whose} does in {span}",
+    "few": "which so few outcomes can do by chance",
+    "unknown": "and there is too little past to tell whether that is usual",
+}
+
+
 def moved(one: MovementTold) -> str:
     """A movement as a sentence with its baseline and its driver."""
     verb = "rose" if one.direction == "up" else "fell"
@@ -28,6 +35,33 @@ def _drove(driver: DriverTold) -> str:
     return f"by {driver.dimension} most is {first.name} ({first.shown}{share}, {_THROUGH[first.through]})"
 
 
+def swung(one: Briefing) -> list[str]:
+    """Large changes that are nothing unusual, a sentence for each reason why they are not."""
+    told = []
+    for because, clause in _UNREMARKABLE.items():
+        found = [swing for swing in one.swings if swing.because == because]
+        said: list[str] = []
+        verb = ""
+        for swing in found:
+            before, verb = verb, "rose" if swing.direction == "up" else "fell"
+            label = swing.label if swing.label.isupper() or not said else swing.label.lower()
+            said.append(f"{label} {'' if verb == before else f'{verb} '}{swing.change_shown}")
+        if said:
+            told.append(f"{wording.listed(said)}, {clause.format(whose=one.subject, span=_span(one))}.")
+    return told
+
+
+def _span(one: Briefing) -> str:
+    match one.period.days:
+        case 1:
+            return "a day"
+        case 7:
+            return "a week"
+        case 28 | 29 | 30 | 31:
+            return "a month"
+    return f"{one.period.days} days"
+
+
 def text(one: Briefing) -> str:
     """What is read on a screen, as long as was asked for."""
     if one.length == "just_numbers":
@@ -36,6 +70,7 @@ def text(one: Briefing) -> str:
     if one.phrased is not None and one.length == "one_minute":
         return "\n".join([*lines, one.phrased])
     lines += [" ".join([f"- {moved(movement)}", *movement.caveats]) for movement in one.movements]
+    lines += [" ".join(swung(one))] if one.swings else []
     if one.deeds:
         lines.append(f"Done: {_done(one)}")
     if one.needs:
@@ -114,6 +149,7 @@ def speech(one: Briefing) -> str:
         return one.phrased
     told = [_headline(one)]
     told += [_movement_heard(movement, one.currency) for movement in one.movements[1:]]
+    told += swung(one)
     caveats = list(dict.fromkeys(caveat for movement in one.movements for caveat in movement.caveats))
     told += caveats[:1]
     if one.deeds_count:
@@ -201,6 +237,7 @@ def markdown(one: Briefing) -> str:
     if one.length != "just_numbers":
         lines += [f"- {_escaped(' '.join([moved(told), *told.caveats]))}" for told in one.movements]
         lines += [""] if one.movements else []
+        lines += [_escaped(" ".join(swung(one))), ""] if one.swings else []
     found = table(one)
     lines.append(f"| {' | '.join(column.label for column in found.columns)} |")
     lines.append(f"|{'|'.join('---:' if column.numeric else '---' for column in found.columns)}|")

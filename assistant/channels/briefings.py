@@ -1,7 +1,6 @@
 """Briefings to be fetched: as words, pages, pictures and sound, and as a podcast by a secret address."""
 
 from base64 import b64encode
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -10,7 +9,6 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from assistant import pictures
-from assistant.aloud import said
 from assistant.briefing import feed, html, words
 from assistant.briefing.facts import Briefing
 from assistant.channels.access import Asked, Asker
@@ -24,7 +22,6 @@ from storage import briefings, people
 from storage.people import Person
 from voice.audio import VoiceError
 from voice.encoding import MEDIA_TYPES
-from voice.speaker import Form
 
 router = APIRouter(prefix="/api/v1/briefings", tags=["briefings"], route_class=StrictRoute)
 open_router = APIRouter(prefix="/feeds", tags=["briefings"], include_in_schema=False)
@@ -117,7 +114,7 @@ def _rendered(here: Service, facts: Briefing, kind: Kind) -> bytes:
             return _page(here, facts).encode()
         case "png" | "svg":
             return _picture(facts, kind)
-    return _sound(here, facts, kind)
+    return here.assistant.sounds.of(facts, kind)
 
 
 def _page(here: Service, facts: Briefing) -> str:
@@ -134,28 +131,6 @@ def _picture(facts: Briefing, kind: Literal["png", "svg"]) -> bytes:
     if facts.chart is None or not facts.chart.labels:
         raise Refused(404, "no_chart", "This briefing has no chart.", "Read it instead.")
     return pictures.png(facts.chart) if kind == "png" else pictures.svg(facts.chart).encode()
-
-
-def _sound(here: Service, facts: Briefing, form: Form) -> bytes:
-    """The briefing said aloud; one that was made is kept, so that it is said once. Raises `VoiceError`."""
-
-    def speak() -> bytes:
-        return here.assistant.voicing.spoken(said(words.speech(facts)), form)
-
-    return speak() if facts.number is None else _kept(here, facts.number, form, speak)
-
-
-def _kept(here: Service, number: int, form: Form, speak: Callable[[], bytes]) -> bytes:
-    file = here.assistant.settings.data_dir / "briefings" / f"{number}.{form}"
-    if file.is_file():
-        return file.read_bytes()
-    sound = speak()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    # Another process may write the same: the whole file is there or none.
-    part = file.with_suffix(f".{form}.part")
-    part.write_bytes(sound)
-    part.replace(file)
-    return sound
 
 
 Secret = Annotated[str, InPath(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
@@ -192,7 +167,8 @@ async def episode(secret: Secret, number: Annotated[int, InPath(ge=1, le=2**53)]
             found = briefings.made(connection, number, person.id)
         if found is None:
             raise _nothing()
-        return _sound(here, Briefing.model_validate({**found.facts, "number": found.id}), "mp3")
+        facts = Briefing.model_validate({**found.facts, "number": found.id})
+        return here.assistant.sounds.of(facts, "mp3")
 
     try:
         return Response(await here.lane.run(sound), media_type=MEDIA_TYPES["mp3"])

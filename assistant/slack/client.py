@@ -226,17 +226,22 @@ class Slack:
             raise
         return True
 
+    def direct(self, user: str) -> str:
+        """The channel of somebody's direct messages with us."""
+        answer: Any = self.call(self.client.conversations_open, users=[user])
+        return str(answer["channel"]["id"])
+
     def upload(
-        self, channel: str, name: str, content: bytes, title: str, told: str, thread: str | None
+        self, channel: str, name: str, content: bytes, title: str, told: str | None, thread: str | None
     ) -> None:
-        """Show a picture; ``told`` says in words what is on it."""
+        """Share a file; ``told`` says in words what is on a picture."""
         self.call(
             self.client.files_upload_v2,
             channel=channel,
             filename=name,
             file=content,
             title=title[:200],
-            alt_txt=told[:1000],
+            alt_txt=None if told is None else told[:1000],
             thread_ts=thread,
         )
 
@@ -354,12 +359,18 @@ class Slack:
         with self._bus.database.write() as connection:
             slack.remember(connection, shown, self._bus.clock())
 
-    def finish(self, subject: str, mrkdwn: str) -> bool:
-        """Take the buttons of every message about something away and say why; False where there is none."""
+    def finish(self, subject: str, mrkdwn: str, *, keeps_buttons: bool = False) -> bool:
+        """Take the buttons of every message about something away and say why; False where there is none.
+
+        With ``keeps_buttons`` they are there again: what had been answered was taken back.
+        """
         with self._bus.database.read() as connection:
             found = slack.messages_about(connection, subject)
         for one in found:
-            self.update(one.channel, one.ts, blocks.answered(one.blocks, mrkdwn), one.text)
+            line = (
+                [*one.blocks, blocks.note(mrkdwn)] if keeps_buttons else blocks.answered(one.blocks, mrkdwn)
+            )
+            self.update(one.channel, one.ts, line, one.text)
         return bool(found)
 
     def named(self, name: str) -> str:

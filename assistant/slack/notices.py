@@ -1,18 +1,25 @@
 """Notices in Slack: each a message with its buttons, or a change of the message it is about."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from assistant import delegating, notices, wording
+from assistant.briefing.facts import Briefing
+from assistant.briefing.sounding import Sounds, file_name
 from assistant.bus import Bus
 from assistant.commands.approvals import expected_effect
 from assistant.slack import blocks
 from assistant.slack.blocks import Block
 from assistant.slack.client import Slack, SlackError
 from assistant.slack.talk import talk_of
-from storage import people, proposals, slack
+from storage import alerts, people, proposals, slack
 from storage.outbox import Message
 
+log = logging.getLogger(__name__)
+
+SOUND_ATTEMPTS = 3
+"""After which the sound of a briefing is given up."""
 MOST_CLAIMS = 5
 """Figures told of what a proposal rests on; the page has all."""
 
@@ -20,14 +27,21 @@ MOST_CLAIMS = 5
 class SlackNotices:
     """Sends notices to the channel of the settings, to the person, or to where the work was asked for."""
 
-    def __init__(self, bus: Bus, client: Slack) -> None:
+    def __init__(self, bus: Bus, client: Slack, sounds: Sounds | None = None) -> None:
         self._bus = bus
         self._slack = client
+        self._sounds = sounds
 
     def send(self, message: Message) -> None:
         """Send a notice, or change the message that already shows what it is about. Raises `SlackError`."""
         data = message.payload["data"]
         if message.kind == notices.PROPOSAL_DECIDED and self._decided(data):
+            return
+        if message.kind == notices.ALERT_ANSWERED:
+            self._answered(data)
+            return
+        if message.kind == notices.BRIEFING_SOUND:
+            self._play(message)
             return
         shown, told = self._shown(message), str(data["text"])
         channel, thread = self._place(message, data)
@@ -89,6 +103,48 @@ class SlackNotices:
         line = f"{verb} by {self._slack.named(str(data['person']))} · {blocks.escaped(str(data['text']))}"
         return self._slack.finish(f"proposal:{number}", line)
 
+    def _answered(self, data: Mapping[str, Any]) -> None:
+        """Tell on an alert's own messages how it stands now, and by whom: another attempt says the same."""
+        number = int(data["alert"])
+        with self._bus.database.read() as connection:
+            found = alerts.alert(connection, number)
+            seen_by = None if found is None else found.acknowledged_by
+            seen = None if seen_by is None else people.person(connection, seen_by)
+        if found is None:
+            return
+        told = blocks.escaped(str(data["text"]).partition("\n")[0])
+        by = self._slack.named(seen.name if seen is not None else str(data["person"]))
+        if found.acknowledged_at is not None:
+            line = f"✓ Acknowledged by {by} · {told}"
+        elif found.sleeps(self._bus.clock()):
+            line = f"⏾ Snoozed by {by} · {told}"
+        else:
+            line = f"Open again, said {by}"
+        is_open = found.acknowledged_at is None and not found.sleeps(self._bus.clock())
+        self._slack.finish(f"alert:{number}", line, keeps_buttons=is_open)
+
+    def _play(self, message: Message) -> None:
+        """Show the sound of a briefing where its words are; nowhere where they are not.
+
+        The words are there: a sound that is not taken is given up rather than that notices wait behind it.
+        """
+        data = message.payload["data"]
+        with self._bus.database.read() as connection:
+            places = slack.messages_about(connection, f"briefing:{data['briefing']}")
+        terms = self._bus.settings.briefings
+        if not places or self._sounds is None:
+            return
+        facts = Briefing.model_validate(data["facts"])
+        sound = self._sounds.wanted(facts, terms.sound_form)
+        if sound is not None and len(sound) <= terms.most_sound_bytes:
+            name = file_name(facts, terms.sound_form)
+            try:
+                self._slack.upload(places[-1].channel, name, sound, facts.headline, None, None)
+            except SlackError as error:
+                if not (error.is_final or error.is_token or message.attempts >= SOUND_ATTEMPTS):
+                    raise
+                log.warning("the sound of a briefing is not in Slack: %s", error)
+
     def _place(self, message: Message, data: Mapping[str, Any]) -> tuple[str, str | None]:
         """Channel and thread: the end of a job goes to where it was asked for, a briefing to its person."""
         channel = self._bus.settings.slack.channel or ""
@@ -128,4 +184,6 @@ def _subject(message: Message) -> str | None:
     data = message.payload["data"]
     if message.kind == notices.PROPOSAL_WAITING and data.get("proposal") is not None:
         return f"proposal:{data['proposal']}"
+    if message.kind == notices.BRIEFING_READY and data.get("heard"):
+        return f"briefing:{data['briefing']}"
     return f"alert:{data['alert']}" if data.get("alert") is not None else None

@@ -59,6 +59,7 @@ templates.env.globals.update(
     WATCHED=WATCHED,
     about=showing.about,
     movement_told=words.moved,
+    swings_told=words.swung,
 )
 templates.env.filters.update(
     tone=lambda figure: showing.tone(figure, _BETTER),

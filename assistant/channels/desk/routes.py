@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from assistant.channels.access import Cookie, SignedIn
 from assistant.channels.answers import as_text, status_of_command
 from assistant.channels.briefings import feed_of
-from assistant.channels.desk import keys, live, slack_code
+from assistant.channels.desk import keys, live, mail_address, slack_code
 from assistant.channels.desk.asking import Ask, Told, ask_all
 from assistant.channels.desk.pages import PAGES, Page, View, clean, field_of
 from assistant.channels.desk.rendering import rendered
@@ -25,6 +25,7 @@ from intents.command import Command, Role, slots_of
 router = APIRouter(include_in_schema=False)
 router.include_router(live.router)
 router.include_router(slack_code.router)
+router.include_router(mail_address.router)
 router.include_router(keys.router)
 
 OWN = "_"

@@ -6,9 +6,10 @@ from assistant.channels.access import SignedIn
 from assistant.channels.service import Service
 from assistant.settings import Rule
 from intents.command import Role
-from storage import accesses, limits, people, sessions, widgets
+from storage import accesses, limits, mail_addresses, people, sessions, widgets
 from storage.accesses import Access
 from storage.limits import SpendLimit
+from storage.mail_addresses import MailAddress
 from storage.people import Person
 from storage.sessions import Begun
 from storage.widgets import Widget
@@ -38,6 +39,12 @@ class Standing:
     most_of_campaign: str
     in_slack: bool
     """Whether the assistant is in Slack, so that people can be known there."""
+    by_mail: bool
+    """Whether there is a mail server."""
+    mail: MailAddress
+    """One's own address."""
+    addresses: dict[int, MailAddress]
+    """Everybody's, for the chairman."""
 
 
 def standing(here: Service, found: SignedIn) -> Standing:
@@ -51,6 +58,8 @@ def standing(here: Service, found: SignedIn) -> Standing:
         limited = limits.all_limits(connection)
         shown = people.people(connection) if is_chairman else []
         placed = [one for one in widgets.every(connection) if one.is_live(now)] if is_chairman else []
+        mail = mail_addresses.of(connection, found.person.id)
+        addresses = mail_addresses.every(connection) if is_chairman else {}
         begun = sessions.begun(connection, now, found.person.id, found.session.nonce)
     return Standing(
         people=shown,
@@ -61,6 +70,9 @@ def standing(here: Service, found: SignedIn) -> Standing:
         above_confidence=f"{rules.above_confidence:.0%}",
         most_of_campaign=f"{rules.most_of_campaign:.0%}",
         in_slack=here.assistant.settings.slack.listens,
+        by_mail=here.assistant.settings.notify.email.host is not None,
+        mail=mail,
+        addresses=addresses,
     )
 
 

@@ -19,12 +19,7 @@ from storage.people import Person
 
 PLAIN = ("yes", "no")
 """Words of a button that mean nothing else, and need no other reader."""
-DONE_WITH = {
-    "acknowledge_alert": "✓ Acknowledged",
-    "snooze_alert": "⏾ Snoozed",
-}
-"""What is said on the message of an alert once somebody did this."""
-PRESSABLE = ("approve", *DONE_WITH)
+PRESSABLE = ("approve", "acknowledge_alert", "snooze_alert")
 """Commands that buttons carry out."""
 
 
@@ -209,15 +204,10 @@ def _do(task: Task, pressed: Pressed, person: Person, command: str, slots: dict[
     if not decided:
         _tell_error(task, pressed, person, reply)
         return
-    if command in DONE_WITH:
-        told = blocks.escaped(reply.reply.text)
-        assistant.slack.finish(
-            f"alert:{slots['alert']}", f"{DONE_WITH[command]} by <@{place.talk.user}> · {told}"
-        )
-    # A decision is told on the proposal's message by its notice, whoever made it and wherever.
+    # What was decided is told on the messages about it by a notice, whoever decided and wherever.
     assistant.outbox.loop.wake()
     if pressed.is_home:
-        home.publish(task, person, place.talk.user, reply.reply.text)
+        home.publish(assistant, person, place.talk.user, reply.reply.text)
 
 
 def _named(place: Place, person: Person, command: str, slots: dict[str, Any], key: str | None) -> Turn:
@@ -232,7 +222,7 @@ def _named(place: Place, person: Person, command: str, slots: dict[str, Any], ke
 
 def _tell_error(task: Task, pressed: Pressed, person: Person, reply: Reply) -> None:
     if pressed.is_home:
-        home.publish(task, person, pressed.place.talk.user, reply.reply.text)
+        home.publish(task.assistant, person, pressed.place.talk.user, reply.reply.text)
     else:
         _whisper(task, pressed.place, blocks.escaped(reply.reply.text))
 

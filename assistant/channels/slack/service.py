@@ -14,6 +14,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from assistant.channels.service import Service
 from assistant.channels.slack.acting import act
 from assistant.channels.slack.receiving import receiver
+from assistant.channels.slack.refreshing import Homes
 from assistant.channels.slack.routes import routes
 from assistant.channels.slack.working import Workers
 
@@ -30,6 +31,7 @@ class SlackChannel:
         self._terms = here.assistant.settings.slack
         self._client = here.assistant.slack.client
         self.workers = Workers(here.assistant, act, here.metrics.turn)
+        self._homes = Homes(here.assistant)
         self._app = receiver(here.assistant, self.workers.wake)
         self._stop = threading.Event()
 
@@ -42,6 +44,7 @@ class SlackChannel:
     async def running(self) -> AsyncIterator[None]:
         """Act on what comes while the block lasts."""
         self.workers.start()
+        self._homes.loop.start()
         listening = None
         if self._terms.app_token is not None:
             listening = threading.Thread(target=self._listen, name="slack-socket", daemon=True)
@@ -52,7 +55,9 @@ class SlackChannel:
             self._stop.set()
             if listening is not None:
                 await to_thread.run_sync(listening.join, 10.0)
+            self._homes.loop.halt()
             await to_thread.run_sync(self.workers.stop)
+            await to_thread.run_sync(self._homes.loop.stop)
 
     def _listen(self) -> None:
         """Hold a socket open, and open it again where it cannot be."""

@@ -1,18 +1,19 @@
 """Answers in Slack: where they are shown, to whom, and with which picture."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assistant.channels.slack.working import Task
 from assistant.reply import Chart, Reply, Status
 from assistant.slack import blocks
 from assistant.slack.blocks import Block
 from assistant.slack.client import SlackError
-from assistant.slack.talk import Talk
+from assistant.slack.talk import DIRECT, Talk
 
 WHISPERED = (Status.REFUSED, Status.UNKNOWN, Status.FAILED)
 """Where others read along, what went wrong is told to whoever asked alone."""
 MOST_CHARTS = 3
+SHOWN = "shown"
 
 
 @dataclass(frozen=True)
@@ -33,14 +34,8 @@ def show(task: Task, place: Place, reply: Reply, heard: str | None = None) -> No
     if heard is not None:
         shown = [blocks.note(f"Heard: “{blocks.escaped(heard)}”"), *shown]
     if talk.is_private:
-        charts = list(_charts(reply))
-        if charts:
-            link = task.assistant.settings.server.url
-            shown = [
-                *shown,
-                blocks.note(f"The chart is on <{link}|the desk>, and in an answer to a message."),
-            ]
         tell(task, place, shown, reply.reply.text)
+        _send_charts(task, place, _charts(reply))
         return
     if reply.status in WHISPERED and not talk.is_direct:
         tell(task, place, shown, reply.reply.text)
@@ -79,17 +74,42 @@ def _charts(reply: Reply) -> list[Chart]:
     return [one for at, one in enumerate(found) if one not in found[:at]][:MOST_CHARTS]
 
 
-def _show_chart(task: Task, talk: Talk, chart: Chart, number: int) -> None:
+def _send_charts(task: Task, place: Place, charts: Sequence[Chart]) -> None:
+    """Show pictures to one person alone: only messages hold files, so they are in those to the app."""
+    if not charts or task.progress.get("charts_told"):
+        return
+    slack, talk = task.assistant.slack, place.talk
+    try:
+        direct = slack.direct(talk.user)
+    except SlackError as error:
+        if not error.is_final and not error.is_token:
+            raise
+        direct = None
+    there = direct is not None and [
+        _show_chart(task, replace(talk, channel=direct, place=DIRECT), chart, number)
+        for number, chart in enumerate(charts)
+    ]
+    link = task.assistant.settings.server.url
+    where = f"in <#{direct}|our direct messages>" if there and all(there) else f"on <{link}|the desk>"
+    note = [blocks.note(f"The chart is {where}.")]
+    if place.response_url is not None:
+        slack.respond(place.response_url, note, "The chart is in our direct messages.")
+    task.note("charts_told", True)
+
+
+def _show_chart(task: Task, talk: Talk, chart: Chart, number: int) -> bool:
+    """Show a picture once; False where there is none to be seen."""
     # Imported here: few answers have a picture, and the library is large.
     from assistant import pictures
 
     name = f"chart{number}"
     if task.progress.get(name):
-        return
+        return bool(task.progress[name] == SHOWN)
     try:
         drawn = pictures.png(chart)
     except ValueError:
-        return
+        return False
+    is_shown = True
     told = pictures.described(chart)
     try:
         task.assistant.slack.upload(talk.channel, "chart.png", drawn, chart.title, told, talk.thread)
@@ -97,4 +117,6 @@ def _show_chart(task: Task, talk: Talk, chart: Chart, number: int) -> None:
         if not error.is_final:
             raise
         # The answer itself is there; its table holds the same figures.
-    task.note(name, True)
+        is_shown = False
+    task.note(name, SHOWN if is_shown else "refused")
+    return is_shown
