@@ -77,12 +77,12 @@ def own_server(bin_folder: Path) -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def own_database(server_url: str) -> Iterator[str]:
-    """The URL of a new database, dropped at the end."""
+def own_database(server_url: str, like: str = "template1") -> Iterator[str]:
+    """The URL of a new database, a copy of another one of the server, dropped at the end."""
     name = f"gtm_{uuid4().hex}"
     admin = Database(f"{server_url}/postgres")
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"create database {name}"))
+        connection.execute(text(f"create database {name} template {like}"))
     try:
         yield f"{server_url}/{name}"
     finally:

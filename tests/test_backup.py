@@ -194,8 +194,8 @@ def test_a_newer_backup_asks_for_an_upgrade(kept: Database, elsewhere: Database,
     assert migrate.revision(elsewhere) is None
 
 
-def test_an_older_backup_is_brought_up_to_date(database_url: str, tmp_path: Path) -> None:
-    older = Database(database_url)
+def test_an_older_backup_is_brought_up_to_date(bare_url: str, tmp_path: Path) -> None:
+    older = Database(bare_url)
     config = Config()
     config.set_main_option("script_location", str(migrate.SCRIPTS))
     with older.engine.connect() as connection:

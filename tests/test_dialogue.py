@@ -19,7 +19,7 @@ from storage import people
 from storage.audit import audit
 from storage.conversations import conversations
 from storage.database import Database
-from tests.conftest import NOW, Speaker, assistant_on
+from tests.conftest import NOW, Speaker, assistant_on, copied
 
 
 def test_the_words_of_the_first_voice_commands(chairman: Speaker) -> None:
@@ -72,10 +72,10 @@ def test_a_question_can_be_cancelled_and_expires(chairman: Speaker, tmp_path: Pa
 
 
 def test_context_carries_over_and_is_forgotten(small_portfolio: Path, tmp_path: Path, models: Path) -> None:
-    target = tmp_path / "gtm.db"
-    target.write_bytes(small_portfolio.read_bytes())
     moment = [NOW]
-    assistant = assistant_on(f"sqlite:///{target}", tmp_path, models, lambda: moment[0])
+    assistant = assistant_on(
+        copied(small_portfolio, tmp_path / "gtm.db"), tmp_path, models, lambda: moment[0]
+    )
     talk = Speaker(assistant)
     talk.say("show gtm performance for Acme this month")
     then = talk.say("and last month?")

@@ -18,7 +18,7 @@ from intents.command import Role
 from storage import accesses, people, sessions, widgets
 from storage.audit import audit
 from storage.widgets import every
-from tests.conftest import NOW, Server, assistant_on, serving
+from tests.conftest import NOW, Server, assistant_on, copied, serving
 
 
 class Clock:
@@ -36,9 +36,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def world(clock: Clock, tmp_path: Path, models: Path) -> Iterator[Server]:
+def world(clock: Clock, sqlite_schema: Path, tmp_path: Path, models: Path) -> Iterator[Server]:
     """A service without data, whose clock the test moves."""
-    made = assistant_on(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path, models, clock)
+    made = assistant_on(copied(sqlite_schema, tmp_path / "gtm.db"), tmp_path, models, clock)
     with serving(made) as running:
         yield running
     made.close()
