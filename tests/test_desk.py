@@ -98,10 +98,10 @@ def opened(page: Page, path: str) -> Page:
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_is_accessible_in_both_schemes_and_on_a_phone(desk: Page, path: str) -> None:
     opened(desk, path)
+    desk.evaluate(AXE.read_text())
     for scheme, width in (("light", 1400), ("dark", 1400), ("light", 360)):
         desk.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
         desk.set_viewport_size({"width": width, "height": 800})
-        desk.evaluate(AXE.read_text())
         found = desk.evaluate(
             f"axe.run(document, {{runOnly: {RULES}}})"
             ".then((told) => told.violations.map((one) => [one.id, one.nodes.map((node) => node.html)]))"
