@@ -26,7 +26,7 @@ from intents.readers.embedded import EmbeddedReader
 from storage import migrate, people
 from storage.database import Database
 from storage.synthetic import fill
-from tests.postgres import free_port, own_database, own_server, programs
+from tests.postgres import empty, free_port, own_database, own_server, programs
 
 pytest_plugins = ["tests.world", "tests.slack_world"]
 
@@ -100,13 +100,13 @@ def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_schema(postgresql_server: str) -> Iterator[str]:
-    """The name of a PostgreSQL database with the schema and nothing in it, to be copied."""
+def postgresql_database(postgresql_server: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database with the schema, which whoever uses it leaves empty."""
     with own_database(postgresql_server) as url:
         made = Database(url)
         migrate.upgrade(made)
         made.close()
-        yield url.rpartition("/")[2]
+        yield url
 
 
 def copied(database: Path, to: Path) -> str:
@@ -131,9 +131,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield copied(request.getfixturevalue("sqlite_schema"), tmp_path / "gtm.db")
         return
-    server, like = (request.getfixturevalue(f"postgresql_{what}") for what in ("server", "schema"))
-    with own_database(server, like) as url:
-        yield url
+    url: str = request.getfixturevalue("postgresql_database")
+    yield url
+    empty(url)
 
 
 @pytest.fixture
