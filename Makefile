@@ -12,6 +12,8 @@ NPM := cd $(WEB) && PATH="$(CURDIR)/$(BIN):$$PATH" npm --silent
 export RASA_PYTHON
 export RASA_TELEMETRY_ENABLED := false
 export SQLALCHEMY_SILENCE_UBER_WARNING := 1
+# Whatever is compiled is kept: a process that has to compile it all again starts two seconds later.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-rasa test-engines rasa check format lock benchmark docs clean
@@ -65,7 +67,7 @@ run: setup ## prepare, fill an empty database, serve on 127.0.0.1:8000 and print
 
 test: .venv/.dev $(DESK) ## prepare and run the tests
 	@$(BIN)/gtm nlu train
-	@$(BIN)/python -m pytest -n 2 $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 .rasa/venv/.installed: requirements/rasa.txt | .venv/.bootstrap
 	@python=$$(.ci/python310) || exit 1; \

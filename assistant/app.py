@@ -56,14 +56,17 @@ One catalogue of commands: say them in words (`/api/v1/say`), or send them with 
 """
 
 
-def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
-    """The service over HTTP, which runs jobs while it serves; ``closing`` the assistant when it ends."""
+def create_app(assistant: Assistant, *, closing: bool = False, alone: bool = True) -> FastAPI:
+    """The service over HTTP, which runs jobs while it serves; ``closing`` the assistant when it ends.
+
+    Where it is not ``alone`` in its process, it leaves the collecting of garbage as it finds it.
+    """
     server = assistant.settings.server
     app = FastAPI(
         title="GTM assistant",
         version=version("gtm-assistant"),
         description=DESCRIPTION,
-        lifespan=_serving(assistant, closing=closing),
+        lifespan=_serving(assistant, closing=closing, alone=alone),
         # Their pages load scripts from elsewhere, which our content policy forbids.
         docs_url=None,
         redoc_url=None,
@@ -117,7 +120,7 @@ def create_app(assistant: Assistant, *, closing: bool = False) -> FastAPI:
     app.include_router(briefings.router)
     app.include_router(briefings.open_router)
     app.include_router(files.router)
-    app.include_router(command_routes(assistant.bus.handlers.values()))
+    app.include_router(command_routes(tuple(assistant.bus.handlers.values())))
     app.include_router(agents.router)
     app.include_router(rasa_actions.router)
     app.include_router(rasa_actions.open_router)
@@ -173,13 +176,14 @@ def server_options(server: Server) -> dict[str, Any]:
     }
 
 
-def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:
+def _serving(assistant: Assistant, *, closing: bool, alone: bool) -> Lifespan:
     @asynccontextmanager
     async def serving(app: FastAPI) -> AsyncIterator[None]:
-        # What is loaded by now stays: looking through it again and again is a tenth of a turn.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(COLLECTED_AFTER)
+        if alone:
+            # What is loaded by now stays: looking through it again and again is a tenth of a turn.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(COLLECTED_AFTER)
         assistant.start()
         here: Service = app.state.service
         try:
@@ -187,7 +191,8 @@ def _serving(assistant: Assistant, *, closing: bool) -> Lifespan:
             async with _satellites(here), slack.running() if slack is not None else nullcontext():
                 yield
         finally:
-            gc.unfreeze()
+            if alone:
+                gc.unfreeze()
             await to_thread(assistant.stop)
             if closing:
                 assistant.close()

@@ -106,10 +106,15 @@ def build_bus(settings: Settings, clock: Clock = utc_now, seconds: float = inf) 
     return Bus(database, find_handlers(commands), settings, clock, LiveNames(), journal)
 
 
-def build(settings: Settings, clock: Clock = utc_now) -> Assistant:
-    """Wire everything: the door, the reader before it, the jobs behind it."""
+def build(
+    settings: Settings, clock: Clock = utc_now, load: Callable[[Settings], EmbeddedReader] | None = None
+) -> Assistant:
+    """Wire everything: the door, the reader before it, the jobs behind it.
+
+    The embedded reader comes from ``load``, which is `load_reader` where nothing else is said.
+    """
     bus = build_bus(settings, clock, settings.database_seconds)
-    embedded = load_reader(settings)
+    embedded = (load or load_reader)(settings)
     reader, closers = _readers(bus, embedded)
     dialogue = Dialogue(bus, reader, quick=embedded)
     runner = Runner(bus, find_workers(commands))

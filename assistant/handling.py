@@ -6,6 +6,7 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from types import ModuleType
 from typing import Any, TypeVar, get_args, get_type_hints
 from zoneinfo import ZoneInfo
@@ -110,6 +111,11 @@ def handles(function: F) -> F:
 
 def find_handlers(package: ModuleType) -> dict[str, Handler]:
     """Every handler of a package's modules by command name. Two for one command raise `ValueError`."""
+    return dict(_found(package))
+
+
+@cache
+def _found(package: ModuleType) -> dict[str, Handler]:
     found: dict[str, Handler] = {}
     for handler in _marked(package):
         name = handler.command.command_name()

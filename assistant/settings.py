@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -733,8 +734,20 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The environment wins over the file."""
-        file = YamlConfigSettingsSource(settings_cls, yaml_file=config_file())
+        file = _ConfigFile(settings_cls, yaml_file=config_file())
         return init_settings, env_settings, file
+
+
+class _ConfigFile(YamlConfigSettingsSource):
+    """Reads it with the library in C where there is one: a tenth of the time, at every start."""
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        with file_path.open(encoding="utf-8") as file:
+            read: dict[str, Any] | None = yaml.load(file, Loader=_LOADER)  # noqa: S506 - both are safe
+        return read or {}
+
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def config_file() -> Path:

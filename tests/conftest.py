@@ -1,13 +1,15 @@
 """Databases, assistants and servers for the tests."""
 
+import gc
 import os
-import sqlite3
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,15 +17,16 @@ from uuid import uuid4
 import pytest
 from httpx2._config import DEFAULT_TIMEOUT_CONFIG
 
-from assistant.bootstrap import Assistant, build
+from assistant.bootstrap import Assistant, build, load_reader
 from assistant.reply import Reply
 from assistant.settings import Settings
 from assistant.turn import Turn
 from intents.command import Role
+from intents.readers.embedded import EmbeddedReader
 from storage import migrate, people
 from storage.database import Database
 from storage.synthetic import fill
-from tests.postgres import free_port, own_database, own_server, programs
+from tests.postgres import empty, free_port, own_database, own_server, programs
 
 pytest_plugins = ["tests.loopback_mail", "tests.world", "tests.slack_world"]
 
@@ -53,6 +56,14 @@ def _own_environment() -> Iterator[None]:
     os.environ.update(kept)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _seldom_collected() -> None:
+    """What is loaded by now stays: to look through it for garbage takes half a second each time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
+
+
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The trained reader's folder: the repository's own where it is, so that it is trained once."""
@@ -78,9 +89,35 @@ def postgresql_server() -> Iterator[str]:
 BACKENDS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql))
 
 
+@pytest.fixture(scope="session")
+def sqlite_schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the schema and nothing in it, to be copied."""
+    file = tmp_path_factory.mktemp("schema") / "gtm.db"
+    made = Database(f"sqlite:///{file}")
+    migrate.upgrade(made)
+    made.close()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database with the schema, which whoever uses it leaves empty."""
+    with own_database(postgresql_server) as url:
+        made = Database(url)
+        migrate.upgrade(made)
+        made.close()
+        yield url
+
+
+def copied(database: Path, to: Path) -> str:
+    """A copy of a SQLite database that nobody has open, as a URL."""
+    shutil.copyfile(database, to)
+    return f"sqlite:///{to}"
+
+
 @pytest.fixture(params=BACKENDS)
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty database of each kind."""
+def bare_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind, without any table."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'gtm.db'}"
         return
@@ -88,11 +125,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield url
 
 
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database of each kind."""
+    if request.param == "sqlite":
+        yield copied(request.getfixturevalue("sqlite_schema"), tmp_path / "gtm.db")
+        return
+    url: str = request.getfixturevalue("postgresql_database")
+    yield url
+    empty(url)
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """An empty, migrated database of each kind."""
     made = Database(database_url)
-    migrate.upgrade(made)
     yield made
     made.close()
 
@@ -121,9 +168,28 @@ def small_portfolio(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with a small synthetic portfolio, to be copied."""
     folder = tmp_path_factory.mktemp("small")
     for made in _filled(f"sqlite:///{folder / 'gtm.db'}", folder, records=3_000):
+        _add_people(made)
         with made.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return folder / "gtm.db"
+
+
+@cache
+def _reader(models: Path, encoder: str) -> EmbeddedReader:
+    """The trained reader, loaded once: reading changes nothing in it."""
+    terms = {"encoder": encoder}
+    return load_reader(Settings.model_validate({"data_dir": models.parent, "understanding": terms}))
+
+
+def _add_people(database: Database) -> None:
+    """One user a role."""
+    with database.read() as connection:
+        known = {one.name for one in people.people(connection)}
+    # The chairman first, as on a first start.
+    if missed := [role for role in reversed(Role) if role.value not in known]:
+        with database.write() as connection:
+            for role in missed:
+                people.add_person(connection, role.value, role, "UTC", NOW)
 
 
 def assistant_on(
@@ -134,23 +200,16 @@ def assistant_on(
         (data_dir / "models").symlink_to(models)
     # What a service does by itself is asked for by the tests that are about it.
     chosen = {"loops": {"enabled": False}} | settings
-    assistant = build(Settings(data_dir=data_dir, database_url=url, **chosen), now)
-    with assistant.database.read() as connection:
-        known = {one.name for one in people.people(connection)}
-    with assistant.database.write() as connection:
-        for role in Role:
-            if role.value not in known:
-                people.add_person(connection, role.value, role, "UTC", NOW)
+    terms = Settings(data_dir=data_dir, database_url=url, **chosen)
+    assistant = build(terms, now, lambda asked: _reader(models.resolve(), asked.understanding.encoder))
+    _add_people(assistant.database)
     return assistant
 
 
 @pytest.fixture
 def assistant(small_portfolio: Path, tmp_path: Path, models: Path) -> Iterator[Assistant]:
     """An assistant on its own copy of the small portfolio (SQLite)."""
-    source, target = sqlite3.connect(small_portfolio), sqlite3.connect(tmp_path / "gtm.db")
-    with closing(source), closing(target):
-        source.backup(target)
-    made = assistant_on(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path, models)
+    made = assistant_on(copied(small_portfolio, tmp_path / "gtm.db"), tmp_path, models)
     yield made
     made.close()
 
@@ -227,7 +286,7 @@ def serving(assistant: Assistant, port: int | None = None) -> Iterator[Server]:
 
     port = port or free_port()
     options = server_options(assistant.settings.server) | {"port": port}
-    config = uvicorn.Config(create_app(assistant), **options, log_level="warning")
+    config = uvicorn.Config(create_app(assistant, alone=False), **options, log_level="warning")
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()

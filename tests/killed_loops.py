@@ -5,6 +5,7 @@ statements of its writing transactions, commits too, and kills itself (SIGKILL) 
 the seed.
 """
 
+import importlib
 import json
 import os
 import random
@@ -104,6 +105,8 @@ def main() -> None:
     # What every process would load is loaded once, before they part.
     find_handlers(commands)
     find_loops(assistant.loops)
+    importlib.import_module("psycopg")
+    once(f"sqlite:///{folder / 'warm.db'}", folder, None)
     kills = starts = 0
     ended = NOT_YET
     while ended != DONE and starts < MOST_STARTS:

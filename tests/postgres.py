@@ -76,13 +76,44 @@ def own_server(bin_folder: Path) -> Iterator[PostgresServer]:
             server.control("-m", "immediate", "stop")
 
 
+_TABLES = """
+select quote_ident(tablename) from pg_tables
+where schemaname = 'public' and tablename != 'alembic_version'
+"""
+_COUNTED = "select quote_ident(sequencename) from pg_sequences where last_value is not null"
+
+
+def empty(url: str) -> None:
+    """Take every row out of a database and end whoever is connected to it; the schema stays.
+
+    To make another one with the schema takes the server ten times as long.
+    """
+    database = Database(url)
+    with database.engine.begin() as connection:
+        connection.execute(
+            text(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        )
+        asked = (
+            f"select '{name}' where exists (select from {name})" for name in connection.scalars(text(_TABLES))
+        )
+        if filled := list(connection.scalars(text(" union all ".join(asked)))):
+            connection.execute(text(f"truncate {', '.join(filled)} restart identity cascade"))
+        # What was rolled back has counted, too.
+        for sequence in list(connection.scalars(text(_COUNTED))):
+            connection.execute(text(f"alter sequence {sequence} restart"))
+    database.close()
+
+
 @contextmanager
-def own_database(server_url: str) -> Iterator[str]:
-    """The URL of a new database, dropped at the end."""
+def own_database(server_url: str, like: str = "template1") -> Iterator[str]:
+    """The URL of a new database, a copy of another one of the server, dropped at the end."""
     name = f"gtm_{uuid4().hex}"
     admin = Database(f"{server_url}/postgres")
     with admin.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"create database {name}"))
+        connection.execute(text(f"create database {name} template {like}"))
     try:
         yield f"{server_url}/{name}"
     finally:

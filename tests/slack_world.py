@@ -1,10 +1,9 @@
 """A service in a workspace on loopback, and people who talk to it there."""
 
 import json
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -22,7 +21,7 @@ from storage import alerts, conversations, people, slack
 from storage.audit import audit
 from storage.outbox import outbox
 from storage.proposals import proposals
-from tests.conftest import NOW, Server, assistant_on, serving
+from tests.conftest import NOW, Server, assistant_on, copied, serving
 from tests.loopback_slack import BOT, CHANNEL, SECRET, TEAM, Workspace, as_form, signed, workspace
 
 SLACK_IDS = {role: f"U0{role.value.upper()}" for role in Role}
@@ -234,14 +233,6 @@ def wait_for(is_so: Callable[[], bool], seconds: float = 60) -> None:
     while not is_so():
         assert time.monotonic() < until, "it never came to be"
         time.sleep(0.01)
-
-
-def copied(portfolio: Path, to: Path) -> str:
-    """A copy of a SQLite database, as a URL."""
-    source, target = sqlite3.connect(portfolio), sqlite3.connect(to)
-    with closing(source), closing(target):
-        source.backup(target)
-    return f"sqlite:///{to}"
 
 
 @pytest.fixture(scope="module")

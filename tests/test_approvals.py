@@ -17,7 +17,7 @@ from storage.audit import audit
 from storage.campaigns import campaigns, channel_lines
 from storage.changes import changes
 from storage.proposals import proposals
-from tests.conftest import NOW, Speaker, assistant_on, run
+from tests.conftest import NOW, Speaker, assistant_on, copied, run
 
 
 def lines(assistant: Assistant, campaign: str = "Spring Launch") -> dict[str, Decimal]:
@@ -78,10 +78,10 @@ def test_a_yes_counts_only_in_its_conversation(assistant: Assistant) -> None:
 
 
 def test_a_yes_that_comes_too_late_does_nothing(small_portfolio: Path, tmp_path: Path, models: Path) -> None:
-    target = tmp_path / "gtm.db"
-    target.write_bytes(small_portfolio.read_bytes())
     moment = [NOW]
-    assistant = assistant_on(f"sqlite:///{target}", tmp_path, models, lambda: moment[0])
+    assistant = assistant_on(
+        copied(small_portfolio, tmp_path / "gtm.db"), tmp_path, models, lambda: moment[0]
+    )
     before = lines(assistant)
     talk = Speaker(assistant)
     run(talk, "reallocate_budget", **MOVE)

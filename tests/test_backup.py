@@ -27,24 +27,56 @@ from storage.database import Database
 from storage.schema import metadata
 from storage.synthetic import fill
 from storage.ventures import ventures
+from tests.conftest import BACKENDS, copied
 from tests.postgres import own_database
 
 NOW = datetime(2026, 3, 15, 10, tzinfo=UTC)
 
 
-@pytest.fixture
-def kept(database: Database) -> Database:
-    """A database with a small portfolio in it."""
+def _fill(url: str) -> None:
+    database = Database(url)
+    migrate.upgrade(database)
     fill(database, records=3_000, seed=3, as_of=date(2026, 3, 15), now=NOW)
     with database.write() as connection:
         people.add_person(connection, "ada", Role.CHAIRMAN, "UTC", NOW)
-    return database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def sqlite_kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with a small portfolio in it, to be copied."""
+    file = tmp_path_factory.mktemp("kept") / "gtm.db"
+    _fill(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="module")
+def postgresql_kept(postgresql_server: str) -> Iterator[str]:
+    """The name of a PostgreSQL database with a small portfolio in it, to be copied."""
+    with own_database(postgresql_server) as url:
+        _fill(url)
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture(params=BACKENDS)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of each kind with a small portfolio in it."""
+    if request.param == "sqlite":
+        made = Database(copied(request.getfixturevalue("sqlite_kept"), tmp_path / "gtm.db"))
+        yield made
+        made.close()
+        return
+    server, like = (request.getfixturevalue(f"postgresql_{what}") for what in ("server", "kept"))
+    with own_database(server, like) as url:
+        made = Database(url)
+        yield made
+        made.close()
 
 
 @pytest.fixture
-def elsewhere(database: Database, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def elsewhere(kept: Database, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Another database of the same kind, without any table."""
-    if database.is_sqlite:
+    if kept.is_sqlite:
         made = Database(f"sqlite:///{tmp_path / 'elsewhere' / 'gtm.db'}")
         yield made
         made.close()
@@ -194,8 +226,8 @@ def test_a_newer_backup_asks_for_an_upgrade(kept: Database, elsewhere: Database,
     assert migrate.revision(elsewhere) is None
 
 
-def test_an_older_backup_is_brought_up_to_date(database_url: str, tmp_path: Path) -> None:
-    older = Database(database_url)
+def test_an_older_backup_is_brought_up_to_date(bare_url: str, tmp_path: Path) -> None:
+    older = Database(bare_url)
     config = Config()
     config.set_main_option("script_location", str(migrate.SCRIPTS))
     with older.engine.connect() as connection:

@@ -19,7 +19,7 @@ from intents.command import Role
 from storage import briefings
 from storage.briefings import briefing_feeds
 from storage.performance import daily_performance
-from tests.conftest import NOW, Speaker, assistant_on, run
+from tests.conftest import NOW, Speaker, assistant_on, copied, run
 from tests.test_http import Site, is_error, site_of
 from voice.decoding import decode
 
@@ -32,8 +32,7 @@ def everybody(
 ) -> Iterator[Site]:
     """The service with one briefing of the chairman's, to be read by all tests here."""
     folder, clock = tmp_path_factory.mktemp("briefed"), [NOW]
-    (folder / "gtm.db").write_bytes(small_portfolio.read_bytes())
-    made = assistant_on(f"sqlite:///{folder / 'gtm.db'}", folder, models, lambda: clock[0])
+    made = assistant_on(copied(small_portfolio, folder / "gtm.db"), folder, models, lambda: clock[0])
     asked = run(Speaker(made), "schedule_briefing", frequency="daily", spoken=True, delivery=["podcast"])
     assert asked.status is Status.DONE
     clock[0] = DUE

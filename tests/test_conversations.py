@@ -1,11 +1,10 @@
 """Conversations as data: what is said, and what a person gets, one after another and all at once."""
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -23,7 +22,7 @@ from assistant.turn import Turn
 from intents.command import Role
 from storage import people
 from storage.people import Person
-from tests.conftest import NOW, assistant_on
+from tests.conftest import NOW, assistant_on, copied
 from voice.transcriber import Transcript
 
 FOLDER = Path(__file__).parent / "conversations"
@@ -116,10 +115,9 @@ class Stage:
 
     def __init__(self, source: Path, folder: Path, models: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(folder / "gtm.db")) as new:
-            old.backup(new)
         self.clock = Clock()
-        self.assistant: Assistant = assistant_on(f"sqlite:///{folder / 'gtm.db'}", folder, models, self.clock)
+        url = copied(source, folder / "gtm.db")
+        self.assistant: Assistant = assistant_on(url, folder, models, self.clock)
 
     def person(self, role: Role) -> Person:
         """Somebody new, who shares nothing with anybody."""

@@ -16,7 +16,7 @@ from intents.command import Role
 from storage import people
 from storage.campaigns import campaigns, channel_lines
 from storage.ventures import exchange_rates
-from tests.conftest import NOW, Speaker, assistant_on, run
+from tests.conftest import NOW, Speaker, assistant_on, copied, run
 
 MOVE = {"amount": "$1,000", "source": "display", "target": "email", "campaign": "Spring Launch"}
 
@@ -131,10 +131,10 @@ def test_one_venture_alone_can_be_given(assistant: Assistant) -> None:
 def test_it_ends_by_itself_and_when_he_takes_it_back(
     small_portfolio: Path, tmp_path: Path, models: Path
 ) -> None:
-    target = tmp_path / "gtm.db"
-    target.write_bytes(small_portfolio.read_bytes())
     moment = [NOW]
-    assistant = assistant_on(f"sqlite:///{target}", tmp_path, models, lambda: moment[0])
+    assistant = assistant_on(
+        copied(small_portfolio, tmp_path / "gtm.db"), tmp_path, models, lambda: moment[0]
+    )
     delegate(assistant, until=None, count=2, span="day")
     ask(assistant)
     moment[0] += timedelta(days=2, seconds=1)

@@ -1,9 +1,8 @@
 """The desk in a real browser: one service and one browser for all of it."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +19,7 @@ from assistant.reply import Status
 from intents.command import Role
 from storage import alerts, proposals
 from storage.audit import audit
-from tests.conftest import NOW, PATIENCE, Server, Speaker, assistant_on, run, serving
+from tests.conftest import NOW, PATIENCE, Server, Speaker, assistant_on, copied, run, serving
 from tests.test_page import chromium, last, say, watched
 
 pytestmark = pytest.mark.browser
@@ -49,11 +48,8 @@ MOST_BYTES = 300_000
 @pytest.fixture(scope="module")
 def server(small_portfolio: Path, tmp_path_factory: pytest.TempPathFactory, models: Path) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("desk")
-    source, target = sqlite3.connect(small_portfolio), sqlite3.connect(folder / "gtm.db")
-    with closing(source), closing(target):
-        source.backup(target)
     clock = [NOW]
-    made = assistant_on(f"sqlite:///{folder / 'gtm.db'}", folder, models, lambda: clock[0])
+    made = assistant_on(copied(small_portfolio, folder / "gtm.db"), folder, models, lambda: clock[0])
     Speaker(made).say("brief me every day at eight")
     clock[0] += timedelta(days=1)
     assert made.loops.run_now("briefings")
@@ -102,10 +98,10 @@ def opened(page: Page, path: str) -> Page:
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_is_accessible_in_both_schemes_and_on_a_phone(desk: Page, path: str) -> None:
     opened(desk, path)
+    desk.evaluate(AXE.read_text())
     for scheme, width in (("light", 1400), ("dark", 1400), ("light", 360)):
         desk.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
         desk.set_viewport_size({"width": width, "height": 800})
-        desk.evaluate(AXE.read_text())
         found = desk.evaluate(
             f"axe.run(document, {{runOnly: {RULES}}})"
             ".then((told) => told.violations.map((one) => [one.id, one.nodes.map((node) => node.html)]))"

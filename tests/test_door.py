@@ -61,7 +61,7 @@ def test_generated_utterances_move_nothing_without_a_yes(assistant: Assistant, r
     money, running = state(assistant)
     kinds = {name: command.effect for name, command in assistant.bus.catalogue.items()}
 
-    @settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(utterances())
     def say(words: str) -> None:
         reply = Speaker(assistant, role).say(words)

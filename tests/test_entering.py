@@ -1,8 +1,6 @@
 """Coming in and going out: sessions that are ended, places that are locked out, and what is on record."""
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -12,13 +10,15 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner, Result
 
 from assistant.bootstrap import Assistant
+from assistant.channels.cli import cli
 from intents.command import Role
 from storage import accesses, people, sessions, widgets
 from storage.audit import audit
 from storage.widgets import every
-from tests.conftest import NOW, Server, assistant_on, serving
+from tests.conftest import NOW, Server, assistant_on, copied, serving
 
 
 class Clock:
@@ -36,9 +36,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def world(clock: Clock, tmp_path: Path, models: Path) -> Iterator[Server]:
+def world(clock: Clock, sqlite_schema: Path, tmp_path: Path, models: Path) -> Iterator[Server]:
     """A service without data, whose clock the test moves."""
-    made = assistant_on(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path, models, clock)
+    made = assistant_on(copied(sqlite_schema, tmp_path / "gtm.db"), tmp_path, models, clock)
     with serving(made) as running:
         yield running
     made.close()
@@ -234,29 +234,31 @@ def test_the_chairman_makes_and_revokes_a_widget_on_the_settings_page(world: Ser
     ]
 
 
-def test_tokens_sessions_and_the_record_at_the_terminal(tmp_path: Path) -> None:
-    environment = {"GTM_DATA_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+def test_tokens_sessions_and_the_record_at_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GTM_DATA_DIR", str(tmp_path))
 
-    def gtm(*words: str) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-m", "assistant.main", "user", *words]
-        return subprocess.run(program, env=environment, capture_output=True, text=True)
+    def gtm(*words: str) -> Result:
+        return CliRunner().invoke(cli, ["user", *words])
 
-    assert gtm("add", "anna").returncode == 0
+    assert gtm("add", "anna").exit_code == 0
     token = gtm("token", "anna", "--label", "laptop").stdout.strip()
     listed = gtm("tokens").stdout
     assert re.match(r"\d+ +anna +laptop +made [\d-]+, for ever\n", listed)
     assert token not in listed
     number = listed.split()[0]
-    assert gtm("revoke", number).returncode == 0
-    assert gtm("revoke", number).returncode == 2
+    assert gtm("revoke", number).exit_code == 0
+    assert gtm("revoke", number).exit_code == 2
     assert gtm("tokens", "anna").stdout == ""
     assert gtm("sessions", "anna").stdout == ""
     assert "Ended 0 sessions" in gtm("sign-out", "anna").stdout
-    assert gtm("sign-out", "nobody").returncode == 2
+    assert gtm("sign-out", "nobody").exit_code == 2
     assert "sign_in.issuer" in gtm("link", "anna", "anna@example.com").stderr
-    environment |= {"GTM_SIGN_IN__ISSUER": "https://id.example", "GTM_SIGN_IN__CLIENT_ID": "gtm"}
-    assert gtm("link", "anna", "anna@example.com").returncode == 0
-    assert gtm("link", "anna", "Anna@example.com").returncode == 2
+    monkeypatch.setenv("GTM_SIGN_IN__ISSUER", "https://id.example")
+    monkeypatch.setenv("GTM_SIGN_IN__CLIENT_ID", "gtm")
+    assert gtm("link", "anna", "anna@example.com").exit_code == 0
+    assert gtm("link", "anna", "Anna@example.com").exit_code == 2
     told = gtm("accesses").stdout
     assert [line[20:34].strip() for line in told.splitlines()] == [
         "sessions ended",

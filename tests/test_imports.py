@@ -20,7 +20,7 @@ from sqlalchemy import Table, func, select
 from typer import Typer
 from typer.testing import CliRunner
 
-from storage import migrate, names
+from storage import names
 from storage.campaigns import campaigns, campaigns_of, channel_lines
 from storage.customers import customers
 from storage.database import Database
@@ -43,6 +43,7 @@ from storage.journeys import conversions, touchpoints
 from storage.organic import keywords
 from storage.performance import daily_performance
 from storage.ventures import all_ventures, ventures
+from tests.conftest import copied
 
 NOW = datetime(2026, 3, 15, 18, 0, tzinfo=UTC)
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -119,10 +120,9 @@ def importer(database: Database, folder: Path) -> Importer:
 
 
 @pytest.fixture
-def sqlite_importer(tmp_path: Path, folder: Path) -> Iterator[Importer]:
+def sqlite_importer(sqlite_schema: Path, tmp_path: Path, folder: Path) -> Iterator[Importer]:
     """Imports into SQLite only: for files that never reach the database."""
-    database = Database(f"sqlite:///{tmp_path / 'gtm.db'}")
-    migrate.upgrade(database)
+    database = Database(copied(sqlite_schema, tmp_path / "gtm.db"))
     yield Importer(database, folder)
     database.close()
 

@@ -43,7 +43,7 @@ from storage.schema import metadata
 from storage.spending import reader_spend
 from storage.thresholds import thresholds
 from tests import loopback_model as loopback
-from tests.conftest import NOW, Speaker, assistant_on, run
+from tests.conftest import NOW, Speaker, assistant_on, copied, run
 from tests.loopback_model import KEY, LoopbackModel, Raw, Says, calling
 
 UNUSUAL = "what do we fork out per newcomer at Northwind"
@@ -70,7 +70,7 @@ def asking(
     def make(**terms: Any) -> Assistant:
         file = tmp_path / "gtm.db"
         if not file.exists():
-            file.write_bytes(small_portfolio.read_bytes())
+            copied(small_portfolio, file)
         given = {"model": "loopback", "base_url": model.url, "api_key": KEY, "retries": 0, **PRICES, **terms}
         understanding = Understanding(language_model=LanguageModel(**given))
         made.append(assistant_on(f"sqlite:///{file}", tmp_path, models, understanding=understanding))

@@ -22,8 +22,8 @@ def test_migrations_and_tables_agree(database: Database) -> None:
         assert compare_metadata(context, metadata) == []
 
 
-def test_a_new_database_is_not_current_until_it_is_upgraded(database_url: str) -> None:
-    database = Database(database_url)
+def test_a_new_database_is_not_current_until_it_is_upgraded(bare_url: str) -> None:
+    database = Database(bare_url)
     assert migrate.revision(database) is None
     migrate.upgrade(database)
     assert migrate.is_current(database)

@@ -21,7 +21,7 @@ from assistant.settings import OpenId
 from assistant.settings import Server as ServerTerms
 from intents.command import Role
 from storage import accesses, identities, people, sessions
-from tests.conftest import Server, assistant_on, serving
+from tests.conftest import Server, assistant_on, copied, serving
 from tests.postgres import free_port
 from tests.test_page import chromium
 
@@ -104,6 +104,7 @@ def world(
     provider: "subprocess.Popen[str]",
     ports: tuple[int, int],
     terms: dict[str, str],
+    sqlite_schema: Path,
     tmp_path: Path,
     models: Path,
 ) -> Iterator[World]:
@@ -113,7 +114,7 @@ def world(
         {"issuer": issuer, "client_id": "gtm", "client_secret": SECRET, "name": "Example", **terms}
     )
     assistant = assistant_on(
-        f"sqlite:///{tmp_path / 'gtm.db'}",
+        copied(sqlite_schema, tmp_path / "gtm.db"),
         tmp_path,
         models,
         clock,

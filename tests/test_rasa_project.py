@@ -15,6 +15,7 @@ from intents.names import Name, Names
 from intents.rasa_project import Configuration, files
 from intents.readers.embedded import DATA
 from intents.training import load, load_lists
+from tests.conftest import copied
 
 CONFIGURATION = Configuration(
     recipe="default.v1",
@@ -85,7 +86,7 @@ def test_fewer_rounds_change_nothing_else() -> None:
 def test_the_command_writes_the_project_and_leaves_other_files(
     small_portfolio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("GTM_DATABASE_URL", f"sqlite:///{small_portfolio}")
+    monkeypatch.setenv("GTM_DATABASE_URL", copied(small_portfolio, tmp_path / "gtm.db"))
     monkeypatch.setenv("GTM_DATA_DIR", str(tmp_path / "data"))
     folder = tmp_path / "project"
     folder.mkdir()

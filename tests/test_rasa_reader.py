@@ -25,7 +25,7 @@ from intents.readers.embedded import EmbeddedReader
 from intents.readers.rasa import MOST_BYTES, RasaReader
 from intents.reading import ReaderUnavailableError, Scene
 from storage.audit import audit
-from tests.conftest import NOW, Speaker
+from tests.conftest import NOW, Speaker, copied
 from tests.postgres import free_port
 
 SCENE = Scene(Names((Name("venture", 1, "Acme"),)), date(2026, 3, 15))
@@ -280,7 +280,7 @@ def test_the_terminal_shows_who_understood_and_why_others_did_not(
 ) -> None:
     (tmp_path / "models").symlink_to(models)
     monkeypatch.setenv("GTM_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("GTM_DATABASE_URL", f"sqlite:///{small_portfolio}")
+    monkeypatch.setenv("GTM_DATABASE_URL", copied(small_portfolio, tmp_path / "gtm.db"))
     monkeypatch.setenv("GTM_UNDERSTANDING__RASA__URL", stub.url)
 
     def understood(*options: str) -> tuple[str, list[str], str]:

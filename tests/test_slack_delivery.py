@@ -32,7 +32,7 @@ from storage import alerts, migrate, outbox, people, slack
 from storage.audit import audit
 from storage.database import Database
 from storage.ventures import ventures
-from tests.conftest import NOW, Speaker, assistant_on, run, serving
+from tests.conftest import NOW, Speaker, assistant_on, copied, run, serving
 from tests.killed_slack import KILLS
 from tests.loopback_slack import (
     APP_TOKEN,
@@ -48,7 +48,6 @@ from tests.loopback_slack import (
 from tests.slack_world import (
     SLACK_IDS,
     SlackWorld,
-    copied,
     linked,
     slack_world,
     terms,

@@ -90,7 +90,7 @@ def test_a_turn_that_takes_too_long_ends_with_a_reason(hasty: Assistant) -> None
     assert (reply.error.code, bool(reply.error.cure)) == ("database_too_slow", True)
     assert reply.audit_id is not None
     headers = {"Authorization": f"Bearer {Server('', hasty).token()}"}
-    with TestClient(create_app(hasty)) as client:
+    with TestClient(create_app(hasty, alone=False)) as client:
         answer = client.post("/api/v1/commands/show_status", json={}, headers=headers)
     assert answer.status_code == 503
     assert answer.headers["retry-after"]

@@ -1,5 +1,6 @@
 """Column types and transactions, on both databases."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -26,10 +27,12 @@ scratch = Table(
 
 
 @pytest.fixture
-def table(database: Database) -> Database:
+def table(database: Database) -> Iterator[Database]:
     with database.write() as connection:
         scratch.create(connection)
-    return database
+    yield database
+    with database.write() as connection:
+        scratch.drop(connection)
 
 
 def test_sums_of_money_are_exact(table: Database) -> None:

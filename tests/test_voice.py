@@ -2,10 +2,8 @@
 
 import base64
 import json
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,7 +21,7 @@ from assistant.channels.cli import cli
 from assistant.reply import Reply, Status, Telling
 from intents.command import Role
 from storage.audit import audit
-from tests.conftest import Server
+from tests.conftest import Server, copied
 from tests.sounds import joined, noises, silence, speech
 from voice.audio import RATE, Audio
 from voice.decoding import decode
@@ -336,11 +334,7 @@ def test_an_utterance_cut_off_by_a_broken_line_does_nothing(server: Server) -> N
 def test_a_recording_is_listened_to_in_the_terminal(
     small_portfolio: Path, tmp_path: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with (
-        closing(sqlite3.connect(small_portfolio)) as old,
-        closing(sqlite3.connect(tmp_path / "gtm.db")) as new,
-    ):
-        old.backup(new)
+    copied(small_portfolio, tmp_path / "gtm.db")
     (tmp_path / "models").symlink_to(models)
     monkeypatch.setenv("GTM_DATA_DIR", str(tmp_path))
     recording, answer = tmp_path / "said.mp3", tmp_path / "answer.wav"

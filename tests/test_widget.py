@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,10 +12,12 @@ from uuid import uuid4
 import httpx2
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner, Result
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from assistant.channels.cli import cli
 from assistant.channels.sites import origin_of
 from intents.command import Role
 from storage import widgets
@@ -275,26 +275,25 @@ def test_what_is_no_site_is_refused(written: str) -> None:
         origin_of(written)
 
 
-def test_the_terminal_makes_lists_and_revokes(tmp_path: Path) -> None:
-    environment = {"GTM_DATA_DIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+def test_the_terminal_makes_lists_and_revokes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GTM_DATA_DIR", str(tmp_path))
 
-    def gtm(*words: str) -> subprocess.CompletedProcess[str]:
-        program = [sys.executable, "-m", "assistant.main", "widget", *words]
-        return subprocess.run(program, env=environment, capture_output=True, text=True)
+    def gtm(*words: str) -> Result:
+        return CliRunner().invoke(cli, ["widget", *words])
 
     made = gtm("create", "shop", "--origin", SITE, "--origin", "http://localhost:3000", "--days", "30")
-    assert made.returncode == 0, made.stderr
+    assert made.exit_code == 0, made.stderr
     tag = re.search(
         r'<script src="http://127.0.0.1:8000/widget.js" data-token="(gtm_\S+)" async></script>', made.stdout
     )
     assert tag
     assert f"/widget/demo#{tag[1]}" in made.stdout
-    assert gtm("create", "shop", "--origin", SITE).returncode == 2
+    assert gtm("create", "shop", "--origin", SITE).exit_code == 2
     assert "viewer or operator" in gtm("create", "b", "--origin", SITE, "--role", "chairman").stderr
     listed = gtm("list").stdout
     assert "shop" in listed
     assert "viewer" in listed
     assert tag[1] not in listed
-    assert gtm("revoke", "shop").returncode == 0
+    assert gtm("revoke", "shop").exit_code == 0
     assert gtm("list").stdout == ""
-    assert gtm("revoke", "shop").returncode == 2
+    assert gtm("revoke", "shop").exit_code == 2

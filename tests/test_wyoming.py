@@ -421,7 +421,7 @@ def test_a_port_that_is_taken_does_not_stop_the_service(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         terms = assistant.settings.voice.model_copy(update={"wyoming_port": taken.getsockname()[1]})
         assistant.settings.voice = terms
-        app: FastAPI = create_app(assistant)
+        app: FastAPI = create_app(assistant, alone=False)
 
         async def life() -> None:
             async with app.router.lifespan_context(app):

@@ -26,7 +26,7 @@ from storage.alerts import Alert
 from storage.campaigns import channel_lines
 from storage.people import Person
 from storage.performance import daily_performance
-from tests.conftest import NOW
+from tests.conftest import NOW, copied
 from tests.made_up_campaigns import Daily, add_campaign, add_days, add_venture
 
 TODAY = NOW.date()
@@ -127,7 +127,7 @@ def make_world(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Worl
 
 
 @pytest.fixture
-def make_world_here(tmp_path: Path) -> Iterator[Callable[..., World]]:
+def make_world_here(sqlite_schema: Path, tmp_path: Path) -> Iterator[Callable[..., World]]:
     """The same where the kind of database makes no difference."""
-    with _worlds(f"sqlite:///{tmp_path / 'gtm.db'}", tmp_path) as made:
+    with _worlds(copied(sqlite_schema, tmp_path / "gtm.db"), tmp_path) as made:
         yield made

@@ -1,6 +1,7 @@
 """A route a command, derived from its declaration."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -25,8 +26,12 @@ from assistant.reply import Reply
 from assistant.turn import Turn
 
 
-def command_routes(handlers: Iterable[Handler]) -> APIRouter:
-    """`POST /api/v1/commands/{name}` for every handler's command, and an answer for names there are not."""
+@cache
+def command_routes(handlers: tuple[Handler, ...]) -> APIRouter:
+    """`POST /api/v1/commands/{name}` for every handler's command, and an answer for names there are not.
+
+    Made once for the same handlers: they are the most of what it takes to make a service.
+    """
     router = APIRouter(prefix="/api/v1/commands", route_class=StrictRoute)
     for handler in handlers:
         _add_route(router, handler)
