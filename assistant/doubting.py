@@ -12,6 +12,8 @@ ASKED_BELOW = 0.6
 """Probability of the words below which they are read back before anything is made of them."""
 REFUSED_BELOW = 0.15
 """And below which they are not worth reading back."""
+FAIRLY_SURE = 0.8
+"""Below which words are not worth it either where the second opinion is of no command at all."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def is_doubted(heard: Heard, reading: Reading, second: Reading | None) -> bool:
 
     Raises `Problem` where they are not worth a question.
     """
-    if heard.confidence < REFUSED_BELOW:
+    if heard.confidence < REFUSED_BELOW or is_nothing(heard.confidence, second):
         raise Problem(
             "not_understood",
             "I did not catch that.",
@@ -52,6 +54,13 @@ def is_doubted(heard: Heard, reading: Reading, second: Reading | None) -> bool:
     if second is not None and _meaning(second) != _meaning(reading):
         return True
     return heard.confidence < ASKED_BELOW
+
+
+def is_nothing(confidence: float, second: Reading | None) -> bool:
+    """Whether words that are not quite sure were rather none of our business, as a second opinion has it."""
+    return (
+        confidence < FAIRLY_SURE and second is not None and second.intent is None and not second.is_fragment
+    )
 
 
 def _meaning(reading: Reading) -> tuple[str | None, frozenset[tuple[str, Any]], frozenset[str]]:

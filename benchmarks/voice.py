@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from assistant.channels.nlu import resident_mb
-from assistant.doubting import ASKED_BELOW
+from assistant.doubting import ASKED_BELOW, is_nothing
 from assistant.settings import Settings
 from assistant.vocabulary import pattern_of, patterns, vocabulary
 from intents.encoder import find_encoder
@@ -350,6 +350,10 @@ class Bench:
                 why = "not_understood"
             elif found.is_free and meaning.intent is None:
                 why = "out_of_scope"
+            elif heard.second is not None and is_nothing(
+                heard.confidence, self.reader.read(heard.second, self.scene)
+            ):
+                why = "not_understood"
             row |= {"guess": heard.text, "guess_second": heard.second, "confidence": heard.confidence}
             row |= {"guess_right": meaning == said, "is_free": found.is_free}
             for name, traits, text_of in (

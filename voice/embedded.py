@@ -32,7 +32,7 @@ from voice.grammar import (
 from voice.jsgf import GrammarError, parse
 from voice.memory import give_back
 from voice.network import Network
-from voice.pronouncing import spoken
+from voice.pronouncing import is_mistakable, spoken
 from voice.together import Together, without_tail
 from voice.transcriber import Transcript, Vocabulary
 from voice.trigram import Counts, arpa
@@ -126,11 +126,11 @@ class EmbeddedTranscriber:
         sound = moonshine.listen(speech)
         free = sound.write()
         written = "" if thorough else self._sentence(free.text)
-        if written:
+        if written and not _is_mistakable(written):
             return Considered(self._told(written, judging.WRITTEN_FREELY, speech))
         first = together.first(speech, sound, free)
         leading = self._text(first.best)
-        if first.likeness is not None and not thorough:
+        if first.likeness is not None and not thorough and not _is_mistakable(leading):
             sure = judging.likely_first(first.likeness)
             if sure >= judging.CLEAR:
                 return Considered(self._told(leading, sure, speech), first=first.likeness, leading=leading)
@@ -140,7 +140,10 @@ class EmbeddedTranscriber:
         if sure < judging.LEAST_LIKELY:
             transcript = Transcript(free.text, self.name, judging.freely(free), None, speech.seconds)
         else:
-            second = None if sure >= judging.ALONE else self._text(found.other)
+            is_agreed = found.said == found.best or not _is_mistakable(best)
+            second = free.text if sure < judging.FAIRLY else self._text(found.other)
+            if sure >= judging.ALONE and is_agreed:
+                second = None
             transcript = self._told(best, sure, speech, second)
         return Considered(
             transcript, found.likeness, best, first.likeness, leading, is_free=not transcript.is_whole
@@ -386,6 +389,11 @@ class _Spoken:
             else:
                 yield words[at]
                 at += 1
+
+
+def _is_mistakable(text: str) -> bool:
+    """Whether there is a number in a text that two must have heard."""
+    return any(map(is_mistakable, spoken(text)))
 
 
 def _crowded(vocabulary: Vocabulary) -> frozenset[str]:

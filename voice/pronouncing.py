@@ -124,6 +124,11 @@ def is_spelled(word: str) -> bool:
     return word.lower() in _SPELLED or word.lower() in _CAPITALS
 
 
+def is_mistakable(word: str) -> bool:
+    """Whether a word is one of a pair of numbers that sound alike: thirteen and thirty."""
+    return word in _TENS[1:] or word in _ONES[13:]
+
+
 def number_of(word: str) -> int | None:
     """The number a single spoken word says, up to ninety."""
     if word in _ONES:
