@@ -277,6 +277,19 @@ def server(assistant: Assistant) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def shared_server(
+    small_portfolio: Path, tmp_path_factory: pytest.TempPathFactory, models: Path
+) -> Iterator[Server]:
+    """One service for the tests of a module, none of which changes what another one sees."""
+    folder = tmp_path_factory.mktemp("shared")
+    terms = {"requests_per_minute": 0, "unknown_per_minute": 0}
+    made = assistant_on(copied(small_portfolio, folder / "gtm.db"), folder, models, server=terms)
+    with serving(made) as running:
+        yield running
+    made.close()
+
+
 @contextmanager
 def serving(assistant: Assistant, port: int | None = None) -> Iterator[Server]:
     """The service of an assistant on a loopback port."""

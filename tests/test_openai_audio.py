@@ -16,7 +16,7 @@ import pytest
 from assistant.bootstrap import Assistant
 from assistant.channels.openai_audio import MOST_INPUT, PCM_RATE
 from intents.command import Role
-from tests.conftest import Server
+from tests.conftest import PATIENCE, Server
 from tests.in_a_room import COMMAND, VOICE, in_a_room
 from tests.test_http import audited
 from voice.audio import Audio
@@ -27,9 +27,9 @@ TRANSCRIPTIONS = "/v1/audio/transcriptions"
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[openai.OpenAI]:
+def client(shared_server: Server) -> Iterator[openai.OpenAI]:
     """Somebody with the least role: hearing and speaking carry nothing out."""
-    with connected(server, server.token(Role.VIEWER)) as made:
+    with connected(shared_server, shared_server.token(Role.VIEWER)) as made:
         yield made
 
 
@@ -71,10 +71,10 @@ def test_what_was_said_is_heard(client: openai.OpenAI, form: str) -> None:
     assert heard(client, sound, f"said.{form}").text.casefold() == COMMAND
 
 
-def test_hearing_carries_nothing_out(client: openai.OpenAI, server: Server) -> None:
-    before = audited(server.assistant)
+def test_hearing_carries_nothing_out(client: openai.OpenAI, shared_server: Server) -> None:
+    before = audited(shared_server.assistant)
     heard(client, recorded(client))
-    assert audited(server.assistant) == before
+    assert audited(shared_server.assistant) == before
 
 
 def test_a_transcript_comes_in_every_format(client: openai.OpenAI) -> None:
@@ -169,8 +169,8 @@ def test_the_models_are_the_engines_in_use(client: openai.OpenAI) -> None:
 # Refusals
 
 
-def test_a_wrong_key_is_no_key(server: Server) -> None:
-    with connected(server, "gtm_wrong") as stranger:
+def test_a_wrong_key_is_no_key(shared_server: Server) -> None:
+    with connected(shared_server, "gtm_wrong") as stranger:
         for ask in (
             lambda: said(stranger),
             lambda: heard(stranger, b"x"),
@@ -236,8 +236,10 @@ def test_a_path_there_is_not_is_told_the_same_way(client: openai.OpenAI) -> None
     refused(error, "not_found", None, "invalid_request_error")
 
 
-def test_too_large_and_too_long_are_told_apart_from_wrong(client: openai.OpenAI, server: Server) -> None:
-    terms = server.assistant.settings.voice
+def test_too_large_and_too_long_are_told_apart_from_wrong(
+    client: openai.OpenAI, shared_server: Server
+) -> None:
+    terms = shared_server.assistant.settings.voice
     with pytest.raises(openai.APIStatusError) as error:
         heard(client, bytes(terms.most_bytes + 1))
     assert error.value.status_code == 413
@@ -283,16 +285,16 @@ def test_ears_and_mouth_that_are_off_are_unavailable(
         assert client.models.list().data == []
 
 
-def test_a_client_that_drops_leaves_nothing_behind(client: openai.OpenAI, server: Server) -> None:
+def test_a_client_that_drops_leaves_nothing_behind(client: openai.OpenAI, shared_server: Server) -> None:
     """Half a recording large enough to be spooled to a file: the file is gone, the service goes on."""
     before = open_files()
     half = 3_000_000
     head = (
-        f"POST {TRANSCRIPTIONS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token()}\r\n"
+        f"POST {TRANSCRIPTIONS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {shared_server.token()}\r\n"
         f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {2 * half}\r\n\r\n"
         '--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
     )
-    host, port = server.url.removeprefix("http://").split(":")
+    host, port = shared_server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as line:
         line.sendall(head.encode() + bytes(half))
         wait_until(lambda: bool(open_files() - before))
@@ -313,7 +315,7 @@ def open_files() -> set[str]:
     return found
 
 
-def wait_until(is_so: Any, seconds: float = 10) -> None:
+def wait_until(is_so: Any, seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline

@@ -29,7 +29,7 @@ def judge(server: Server, folder: Path, header: str, *how: str) -> set[tuple[str
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert told.returncode == 0, told.stdout + told.stderr
     metrics = httpx2.get(f"{server.url}/metrics").text
