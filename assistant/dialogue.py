@@ -240,9 +240,9 @@ class Dialogue:
         if turn.heard is None:
             return None
         second = None if turn.heard.second is None else self.quick.read(turn.heard.second, scene)
-        if not doubting.is_doubted(turn.heard, reading, second):
-            return None
         is_answer = turn.memory.pending is not None or turn.memory.waiting is not None
+        if not doubting.is_doubted(turn.heard, reading, second, is_answer=is_answer):
+            return None
         if reading.intent is None and not reading.is_fragment and not is_answer:
             # Nothing would be done about these words anyway: no question, the usual answer.
             return None

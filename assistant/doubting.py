@@ -39,12 +39,12 @@ class Doubted(BaseModel):
     asked_at: AwareDatetime
 
 
-def is_doubted(heard: Heard, reading: Reading, second: Reading | None) -> bool:
+def is_doubted(heard: Heard, reading: Reading, second: Reading | None, *, is_answer: bool) -> bool:
     """Whether to ask "did you say …?": the words are unsure, or the second opinion means something else.
 
-    Raises `Problem` where they are not worth a question.
+    ``is_answer``: whether something was asked before. Raises `Problem` where they are not worth a question.
     """
-    if heard.confidence < REFUSED_BELOW or is_nothing(heard.confidence, second):
+    if heard.confidence < REFUSED_BELOW or (not is_answer and is_nothing(heard.confidence, second)):
         raise Problem(
             "not_understood",
             "I did not catch that.",

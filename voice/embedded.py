@@ -141,10 +141,10 @@ class EmbeddedTranscriber:
             transcript = Transcript(free.text, self.name, judging.freely(free), None, speech.seconds)
         else:
             is_agreed = found.said == found.best or not _is_mistakable(best)
-            second = free.text if sure < judging.FAIRLY else self._text(found.other)
-            if sure >= judging.ALONE and is_agreed:
-                second = None
-            transcript = self._told(best, sure, speech, second)
+            other = free.text if sure < judging.FAIRLY else self._text(found.other)
+            transcript = self._told(
+                best, sure, speech, None if sure >= judging.ALONE and is_agreed else other
+            )
         return Considered(
             transcript, found.likeness, best, first.likeness, leading, is_free=not transcript.is_whole
         )

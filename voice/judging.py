@@ -113,7 +113,7 @@ LEAST_LIKELY = 0.6
 """Below this confidence what was heard is none of the sentences that can be said: of other speech in voices
 that were left out of the fit, 2 clips of a hundred are beyond it."""
 FAIRLY = 0.8
-"""Below this confidence what Moonshine writes freely is the second opinion, beyond it the other's sentence."""
+"""Below this confidence what Moonshine writes freely is the second opinion, beyond it another sentence."""
 ALONE = 0.95
 """From this confidence on a second opinion is not needed."""
 FIRST_WEIGHTS = (0.0, 0.0, 0.1291, -0.1527, -1.5493, 1.3036, -0.0027, 0.5436, -5.0649)
