@@ -367,7 +367,7 @@ class _Spoken:
             if not decoder.knows(word):
                 sounds = product(*(decoder.sounds_of(part) for part in parts))
                 decoder.learn({word: [" ".join(one) for one in islice(sounds, _SOUNDS_A_NAME)]})
-            if text.lower() != " ".join(parts):
+            if text != " ".join(parts):
                 self._spellings[parts] = text
         return word
 
