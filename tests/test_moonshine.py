@@ -185,6 +185,16 @@ def test_any_length_is_borne(model: Moonshine, seconds: float) -> None:
     assert model.listen(Audio(noise)).write().pieces < MOST_SECONDS * 10
 
 
+def test_nothing_is_made_of_the_first_half_of_a_speech(ears: EmbeddedTranscriber, known: Vocabulary) -> None:
+    speech = trim(say(COMMANDS[1])).samples
+    long = np.tile(speech, int(MOST_SECONDS * RATE / len(speech)) + 2)
+    with pytest.raises(VoiceError) as raised:
+        ears.transcribe(Audio(long), known)
+    assert raised.value.code == "not_understood"
+    assert "30 seconds" in raised.value.message
+    assert raised.value.cure
+
+
 def test_damaged_files_are_said_to_be_damaged(tmp_path: Path) -> None:
     folder = installed()
     assert folder is not None

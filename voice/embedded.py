@@ -31,6 +31,7 @@ from voice.grammar import (
 )
 from voice.jsgf import GrammarError, parse
 from voice.memory import give_back
+from voice.moonshine import MOST_SECONDS
 from voice.network import Network
 from voice.pronouncing import is_mistakable, spoken
 from voice.together import Together, without_tail
@@ -109,6 +110,12 @@ class EmbeddedTranscriber:
                 raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
             if self._moonshine is None or self._together is None:
                 return self._by_sphinx(speech, self._walk, self._names)
+            if speech.seconds > MOST_SECONDS:
+                raise VoiceError(
+                    "not_understood",
+                    f"I can follow {MOST_SECONDS:.0f} seconds of speech at most.",
+                    "Say it in fewer words, or set up Whisper.",
+                )
             return self._by_both(speech, self._moonshine, self._together, thorough=thorough)
 
     def _by_sphinx(self, speech: Audio, walk: Walk, names: "_Spoken") -> "Considered":
