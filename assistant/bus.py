@@ -380,6 +380,7 @@ class Bus:
         in between: nothing was written, and the turn is to be begun anew.
         """
         turn.at_stage("writing")
+        made: list[RowChange] = []
         try:
             database = self.database.unhurried() if is_long else self.database
             with database.write() as connection:
@@ -397,6 +398,7 @@ class Bus:
             return self.earlier(turn) or self._taken(turn)
         except SQLAlchemyError as error:
             log.warning("turn %s goes to the journal: %s", turn.turn_id, _named(error))
+            made = []
             if reply.status is not Status.FAILED:
                 reply = _as_failed(reply, database_problem(error))
             self.journal.append(self._entry(turn, reply, None))

@@ -309,6 +309,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     expect(page.get_by_label("Message")).to_have_value("show gtm performance for Acme")
     page.keyboard.press("ArrowDown")
     expect(page.get_by_label("Message")).to_have_value("")
+    expect(page.get_by_role("button", name="Read aloud")).to_be_visible()
     page.keyboard.press("Shift+Tab")
     expect(page.get_by_role("button", name="Read aloud")).to_be_focused()
     page.keyboard.press("Shift+Tab")
