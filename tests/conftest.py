@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from httpx2._config import DEFAULT_TIMEOUT_CONFIG
 
@@ -34,6 +35,10 @@ AS_OF = date(2026, 3, 15)
 NOW = datetime(2026, 3, 15, 18, 0, tzinfo=UTC)
 IN_CI = bool(os.environ.get("CI"))
 
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 PATIENCE = 60.0
 """Seconds a test waits for our own service: none depends on how busy the machine is."""
