@@ -71,7 +71,7 @@ def confidence(found: Traits) -> float:
 
 def _probability(bias: float, weights: Sequence[float], values: Sequence[float]) -> float:
     sum_ = bias + sum(weight * value for weight, value in zip(weights, values, strict=True))
-    return 1 / (1 + exp(-max(min(sum_, 50.0), -50.0)))
+    return min(1 / (1 + exp(-max(min(sum_, 50.0), -50.0))), MOST_SURE)
 
 
 def _share(one: Sequence[str], other: Sequence[str]) -> float:
@@ -119,9 +119,11 @@ ALONE = 0.95
 FIRST_WEIGHTS = (0.0, 0.0, 0.1291, -0.1527, -1.5493, 1.3036, -0.0027, 0.5436, -5.0649)
 FIRST_BIAS = 5.232
 """The same before pocketsphinx is asked."""
+MOST_SURE = 0.99
+"""Nothing heard is surer: no more can be told from a thousand clips."""
 CLEAR = 0.97
 """From this confidence on pocketsphinx is not asked."""
-WRITTEN_FREELY = 0.99
+WRITTEN_FREELY = MOST_SURE
 """The confidence where Moonshine, which knows no grammar, writes one of its sentences."""
 
 
