@@ -135,7 +135,7 @@ def hands(browser: Browser, server: Server, rounds: int) -> None:
         page.locator("#roas summary").click()
 
     def period() -> None:
-        page.get_by_role("link", name="Last 90 days").first.click()
+        page.get_by_role("link", name="90 days").first.click()
         page.wait_for_function(DRAWN)
         page.go_back()
         page.wait_for_function(DRAWN)
@@ -144,7 +144,7 @@ def hands(browser: Browser, server: Server, rounds: int) -> None:
         told = page.locator("#log .told").count()
         page.locator("#text").fill("what is the ROAS of Acme")
         page.keyboard.press("Enter")
-        page.wait_for_function(f"document.querySelectorAll('#log .told').length > {told}")
+        page.locator("#log .told").nth(told).wait_for()
 
     acts: dict[str, Callable[[], None]] = {
         "why?": why,
