@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
@@ -16,16 +16,7 @@ from storage import mail_addresses, people
 from tests.conftest import NOW, Server, assistant_on, serving
 from tests.loopback_mail import Post, by_mail
 from tests.slack_world import wait_for
-from tests.test_entering import noted, send, signed_in
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    now = NOW
-
-    def __call__(self) -> datetime:
-        return self.now
+from tests.test_entering import Clock, noted, send, signed_in
 
 
 @pytest.fixture

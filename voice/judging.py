@@ -107,8 +107,8 @@ OF_BOTH = 3.0
 """Nats that a sentence gains in the choice where pocketsphinx heard it."""
 LIKENESS_WEIGHTS = (1.188, 1.3017, 0.0746, -0.2394, 0.033, 0.9211, 0.0471, -0.7382, -4.0238)
 LIKENESS_BIAS = 2.3577
-"""Of the traits in order: a logistic regression on 1,088 clips of the tuning voices, weighed as
-`benchmarks.fit_ears` says: a third of a hundred utterances are none of our business, a third are in noise."""
+"""Of the traits in order: a logistic regression on 1,103 clips of the tuning voices, weighed as
+`benchmarks.fit_ears` says: of a hundred utterances 36 are none of our business, 42 are in noise."""
 LEAST_LIKELY = 0.6
 """Below this confidence what was heard is none of the sentences that can be said: of other speech in voices
 that were left out of the fit, 2 clips of a hundred are beyond it."""
@@ -169,7 +169,7 @@ def likely(found: Likeness) -> float:
 
 FREE_WEIGHTS = (3.07, 0.535)
 FREE_BIAS = 1.98
-"""Of the logarithm of the probability a piece, and of the whole: a logistic regression on the same clips."""
+"""Of the logarithm of the probability a piece, and of the whole: a logistic regression on such clips."""
 
 
 def freely(free: Written) -> float:
