@@ -12,8 +12,13 @@ ASKED_BELOW = 0.6
 """Probability of the words below which they are read back before anything is made of them."""
 REFUSED_BELOW = 0.15
 """And below which they are not worth reading back."""
-FAIRLY_SURE = 0.8
+HARDLY_SURE = 0.65
 """Below which words are not worth it either where the second opinion is of no command at all."""
+FAIRLY_SURE = 0.8
+"""Below which they are not where they do not clearly say a command themselves."""
+CLEARLY_READ = 0.95
+"""Probability of the intent, and of its being something we do at all, below which such words are rather none
+of our business: most that are misheard into a command are read with less."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ def is_doubted(heard: Heard, reading: Reading, second: Reading | None, *, is_ans
 
     ``is_answer``: whether something was asked before. Raises `Problem` where they are not worth a question.
     """
-    if heard.confidence < REFUSED_BELOW or (not is_answer and is_nothing(heard.confidence, second)):
+    sure = heard.confidence
+    if sure < REFUSED_BELOW or (not is_answer and (is_nothing(sure, second) or is_unclear(sure, reading))):
         raise Problem(
             "not_understood",
             "I did not catch that.",
@@ -59,7 +65,17 @@ def is_doubted(heard: Heard, reading: Reading, second: Reading | None, *, is_ans
 def is_nothing(confidence: float, second: Reading | None) -> bool:
     """Whether words that are not quite sure were rather none of our business, as a second opinion has it."""
     return (
-        confidence < FAIRLY_SURE and second is not None and second.intent is None and not second.is_fragment
+        confidence < HARDLY_SURE and second is not None and second.intent is None and not second.is_fragment
+    )
+
+
+def is_unclear(confidence: float, reading: Reading) -> bool:
+    """Whether words that are not quite sure do not clearly say one of our commands either."""
+    return (
+        confidence < FAIRLY_SURE
+        and reading.intent is not None
+        and not reading.is_fragment
+        and min(reading.confidence, reading.in_scope) < CLEARLY_READ
     )
 
 

@@ -26,6 +26,8 @@ SHARES = {
 }
 """Of a hundred utterances, as the fit weighs them: quiet and loud rooms, and what is none of our business."""
 FOLDS = 10
+STAGES = ("first", "again", "both", "free")
+"""What is weighed: sentences when so many have listened, and free speech."""
 
 
 def main() -> None:
@@ -34,13 +36,13 @@ def main() -> None:
     options.add_argument("rows", type=Path, nargs="+")
     chosen = options.parse_args()
     rows = [json.loads(line) for file in chosen.rows for line in file.read_text().splitlines()]
-    found = {name: fitted([row for row in rows if name in row], name) for name in ("first", "traits")}
+    found = {name: fitted([row for row in rows if name in row], name) for name in STAGES}
     sys.stdout.write(json.dumps(found, indent=1) + "\n")
 
 
 def fitted(rows: list[dict[str, Any]], of: str) -> dict[str, Any]:
     """Weights and bias, and numbers of right and wrong sentences beyond thresholds in voices left out."""
-    names = [name for name in rows[0][of] if name != "right"]
+    names = [name for name in rows[0][of] if name not in ("right", "text")]
     traits = np.array([[row[of][name] for name in names] for row in rows])
     right = np.array([row[of]["right"] for row in rows])
     kinds = np.array([row["of"] for row in rows])
@@ -58,7 +60,7 @@ def fitted(rows: list[dict[str, Any]], of: str) -> dict[str, Any]:
         )
         chances[left_out] = part.predict_proba(scaled[left_out])[:, 1]
     beyond = {}
-    for least in (0.3, 0.4, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98):
+    for least in (0.01, 0.02, 0.05, 0.1, 0.3, 0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98):
         passed = chances >= least
         beyond[least] = {
             kind: [int((passed & right)[kinds == kind].sum()), int((passed & ~right)[kinds == kind].sum())]

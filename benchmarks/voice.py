@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from assistant.channels.nlu import resident_mb
-from assistant.doubting import ASKED_BELOW, is_nothing
+from assistant.doubting import ASKED_BELOW, is_nothing, is_unclear
 from assistant.settings import Settings
 from assistant.vocabulary import pattern_of, patterns, vocabulary
 from intents.encoder import find_encoder
@@ -350,18 +350,21 @@ class Bench:
                 why = "not_understood"
             elif found.is_free and meaning.intent is None:
                 why = "out_of_scope"
+            elif is_unclear(heard.confidence, self.reader.read(heard.text, self.scene)):
+                why = "not_understood"
             elif heard.second is not None and is_nothing(
                 heard.confidence, self.reader.read(heard.second, self.scene)
             ):
                 why = "not_understood"
             row |= {"guess": heard.text, "guess_second": heard.second, "confidence": heard.confidence}
             row |= {"guess_right": meaning == said, "is_free": found.is_free}
-            for name, traits, text_of in (
-                ("traits", found.traits, found.best),
-                ("first", found.first, found.leading),
-            ):
-                if traits is not None:
-                    row[name] = {**asdict(traits), "right": self.meaning(text_of) == said}
+            for stage in found.stages:
+                if stage.proposals.likeness is not None:
+                    right = self.meaning(stage.text) == said
+                    row[stage.name] = {**asdict(stage.proposals.likeness), "right": right}
+            if found.freedom is not None:
+                right = self.meaning(found.written) == said or _plain(found.written) == _plain(text)
+                row["free"] = {**asdict(found.freedom), "text": found.written, "right": right}
             if not why:
                 row |= {
                     "acts": heard.confidence >= ASKED_BELOW and meaning == second and meaning.is_plain,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from onnxruntime import InferenceSession
 from rapidfuzz.distance import Levenshtein
 
 from assistant.vocabulary import vocabulary
@@ -21,7 +22,17 @@ from voice.embedded import EmbeddedTranscriber
 from voice.endpointing import trim
 from voice.grammar import of_network
 from voice.jsgf import parse
-from voice.moonshine import MOST_SECONDS, Moonshine, installed, of_setting
+from voice.moonshine import (
+    DECODER,
+    MOST_SECONDS,
+    SOUND_GRAPH,
+    WORDS_GRAPH,
+    Floats,
+    Moonshine,
+    brought_to_loudness,
+    installed,
+    of_setting,
+)
 from voice.network import of_grammar
 from voice.pronouncing import spoken
 from voice.transcriber import Vocabulary
@@ -47,12 +58,13 @@ def known() -> Vocabulary:
     return known_with()
 
 
-def test_real_people_are_written_down(model: Moonshine) -> None:
+@pytest.mark.parametrize("pace", [1.0, 0.9])
+def test_real_people_are_written_down(model: Moonshine, pace: float) -> None:
     if not CLIPS.is_dir():
         pytest.skip("the recordings of people lie beside the repository, in ../shared/data/audio")
     wrong = words = 0
     for clip in json.loads((CLIPS / "transcripts.json").read_text(encoding="utf-8")):
-        found = model.listen(trim(decode_trusted(CLIPS / clip["file"]))).write()
+        found = model.listen(trim(decode_trusted(CLIPS / clip["file"])), pace).write()
         said = spoken(clip["transcript"].replace("mister", "Mr"))
         wrong += Levenshtein.distance(said, spoken(found.text))
         words += len(said)
@@ -162,7 +174,53 @@ def test_a_text_scores_what_its_pieces_do(model: Moonshine) -> None:
         total += float(chances[0, piece])
         chances = sound.go_on([0], [piece])
     total += float(chances[0, list(model.ends)].max())
-    assert sound.score(text) == pytest.approx(total, abs=0.5)  # Eight bits round differently.
+    short = model.spelled("Find influencers")
+    alone, other = sound.score([text, short])
+    assert alone == pytest.approx(total, abs=0.5)  # Eight bits round differently.
+    assert other == pytest.approx(sound.score([short])[0], abs=0.5)
+
+
+def test_the_graph_does_what_the_published_decoder_does(model: Moonshine) -> None:
+    folder = installed()
+    assert folder is not None
+    speech = trim(say(COMMANDS[1]))
+    samples = brought_to_loudness(speech.samples)[None]
+    encoder, decoder = (InferenceSession(str(folder / name)) for name in ("encoder_model.ort", DECODER))
+    heard = {"input_values": samples, "attention_mask": np.ones(samples.shape, np.int64)}
+    states = np.asarray(encoder.run(None, heard)[0])
+
+    def published(texts: list[list[int]]) -> list[Floats]:
+        longest = max(map(len, texts))
+        given = {
+            "input_ids": np.array([[*one, *[2] * (longest - len(one))] for one in texts], np.int64),
+            "encoder_hidden_states": np.repeat(states, len(texts), axis=0),
+            "encoder_attention_mask": np.ones((len(texts), samples.shape[1]), np.int64),
+            "use_cache_branch": np.array([False]),
+        }
+        empty = np.zeros((len(texts), 8, 0, 36), np.float32)
+        given |= {one.name: empty for one in decoder.get_inputs() if one.name.startswith("past")}
+        logits = np.asarray(decoder.run(["logits"], given)[0], np.float64)
+        return list(logits - np.log(np.exp(logits).sum(axis=2, keepdims=True)))
+
+    sound = model.listen(speech)
+    assert sound.begin()[0] == pytest.approx(published([[1]])[0][0], abs=0.01)
+    texts = [[1, *model.spelled(text)] for text in ("Find influencers for fitness", "Show me campaigns")]
+    ends = list(model.ends)
+    expected = [
+        chances[np.arange(len(text) - 1), text[1:]].sum() + chances[len(text) - 1, ends].max()
+        for text, chances in zip(texts, published(texts), strict=True)
+    ]
+    assert sound.score([text[1:] for text in texts]) == pytest.approx(expected, abs=0.01)
+
+
+def test_the_graphs_are_those_their_maker_makes() -> None:
+    from benchmarks.moonshine_graph import Published, sound, words
+
+    folder = installed()
+    assert folder is not None
+    published = Published.read(folder / DECODER)
+    for file, model in ((SOUND_GRAPH, sound(published)), (WORDS_GRAPH, words(published))):
+        assert file.read_bytes() == model.SerializeToString(), "python -m benchmarks.moonshine_graph"
 
 
 def test_the_best_of_a_grammar_is_chosen(model: Moonshine) -> None:

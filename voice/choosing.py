@@ -120,13 +120,29 @@ class Chooser:
         return [choice for _, choice in nlargest(count, whole.values(), key=lambda one: one[0])]
 
     def fit(
-        self, words: Sequence[str], sound: Dictation, seconds: float, phones: Callable[[str], int]
-    ) -> Choice:
-        """How well given words of the grammar fit."""
-        spelled = [self._spellings(word, first=at == 0) for at, word in enumerate(words)]
-        ways = {tuple(one[0] for one in spelled), tuple(one[-1] for one in spelled)}
-        best = max(sound.score([piece for one in way for piece in self._model.spelled(one)]) for way in ways)
-        return Choice(tuple(words), best, _length(seconds, sum(map(phones, words))))
+        self,
+        several: Sequence[Sequence[str]],
+        sounds: Sequence[Dictation],
+        seconds: float,
+        phones: Callable[[str], int],
+    ) -> list[Choice]:
+        """How well given words of the grammar fit, in the mean of the ``sounds``."""
+        texts: list[tuple[int, ...]] = []
+        own: list[set[int]] = []
+        for words in several:
+            spelled = [self._spellings(word, first=at == 0) for at, word in enumerate(words)]
+            ways = dict.fromkeys((tuple(one[0] for one in spelled), tuple(one[-1] for one in spelled)))
+            own.append({len(texts) + number for number in range(len(ways))})
+            texts += [tuple(piece for one in way for piece in self._model.spelled(one)) for way in ways]
+        scores = [sound.score(texts) for sound in sounds]
+        return [
+            Choice(
+                tuple(words),
+                sum(max(score[at] for at in places) for score in scores) / len(scores),
+                _length(seconds, sum(map(phones, words))),
+            )
+            for words, places in zip(several, own, strict=True)
+        ]
 
     def _whole(
         self, texts: Sequence[_Text], chances: Floats, seconds: float, phones: Callable[[str], int]

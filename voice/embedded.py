@@ -7,10 +7,9 @@ no sentence has, and bare phones, which know no words; then closed commands are 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, product
-from random import Random
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
@@ -29,25 +28,20 @@ from voice.grammar import (
     tokens_of,
     value_network,
 )
-from voice.jsgf import GrammarError, parse
+from voice.jsgf import GrammarError
 from voice.memory import give_back
 from voice.moonshine import MOST_SECONDS
 from voice.network import Network
 from voice.pronouncing import is_mistakable, spoken
-from voice.together import Together, without_tail
+from voice.sampling import Sample
+from voice.together import Proposals, Sound, Together, without_tail
 from voice.transcriber import Transcript, Vocabulary
-from voice.trigram import Counts, arpa
+from voice.trigram import arpa
 
 if TYPE_CHECKING:
     from voice.moonshine import Moonshine
     from voice.sphinx import Decoder, Heard
 
-_SEED = 11
-_DRAWS = 3
-"""How often a sentence with places is counted for the trigram, with other values each time."""
-_DRAWS_A_NAME = 3
-_SAMPLES = 300
-"""Values of an endless kind that are drawn beforehand."""
 _SOUNDS_A_NAME = 4
 _MOST_NAMES = 5_000
 """Names of a kind that are listened for; the most important come first."""
@@ -79,6 +73,7 @@ class EmbeddedTranscriber:
         self._lock = Lock()
         self._ready: Vocabulary | None = None
         self._sentences: _Sentences | None = None
+        self._counted: Sample | None = None
         self._names: _Spoken | None = None
         self._walk: Walk | None = None
 
@@ -125,36 +120,41 @@ class EmbeddedTranscriber:
         found = judging.traits(heard)
         sure = judging.confidence(found) if words.said else 0.0
         transcript = Transcript(words.text, self.name, sure, words.second, speech.seconds, is_whole=True)
-        return Considered(transcript, found, words.text)
+        return Considered(transcript)
 
     def _by_both(
         self, speech: Audio, moonshine: "Moonshine", together: Together, *, thorough: bool
     ) -> "Considered":
-        sound = moonshine.listen(speech)
-        free = sound.write()
-        written = "" if thorough else self._sentence(free.text)
+        sound = Sound.of(speech, moonshine)
+        free = sound.written[0].text
+        written = "" if thorough else self._sentence(free)
         if written and not _is_mistakable(written):
             return Considered(self._told(written, judging.WRITTEN_FREELY, speech))
-        first = together.first(speech, sound, free)
-        leading = self._text(first.best)
-        if first.likeness is not None and not thorough and not _is_mistakable(leading):
-            sure = judging.likely_first(first.likeness)
-            if sure >= judging.CLEAR:
-                return Considered(self._told(leading, sure, speech), first=first.likeness, leading=leading)
-        found = together.both(speech, sound, free, first)
-        best = self._text(found.best)
-        sure = 0.0 if found.likeness is None else judging.likely(found.likeness)
-        if sure < judging.LEAST_LIKELY:
-            transcript = Transcript(free.text, self.name, judging.freely(free), None, speech.seconds)
-        else:
-            is_agreed = found.said == found.best or not _is_mistakable(best)
-            other = free.text if sure < judging.FAIRLY else self._text(found.other)
-            transcript = self._told(
-                best, sure, speech, None if sure >= judging.ALONE and is_agreed else other
+        stages = [Stage("first", together.first(sound), self._text, judging.likely_first)]
+        if not thorough and stages[-1].is_clear:
+            return Considered(self._told(stages[-1].text, stages[-1].sure, speech), tuple(stages))
+        sound = sound.again(moonshine)
+        freedom = judging.freedom(sound.written)
+        proposals = together.again(sound, stages[-1].proposals)
+        stages.append(Stage("again", proposals, self._text, judging.likely_again))
+        if not thorough and stages[-1].is_clear:
+            return Considered(
+                self._told(stages[-1].text, stages[-1].sure, speech), tuple(stages), free, freedom
             )
-        return Considered(
-            transcript, found.likeness, best, first.likeness, leading, is_free=not transcript.is_whole
-        )
+        freely = judging.freely(freedom)
+        is_hopeless = stages[-1].sure < judging.HOPELESS and freely >= judging.SURELY_FREE
+        if thorough or not is_hopeless:
+            stages.append(Stage("both", together.both(sound, proposals), self._text, judging.likely))
+        best = stages[-1]
+        if best.name != "both" or best.sure < judging.LEAST_LIKELY:
+            transcript = Transcript(free, self.name, freely, None, speech.seconds)
+        else:
+            found = best.proposals
+            is_agreed = found.said == found.best or not _is_mistakable(best.text)
+            other = free if best.sure < judging.FAIRLY else self._text(found.other)
+            is_alone = best.sure >= judging.ALONE and is_agreed
+            transcript = self._told(best.text, best.sure, speech, None if is_alone else other)
+        return Considered(transcript, tuple(stages), free, freedom)
 
     def _told(self, text: str, sure: float, speech: Audio, second: str | None = None) -> Transcript:
         return Transcript(text, self.name, sure, second, speech.seconds, is_whole=True)
@@ -208,14 +208,18 @@ class EmbeddedTranscriber:
             or known.values != vocabulary.values
             or set(known.names) != set(vocabulary.names)
         ):
-            self._sentences = _Sentences(vocabulary, self._decoder)
+            self._sentences, self._counted = _Sentences(vocabulary, self._decoder), None
         names = _Spoken(vocabulary, self._sentences, self._decoder)
-        self._walk = self._sentences.plan(_crowded(vocabulary)).walk(
-            names.words, self._sentences.networks, names.labels
-        )
-        self._decoder.take_walk(self._walk)
+        crowded, endless = _crowded(vocabulary), self._sentences.networks
+        self._walk = self._sentences.plan(crowded).walk(names.words, endless, names.labels)
+        # pocketsphinx looks at every state in each frame, so it gets fewer, at the price of some sentences
+        # that cannot be said.
+        wide = self._sentences.plan(crowded | set(endless)).walk(names.words, endless, names.labels)
+        self._decoder.take_walk(wide)
         if self._moonshine is None:
-            self._decoder.take_trigram(arpa(self._sentences.counted(names)))
+            if self._counted is None:
+                self._counted = Sample(vocabulary, self._sentences.said, self._sentences.listed)
+            self._decoder.take_trigram(arpa(self._counted.with_names(names.spoken)))
         else:
             self._together = Together(self._walk, self._moonshine, self._decoder)
         self._names = names
@@ -223,21 +227,44 @@ class EmbeddedTranscriber:
         give_back()
 
 
+class Stage:
+    """What was made of an utterance when so many had listened."""
+
+    def __init__(
+        self,
+        name: Literal["first", "again", "both"],
+        proposals: Proposals,
+        text_of: Callable[[Iterable[str]], str],
+        likely: Callable[[judging.Likeness], float],
+    ) -> None:
+        self.name, self.proposals = name, proposals
+        self.text = text_of(proposals.best)
+        """The sentence that fits best."""
+        self.sure = 0.0 if proposals.likeness is None else likely(proposals.likeness)
+        """The probability that it means what was said."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether nobody need be asked further: numbers that sound alike must be heard by both."""
+        return self.sure >= judging.CLEAR and not _is_mistakable(self.text)
+
+
 @dataclass(frozen=True)
 class Considered:
     """What was heard and why it is believed."""
 
     transcript: Transcript
-    traits: "judging.Traits | judging.Likeness | None" = None
-    """What the confidence comes from; None where there was nothing to weigh."""
-    best: str = ""
-    """The sentence that these speak of."""
-    first: "judging.Likeness | None" = None
-    """The same before pocketsphinx was asked."""
-    leading: str = ""
-    """The sentence that `first` speaks of."""
-    is_free: bool = False
-    """Whether it is free speech rather than one of the sentences that can be said."""
+    stages: tuple[Stage, ...] = ()
+    """What was made of it in between, where Moonshine listens."""
+    written: str = ""
+    """What Moonshine writes freely."""
+    freedom: "judging.Freedom | None" = None
+    """What tells whether that is right, where it listened twice."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is free speech rather than one of the sentences that can be said."""
+        return not self.transcript.is_whole
 
 
 @dataclass(frozen=True)
@@ -254,11 +281,8 @@ class _Sentences:
     """What stays the same while names come and go."""
 
     def __init__(self, vocabulary: Vocabulary, decoder: "Decoder") -> None:
-        self._random = Random(_SEED)  # noqa: S311 - reproducible, not secret
-        self.samples: dict[str, list[tuple[str, ...]]] = {}
         self.networks: dict[str, Network] = {}
         self.listed: dict[str, tuple[str, ...]] = {}
-        self.listed_words: dict[str, list[tuple[str, ...]]] = {}
         words = {word for phrase in (*BEFORE, *AFTER) for word in phrase.split()}
         for kind, jsgf in vocabulary.values.items():
             try:
@@ -269,11 +293,8 @@ class _Sentences:
             phrases = phrases_of(network)
             if phrases is None:
                 self.networks[kind] = network
-                grammar = parse(jsgf)
-                self.samples[kind] = [grammar.draw(self._random) for _ in range(_SAMPLES)]
             else:
                 self.listed[kind] = phrases
-                self.listed_words[kind] = [tuple(phrase.split()) for phrase in phrases]
         kinds = {*vocabulary.values, *(kind for kind, names in vocabulary.names.items() if names)}
         words |= {token for one in vocabulary.patterns for token in spoken_tokens(one)}
         unsayable = decoder.learn_spoken(words)
@@ -282,56 +303,16 @@ class _Sentences:
         ]
         self._kinds = kinds
         self._plans: dict[frozenset[str], Plan] = {}
-        said = self.plan(_crowded(vocabulary)).sentences
-        if not said:
+        self.said = self.plan(_crowded(vocabulary)).sentences
+        if not self.said:
             raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
-        self._fixed = Counts()
         self.phrases = {phrase for phrases in self.listed.values() for phrase in phrases} | {*BEFORE, *AFTER}
-        named = set(vocabulary.names)
-        self._named: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-        for sentence in said:
-            places = {token[1:-1] for token in sentence if is_place(token)}
-            if places & named:
-                for kind in sorted(places & named):
-                    self._named[kind].append(sentence)
-            else:
-                for _ in range(_DRAWS if places else 1):
-                    self._fixed.add([tuple(self._filled(sentence, {}))])
-        self._fixed.add((*phrase.split(), "show") for phrase in BEFORE)
-        self._fixed.add(tuple(phrase.split()) for phrase in AFTER)
 
     def plan(self, crowded: frozenset[str]) -> Plan:
-        """The network where these kinds have many names."""
+        """The network where these kinds have many names or values."""
         if crowded not in self._plans:
             self._plans[crowded] = Plan(self._patterns, self._kinds, crowded)
         return self._plans[crowded]
-
-    def _filled(
-        self, sentence: Iterable[str], names: Mapping[str, Sequence[tuple[str, ...]]]
-    ) -> Iterator[str]:
-        for token in sentence:
-            kind = token[1:-1]
-            if not is_place(token):
-                yield token
-            elif names.get(kind) and (kind not in self.listed or self._random.random() < 0.5):
-                yield from self._random.choice(names[kind])
-            elif kind in self.listed:
-                yield from self.listed_words[kind][int(self._random.random() * len(self.listed[kind]))]
-            elif kind in self.samples:
-                yield from self._random.choice(self.samples[kind])
-
-    def counted(self, names: "_Spoken") -> Counts:
-        """The trigram's counts with the names in their places."""
-        self._random.seed(_SEED)
-        counts = self._fixed.copy()
-        for kind, sentences in sorted(self._named.items()):
-            spoken_names = names.spoken.get(kind, ())
-            for sentence in sentences:
-                counts.add([tuple(self._filled(sentence, names.spoken)) for _ in range(_DRAWS)])
-            for name in spoken_names:
-                for sentence in self._random.choices(sentences, k=_DRAWS_A_NAME):
-                    counts.add([tuple(self._filled(sentence, {**names.spoken, kind: (name,)}))])
-        return counts
 
 
 class _Spoken:

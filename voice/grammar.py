@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from voice.jsgf import GrammarError, parse
 from voice.network import Network, of_grammar
@@ -96,14 +96,21 @@ class Walk:
                     reached[at + len(said)] |= self._silent(after)
         return self.end in reached[-1]
 
-    def __post_init__(self) -> None:
-        self._after: dict[tuple[int, str], list[int]] = defaultdict(list)
-        self._quiet: dict[int, list[int]] = defaultdict(list)
+    @cached_property
+    def _after(self) -> dict[tuple[int, str], list[int]]:
+        after = defaultdict(list)
+        for step in self.steps:
+            if step.word is not None:
+                after[step.start, step.word].append(step.end)
+        return after
+
+    @cached_property
+    def _quiet(self) -> dict[int, list[int]]:
+        quiet = defaultdict(list)
         for step in self.steps:
             if step.word is None:
-                self._quiet[step.start].append(step.end)
-            else:
-                self._after[step.start, step.word].append(step.end)
+                quiet[step.start].append(step.end)
+        return quiet
 
     def _silent(self, states: set[int]) -> set[int]:
         return states | {to for state in states for to in self._quiet.get(state, ())}
@@ -228,7 +235,10 @@ class Plan:
         A choice among n names weighs ``n ** -evenness`` each.
         """
         steps = [Step(start, to, weight, word) for start, to, weight, word in self.arcs]
-        steps += [Step(start, to, weight, None) for start, to, weight in self.entrances]
+        ways_in = Counter(to for _, to, _ in self.entrances)
+        # A way of its own needs no state of its own.
+        straight = {to: (start, weight) for start, to, weight in self.entrances if ways_in[to] == 1}
+        steps += [Step(start, to, weight, None) for start, to, weight in self.entrances if to not in straight]
         end = self.states
         steps += [Step(state, end, weight, None) for state, weight in self.ends.items()]
         steps += [Step(0, 0, _POLITE, phrase_word(phrase)) for phrase in BEFORE]
@@ -238,21 +248,25 @@ class Plan:
             for phrase in AFTER
         ]
         free = end + 1
-        for kind, entrance, out in self.hubs:
+        for kind, hub, out in self.hubs:
             words = names.get(kind, ())
-            weight = max(len(words), 1) ** -evenness
+            entrance, share = straight.get(hub, (hub, 1.0))
+            weight = share * max(len(words), 1) ** -evenness
             steps += [Step(entrance, out, weight, word) for word in words]
             if kind in values:
-                free = _insert(values[kind], entrance, out, free, steps)
+                free = _insert(values[kind], (entrance, share), out, free, steps)
         return Walk(steps, end, labels)
 
 
-def _insert(network: Network, entrance: int, out: int, free: int, steps: list[Step]) -> int:
-    """Put a copy of ``network`` between two states; gives the next free state."""
+def _insert(network: Network, entrance: tuple[int, float], out: int, free: int, steps: list[Step]) -> int:
+    """Put a copy of ``network`` between two states; gives the next free state.
+
+    ``entrance`` is a state and the weight of going this way from there.
+    """
     leaving = Counter(start for start, _, _ in network.arcs)
     for start, to, word in network.arcs:
-        at = entrance if start == network.start else free + start
-        weight = leaving[start] ** -0.5
+        at, share = entrance if start == network.start else (free + start, 1.0)
+        weight = share * leaving[start] ** -0.5
         if leaving[to]:
             steps.append(Step(at, free + to, weight, word))
         if to in network.ends:

@@ -99,30 +99,52 @@ class Likeness:
     """How sure Moonshine is of what it writes freely: the logarithm of the probability a piece of a word."""
     distance: float
     """Of the letters of the sentence and of what is written freely: edits as a share of the longer."""
+    short: float
+    """One by the number of phones: of a short sentence little can be told."""
+    short_of_both: float
+    """The same where pocketsphinx heard it, else 0."""
+    nearest: float
+    """`distance` at the pace at which it is least."""
+    unsteady: float
+    """The same distance between what is written freely at one pace and at another; 0 for a single one."""
 
 
 MOST_MARGIN, MOST_GAP, LEAST_LENGTH, MOST_PHONES, LEAST_FREELY = 15.0, 40.0, -4.0, 40.0, -2.0
 _LETTERS = re.compile(r"[^a-z]")
-OF_BOTH = 3.0
+OF_BOTH = 8.0
 """Nats that a sentence gains in the choice where pocketsphinx heard it."""
-LIKENESS_WEIGHTS = (1.188, 1.3017, 0.0746, -0.2394, 0.033, 0.9211, 0.0471, -0.7382, -4.0238)
-LIKENESS_BIAS = 2.3577
-"""Of the traits in order: a logistic regression on 1,103 clips of the tuning voices, weighed as
+LIKENESS_WEIGHTS = (
+    *(2.7087, -0.9092, 0.084, -0.1284, -1.3044, 1.255, -0.0034, -2.2156),
+    *(-0.8962, 13.4474, 6.2062, -6.0064, 1.4963),
+)
+LIKENESS_BIAS = 2.0479
+"""Of the traits in order: a logistic regression on 1,212 clips of the tuning voices, weighed as
 `benchmarks.fit_ears` says: of a hundred utterances 36 are none of our business, 42 are in noise."""
-LEAST_LIKELY = 0.6
-"""Below this confidence what was heard is none of the sentences that can be said: of other speech in voices
-that were left out of the fit, 2 clips of a hundred are beyond it."""
+LEAST_LIKELY = 0.5
+"""Below this confidence what was heard is none of the sentences that can be said."""
 FAIRLY = 0.8
 """Below this confidence what Moonshine writes freely is the second opinion, beyond it another sentence."""
 ALONE = 0.95
 """From this confidence on a second opinion is not needed."""
-FIRST_WEIGHTS = (0.0, 0.0, 0.1291, -0.1527, -1.5493, 1.3036, -0.0027, 0.5436, -5.0649)
-FIRST_BIAS = 5.232
-"""The same before pocketsphinx is asked."""
+FIRST_WEIGHTS = (
+    *(0.0, 0.0, 0.1984, -0.1068, -1.728, 1.631, 0.03, -0.6193),
+    *(-2.7036, 28.1333, 0.0, -2.7036, 0.0),
+)
+FIRST_BIAS = 1.3823
+"""The same when Moonshine has listened once."""
+AGAIN_WEIGHTS = (
+    *(0.0, 0.0, 0.1914, -0.1009, -1.3066, 1.6261, 0.014, 0.0655),
+    *(-1.8439, 24.6341, 0.0, -4.5558, 1.7218),
+)
+AGAIN_BIAS = 1.7149
+"""The same when it has listened twice."""
 MOST_SURE = 0.99
 """Nothing heard is surer: no more can be told from a thousand clips."""
 CLEAR = 0.97
-"""From this confidence on pocketsphinx is not asked."""
+"""From this confidence on nobody is asked further."""
+HOPELESS, SURELY_FREE = 0.05, 0.7
+"""Below the one, when Moonshine has listened twice, nobody is asked further about free speech of which it is
+as sure as the other."""
 WRITTEN_FREELY = MOST_SURE
 """The confidence where Moonshine, which knows no grammar, writes one of its sentences."""
 
@@ -133,17 +155,23 @@ def weighed(choice: Choice, said: tuple[str, ...]) -> float:
 
 
 def likeness(
-    choices: Sequence[Choice], said: tuple[str, ...], free: Written, phones: Callable[[str], int]
+    choices: Sequence[Choice],
+    said: tuple[str, ...],
+    written: Sequence[Written],
+    phones: Callable[[str], int],
 ) -> Likeness:
     """What speaks for the first of the choices, which are in the order of `weighed`.
 
-    ``phones`` tells how many a word has.
+    ``written`` is what Moonshine writes freely, at its own pace first. ``phones`` tells how many a word has.
     """
     best, *others = choices
     is_of_both = best.words == said
     margin = min([best.score - one.score for one in others], default=MOST_MARGIN)
     count = max(sum(map(phones, best.words)), 1)
-    gap = max(0.0, min(free.score - best.sound, MOST_GAP))
+    mean = sum(free.score for free in written) / len(written)
+    gap = max(0.0, min(mean - best.sound, MOST_GAP))
+    letters = _LETTERS.sub("", "".join(best.words))
+    distances = [_share("".join(spoken(free.text)), letters) for free in written]
     return Likeness(
         is_of_both=float(is_of_both),
         is_first=float(is_of_both and margin >= 0),
@@ -152,26 +180,62 @@ def likeness(
         gap_a_phone=gap / count,
         length=max(best.length, LEAST_LENGTH),
         phones=min(float(count), MOST_PHONES),
-        free=max(free.score / max(free.pieces, 1), LEAST_FREELY),
-        distance=_share("".join(spoken(free.text)), _LETTERS.sub("", "".join(best.words))),
+        free=sum(map(_a_piece, written)) / len(written),
+        distance=distances[0],
+        short=1 / count,
+        short_of_both=is_of_both / count,
+        nearest=min(distances),
+        unsteady=unsteady(written),
     )
 
 
+def unsteady(written: Sequence[Written]) -> float:
+    """How far what is written at one pace is from what is written at another: letters, as a share."""
+    return _share(*("".join(spoken(free.text)) for free in written)) if len(written) > 1 else 0.0
+
+
+def _a_piece(free: Written) -> float:
+    return max(free.score / max(free.pieces, 1), LEAST_FREELY)
+
+
 def likely_first(found: Likeness) -> float:
-    """The probability that the best sentence means what was said, before pocketsphinx is asked."""
+    """The probability that the best sentence means what was said, when Moonshine has listened once."""
     return _probability(FIRST_BIAS, FIRST_WEIGHTS, astuple(found))
 
 
+def likely_again(found: Likeness) -> float:
+    """The same when it has listened twice."""
+    return _probability(AGAIN_BIAS, AGAIN_WEIGHTS, astuple(found))
+
+
 def likely(found: Likeness) -> float:
-    """The probability that the best sentence means what was said."""
+    """The same when pocketsphinx has listened, too."""
     return _probability(LIKENESS_BIAS, LIKENESS_WEIGHTS, astuple(found))
 
 
-FREE_WEIGHTS = (3.07, 0.535)
-FREE_BIAS = 1.98
-"""Of the logarithm of the probability a piece, and of the whole: a logistic regression on such clips."""
+@dataclass(frozen=True)
+class Freedom:
+    """What tells whether free speech was written down rightly."""
+
+    a_piece: float
+    """As `Likeness.free`."""
+    whole: float
+    """The logarithm of the probability of the whole, within `MOST_GAP`."""
+    unsteady: float
+    """As `Likeness.unsteady`."""
 
 
-def freely(free: Written) -> float:
+FREE_WEIGHTS = (1.296, 0.4731, -2.3715)
+FREE_BIAS = 1.7776
+"""Of the traits in order: a logistic regression on such clips, as `benchmarks.fit_ears` weighs them."""
+
+
+def freedom(written: Sequence[Written]) -> Freedom:
+    """The traits of what Moonshine writes freely, at its own pace first."""
+    first = written[0]
+    return Freedom(_a_piece(first), max(first.score, -MOST_GAP), unsteady(written))
+
+
+def freely(found: Freedom) -> float:
     """The probability that what Moonshine writes freely is what was said."""
-    return _probability(FREE_BIAS, FREE_WEIGHTS, (free.score / max(free.pieces, 1), free.score))
+    return _probability(FREE_BIAS, FREE_WEIGHTS, astuple(found))

@@ -8,13 +8,13 @@ can also ask it how well given sentences fit a sound.
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DECODER = "decoder_model_merged.ort"
+SOUND_GRAPH, WORDS_GRAPH = (Path(__file__).with_name(f"moonshine_{part}.onnx") for part in ("sound", "words"))
+"""How the decoder's weights are used; `benchmarks.moonshine_graph` makes these."""
+LAYERS, WIDTH = 6, 36
+"""Of the decoder, and of a head."""
+_ENCODER, _PIECES = "encoder_model.ort", "tokenizer.bin"
 _PACKAGE = "moonshine_voice"
 _FILES = {
-    "encoder_model.ort": "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221",
-    "decoder_model_merged.ort": "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0",
-    "tokenizer.bin": "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
+    _ENCODER: "94e90a4654fc45cdfedb77c4c08e1739f48862998e58fada384b25118134f221",
+    DECODER: "cf524c4862d36e9e5ab032eddc73637efd822d70e868ac575cf1a46e1e4708a0",
+    _PIECES: "6884b35fd6377d4c4d32336a0bc152f36b64d1e45b6503683cdc238250a8472d",
 }
 """With their SHA-256."""
 MOST_SECONDS = 30.0
@@ -45,7 +51,11 @@ _FIRST_WRITTEN = 3
 _STOPS = (".", "?")
 _PIECES_A_SECOND, _PIECES_MORE = 6.5, 4
 """More than anybody says: one that goes in circles ends there."""
-_HEADS, _WIDTH = 8, 36
+_HEADS = 8
+_TURNED = 32
+_SLOWER = 10_000.0 ** -(np.arange(0, _TURNED, 2) / _TURNED)
+"""Radians a piece by which pairs of numbers turn with their position (rotary position embedding)."""
+_HIDDEN = -1e9
 _SPACE = "\u2581"
 
 Floats = NDArray[np.float32]
@@ -75,7 +85,7 @@ class Moonshine:
                 raise _unfit(folder, f"{name} cannot be read") from error
             if found != expected:
                 raise _unfit(folder, f"{name} is not the published file")
-        self.pieces = _pieces((folder / "tokenizer.bin").read_bytes())
+        self.pieces = _pieces((folder / _PIECES).read_bytes())
         self._number = {
             piece.decode(errors="replace"): number
             for number, piece in enumerate(self.pieces)
@@ -84,24 +94,29 @@ class Moonshine:
         self._spelled = lru_cache(maxsize=20_000)(self._join)
         self.ends = (_END, *(self._number[stop] for stop in _STOPS))
         """What may follow a whole sentence."""
-        self._encoder = _session(folder / "encoder_model.ort")
-        self.decoder = _session(folder / "decoder_model_merged.ort")
+        self._encoder = _session(folder / _ENCODER, folder)
+        self._ask_sound = _session(SOUND_GRAPH, folder)
+        self.words = _session(WORDS_GRAPH, folder)
         give_back()
-        self.outputs = [one.name for one in self.decoder.get_outputs()]
-        self.memories = [one.name for one in self.decoder.get_inputs() if one.name.startswith("past")]
 
-    def listen(self, audio: Audio) -> "Dictation":
-        """Take in an utterance, of which `LEAST_SECONDS` to `MOST_SECONDS` are heard."""
-        samples = audio.samples[: int(MOST_SECONDS * RATE)]
-        samples = np.pad(samples, (0, max(0, int(LEAST_SECONDS * RATE) - len(samples))))
-        sound = samples.astype(np.float32) / 32_768
-        sound *= _LOUDNESS / max(float(np.sqrt(np.mean(sound**2))), _FAINTEST)
+    def listen(self, audio: Audio, pace: float = 1.0) -> "Dictation":
+        """Take in an utterance, of which `LEAST_SECONDS` to `MOST_SECONDS` are heard.
+
+        With another ``pace`` it is as if a tape ran slower (below 1) or faster.
+        """
+        samples = audio.samples[: int(MOST_SECONDS * pace * RATE)]
+        if pace != 1:
+            places = np.arange(0, len(samples), pace)
+            samples = np.interp(places, np.arange(len(samples)), samples).astype(np.int16)
+        sound = brought_to_loudness(np.pad(samples, (0, max(0, int(LEAST_SECONDS * RATE) - len(samples)))))
         given = {
-            "input_values": np.clip(sound, -1, 1)[None],
-            "attention_mask": np.ones((1, len(samples)), np.int64),
+            "input_values": sound[None],
+            "attention_mask": np.ones((1, len(sound)), np.int64),
         }
-        (states,) = self._encoder.run(None, given)
-        return Dictation(self, np.asarray(states), len(samples))
+        states = self._encoder.run(None, given)[0]
+        names = [one.name for one in self._ask_sound.get_outputs()]
+        made = self._ask_sound.run(names, {"states": states})
+        return Dictation(self, dict(zip(names, made, strict=True)), len(sound) / RATE)
 
     def spelled(self, text: str) -> tuple[int, ...]:
         """The pieces of a word or several, as they stand within a sentence; an ending "'s" is none.
@@ -133,38 +148,42 @@ class Moonshine:
 class Dictation:
     """One utterance, to which texts are written piece by piece, several side by side."""
 
-    def __init__(self, model: Moonshine, states: Floats, samples: int) -> None:
-        """``states``: what the encoder makes of the sound, shape (1, frames, size)."""
-        self._model, self._states, self._samples = model, states, samples
-        self._past: dict[str, Floats] = {}
-        self._sound: dict[str, Floats] = {}
+    def __init__(self, model: Moonshine, sound: Mapping[str, Any], seconds: float) -> None:
+        """``sound``: what the decoder asks of it."""
+        self._model, self._sound, self._seconds = model, sound, seconds
+        self._past: dict[str, Any] = {}
 
     def begin(self) -> Floats:
         """Logarithms of the probability of each piece at the beginning, shape (1, pieces)."""
-        self._past, self._sound = {}, {}
-        return self._run(np.array([[_BEGIN]], np.int64), {}, first=True)[:, -1]
+        self._past = {}
+        return self._run([[_BEGIN]])[:, -1]
 
     def go_on(self, rows: Sequence[int], pieces: Sequence[int]) -> Floats:
         """The same after texts go on: each is the one of a row of before and a further piece.
 
         The shape is (texts, pieces).
         """
-        past = {name: value[rows] for name, value in self._past.items()}
-        past |= {name: np.repeat(value, len(rows), axis=0) for name, value in self._sound.items()}
-        return self._run(np.array(pieces, np.int64)[:, None], past, first=False)[:, -1]
+        if list(rows) != list(range(len(self._past["past.0.k"]))):
+            self._past = {name: value[rows] for name, value in self._past.items()}
+        return self._run([[piece] for piece in pieces])[:, -1]
 
-    def score(self, text: Sequence[int]) -> float:
-        """The logarithm of the probability of a whole text of pieces."""
-        found = self._run(np.array([[_BEGIN, *text]], np.int64), {}, first=True)[0]
-        said = sum(float(found[at, piece]) for at, piece in enumerate(text))
-        return said + float(found[len(text), list(self._model.ends)].max())
+    def score(self, texts: Sequence[Sequence[int]]) -> list[float]:
+        """The logarithms of the probabilities of whole texts of pieces."""
+        self._past = {}
+        longest = max(map(len, texts))
+        found = self._run([[_BEGIN, *text, *[_END] * (longest - len(text))] for text in texts])
+        ends = list(self._model.ends)
+        return [
+            float(chances[np.arange(len(text)), list(text)].sum() + chances[len(text), ends].max())
+            for text, chances in zip(texts, found, strict=True)
+        ]
 
     def write(self) -> Written:
         """What the network writes by itself, the most probable piece each time."""
         chances = self.begin()
         numbers: list[int] = []
         score = 0.0
-        for _ in range(int(self._samples / RATE * _PIECES_A_SECOND) + _PIECES_MORE):
+        for _ in range(int(self._seconds * _PIECES_A_SECOND) + _PIECES_MORE):
             number = int(chances[0].argmax())
             score += float(chances[0, number])
             numbers.append(number)
@@ -173,26 +192,41 @@ class Dictation:
             chances = self.go_on([0], [number])
         return Written(self._model.text_of(numbers), score, len(numbers))
 
-    def _run(self, pieces: NDArray[np.int64], past: dict[str, Floats], *, first: bool) -> Floats:
-        model, count = self._model, len(pieces)
-        empty = np.zeros((count, _HEADS, 0, _WIDTH), np.float32)
+    def _run(self, pieces: Sequence[Sequence[int]]) -> Floats:
+        """Go on by pieces, shape (texts, new): logarithms of what follows each, (texts, new, pieces)."""
+        texts, new = len(pieces), len(pieces[0])
+        past = self._past or _nothing(texts)
+        before = past["past.0.k"].shape[2]
+        cosines, sines = _turns(before + new)
         given = {
-            "input_ids": pieces,
-            "encoder_hidden_states": np.repeat(self._states, count, axis=0),
-            "encoder_attention_mask": np.ones((count, self._samples), np.int64),
-            "use_cache_branch": np.array([not first]),
-            **(dict.fromkeys(model.memories, empty) if first else past),
+            "pieces": np.array(pieces, np.int64),
+            "cosines": cosines[before:],
+            "sines": sines[before:],
+            "mask": np.triu(np.full((new, before + new), _HIDDEN, np.float32), before + 1),
         }
-        made = dict(zip(model.outputs, model.decoder.run(None, given), strict=True))
-        for name in model.memories:
-            value = np.asarray(made[name.replace("past_key_values", "present")])
-            if ".decoder." in name:
-                self._past[name] = value
-            elif first:
-                self._sound[name] = value[:1]
-        found = np.asarray(made["logits"])
-        found = found - found.max(axis=2, keepdims=True)
-        return np.asarray(found - np.log(np.exp(found).sum(axis=2, keepdims=True)))
+        chances, *made = self._model.words.run(None, {**given, **past, **self._sound})
+        self._past = dict(zip(past, made, strict=True))
+        return np.asarray(chances)
+
+
+def brought_to_loudness(samples: NDArray[np.int16]) -> Floats:
+    """The samples from -1 to 1, in the loudness in which they are written down best."""
+    sound = samples.astype(np.float32) / 32_768
+    sound *= _LOUDNESS / max(float(np.sqrt(np.mean(sound**2))), _FAINTEST)
+    return np.clip(sound, -1, 1)
+
+
+def _nothing(texts: int) -> dict[str, Any]:
+    """What was written before the beginning."""
+    empty = np.zeros((texts, _HEADS, 0, WIDTH), np.float32)
+    return {f"past.{layer}.{part}": empty for layer in range(LAYERS) for part in "kv"}
+
+
+def _turns(count: int) -> tuple[Floats, Floats]:
+    """Cosines and sines of the turns of the first positions, shape (count, width)."""
+    angles = np.zeros((count, WIDTH))
+    angles[:, :_TURNED] = np.repeat(np.outer(np.arange(count), _SLOWER), 2, axis=1)
+    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
 def of_setting(setting: str) -> Moonshine | None:
@@ -225,14 +259,17 @@ def _pieces(content: bytes) -> list[bytes]:
     return pieces
 
 
-def _session(file: Path) -> "InferenceSession":
+def _session(file: Path, weights: Path) -> "InferenceSession":
+    """A graph whose weights may stand in files of the folder ``weights``."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
+    given = file.read_bytes() if file.suffix == ".onnx" else str(file)
+    return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 
 
 def _unfit(folder: Path, why: str) -> VoiceError:

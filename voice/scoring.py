@@ -15,7 +15,7 @@ from voice.grammar import of_network
 from voice.jsgf import Grammar, parse
 from voice.judging import is_far_off, likely
 from voice.network import of_grammar
-from voice.together import Together, without_tail
+from voice.together import Sound, Together, without_tail
 from voice.trigram import Counts, arpa
 
 if TYPE_CHECKING:
@@ -167,9 +167,8 @@ class ClosedEars:
     def _by_both(
         self, speech: Audio, moonshine: "Moonshine", together: Together
     ) -> tuple[tuple[str, ...], str]:
-        sound = moonshine.listen(speech)
-        free = sound.write()
-        found = together.both(speech, sound, free, together.first(speech, sound, free))
+        sound = Sound.of(speech, moonshine).again(moonshine)
+        found = together.both(sound, together.again(sound, together.first(sound)))
         if found.likeness is None:
             return (), _NO_SENTENCE
         return found.best, "" if likely(found.likeness) >= _LEAST else _UNLIKE

@@ -145,18 +145,20 @@ class Decoder:
         """Listen for a network from now on. Its words must be known."""
         import pocketsphinx
 
-        states = 1 + max(max(step.start, step.end) for step in walk.steps)
-        model = pocketsphinx.FsgModel("grammar", self._log, _WORD_WEIGHT, max(states, walk.end + 1))
-        numbers = {word: self._numbered(model, word) for word in {one.word for one in walk.steps if one.word}}
+        # The engine looks at all states in each frame.
+        used = {state for step in walk.steps for state in (step.start, step.end)} | {0, walk.end}
+        number = {state: at for at, state in enumerate(sorted(used))}
+        model = pocketsphinx.FsgModel("grammar", self._log, _WORD_WEIGHT, len(number))
+        words = {word: self._numbered(model, word) for word in {one.word for one in walk.steps if one.word}}
         for step in walk.steps:
-            weight = self._log.log(step.weight)
+            start, end, weight = number[step.start], number[step.end], self._log.log(step.weight)
             if step.word is None:
-                model.null_trans_add(step.start, step.end, weight)
+                model.null_trans_add(start, end, weight)
             else:
-                for number in numbers[step.word]:
-                    model.trans_add(step.start, step.end, weight, number)
-        model.set_start_state(0)
-        model.set_final_state(walk.end)
+                for word in words[step.word]:
+                    model.trans_add(start, end, weight, word)
+        model.set_start_state(number[0])
+        model.set_final_state(number[walk.end])
         # The engine would look through the whole network for each alternative pronunciation of each word.
         self._set(_WIDE | {"fsgusealtpron": False})
         self._engine.add_fsg("grammar", model)

@@ -18,6 +18,33 @@ _CHOICES = 4
 _LONGEST_TAIL = 3
 _AROUND = 0.2
 """Seconds of silence that are left around speech."""
+_SLOWER = 0.9
+"""The pace of the second listening: what is misheard is misheard in another way then."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """An utterance as Moonshine takes it in, once or twice, and what it writes freely each time."""
+
+    speech: Audio
+    dictations: tuple[Dictation, ...]
+    written: tuple[Written, ...]
+
+    @classmethod
+    def of(cls, speech: Audio, moonshine: Moonshine) -> "Sound":
+        """Listened to once."""
+        dictation = moonshine.listen(speech)
+        return cls(speech, (dictation,), (dictation.write(),))
+
+    def again(self, moonshine: Moonshine) -> "Sound":
+        """Listened to more slowly as well."""
+        dictation = moonshine.listen(self.speech, _SLOWER)
+        return Sound(self.speech, (*self.dictations, dictation), (*self.written, dictation.write()))
+
+    @property
+    def seconds(self) -> float:
+        """How long it was spoken."""
+        return self.speech.seconds - _AROUND
 
 
 @dataclass(frozen=True)
@@ -51,22 +78,32 @@ class Together:
         self._chooser = Chooser(walk, moonshine, lambda word: written(labels.get(word, word)))
         self._walk, self._decoder = walk, decoder
 
-    def first(self, speech: Audio, sound: Dictation, free: Written) -> Proposals:
-        """What Moonshine proposes, which wrote ``free`` without the grammar."""
-        seconds, phones = speech.seconds - _AROUND, self._decoder.phones_in
-        choices = tuple(self._chooser.choose(sound, seconds, phones, _CHOICES))
-        return Proposals(choices, likeness(choices, (), free, phones) if choices else None)
+    def first(self, sound: Sound) -> Proposals:
+        """What Moonshine proposes that listened once."""
+        found = self._chooser.choose(sound.dictations[0], sound.seconds, self._decoder.phones_in, _CHOICES)
+        return self._proposed(found, (), sound)
 
-    def both(self, speech: Audio, sound: Dictation, free: Written, first: Proposals) -> Proposals:
+    def again(self, sound: Sound, first: Proposals) -> Proposals:
+        """What it makes of these when it has listened twice."""
+        return self._proposed(self._fit([one.words for one in first.choices], sound), (), sound)
+
+    def both(self, sound: Sound, before: Proposals) -> Proposals:
         """The same after pocketsphinx has listened, too."""
-        seconds, phones = speech.seconds - _AROUND, self._decoder.phones_in
-        said = without_tail(self._decoder.follow(speech), self._walk)
-        choices = list(first.choices)
+        said = without_tail(self._decoder.follow(sound.speech), self._walk)
+        choices = list(before.choices)
         if said and all(choice.words != said for choice in choices):
-            choices.append(self._chooser.fit(said, sound, seconds, phones))
-        choices.sort(key=lambda one: weighed(one, said), reverse=True)
-        found = likeness(choices, said, free, phones) if choices else None
-        return Proposals(tuple(choices), found, said)
+            choices += self._fit([said], sound)
+        return self._proposed(choices, said, sound)
+
+    def _fit(self, several: Sequence[tuple[str, ...]], sound: Sound) -> list[Choice]:
+        if not several:
+            return []
+        return self._chooser.fit(several, sound.dictations, sound.seconds, self._decoder.phones_in)
+
+    def _proposed(self, choices: Sequence[Choice], said: tuple[str, ...], sound: Sound) -> Proposals:
+        ranked = tuple(sorted(choices, key=lambda one: weighed(one, said), reverse=True))
+        found = likeness(ranked, said, sound.written, self._decoder.phones_in) if ranked else None
+        return Proposals(ranked, found, said)
 
 
 def without_tail(words: Sequence[str], walk: Walk) -> tuple[str, ...]:

@@ -275,11 +275,13 @@ def _table(cards: list[InfluencerCard]) -> Table:
     )
 
 
+_WEIGHTS_TOLD = " + ".join(f"{weight:g} × {name}" for name, weight in WEIGHTS.items()) + ", each 0 to 100"
+
+
 def _evidence(looked_at: int, found: int) -> Evidence:
-    weights = " + ".join(f"{weight:g} × {name}" for name, weight in WEIGHTS.items())
     return Evidence(
-        claim=f"{wording.count(found)} influencers fit",
-        formula=f"score = {weights}, each 0 to 100",
+        claim=f"The order of the {wording.count(found)} influencers that fit",
+        formula=f"by score, {_WEIGHTS_TOLD}",
         data=f"{wording.count(looked_at)} influencers of the category, platform and country asked for",
         rows=looked_at,
     )
@@ -362,7 +364,8 @@ def _calculation(card: InfluencerCard) -> dict[str, str]:
     sums = " + ".join(f"{part.weight:g} × {part.score:.0f}" for part in known)
     whole = sum(part.weight for part in known)
     shown = f"({sums}) / {whole:g}" if len(known) < len(card.scores) else sums
-    return {"claim": f"{card.name} scores {card.composite:.0f}", "calculation": shown}
+    claim = f"{card.name}'s score of {card.composite:.0f}"
+    return {"claim": claim, "formula": _WEIGHTS_TOLD, "calculation": shown}
 
 
 def parts_told(card: InfluencerCard) -> str:
