@@ -12,10 +12,9 @@ ASKED_BELOW = 0.6
 """Probability of the words below which they are read back before anything is made of them."""
 REFUSED_BELOW = 0.15
 """And below which they are not worth reading back."""
-HARDLY_SURE = 0.65
-"""Below which words are not worth it either where the second opinion is of no command at all."""
 FAIRLY_SURE = 0.8
-"""Below which they are not where they do not clearly say a command themselves."""
+"""Below which words are not worth it either where the second opinion is of no command at all, or where they
+do not clearly say a command themselves."""
 CLEARLY_READ = 0.95
 """Probability of the intent, and of its being something we do at all, below which such words are rather none
 of our business: most that are misheard into a command are read with less."""
@@ -65,7 +64,7 @@ def is_doubted(heard: Heard, reading: Reading, second: Reading | None, *, is_ans
 def is_nothing(confidence: float, second: Reading | None) -> bool:
     """Whether words that are not quite sure were rather none of our business, as a second opinion has it."""
     return (
-        confidence < HARDLY_SURE and second is not None and second.intent is None and not second.is_fragment
+        confidence < FAIRLY_SURE and second is not None and second.intent is None and not second.is_fragment
     )
 
 

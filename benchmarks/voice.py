@@ -350,11 +350,7 @@ class Bench:
                 why = "not_understood"
             elif found.is_free and meaning.intent is None:
                 why = "out_of_scope"
-            elif is_unclear(heard.confidence, self.reader.read(heard.text, self.scene)):
-                why = "not_understood"
-            elif heard.second is not None and is_nothing(
-                heard.confidence, self.reader.read(heard.second, self.scene)
-            ):
+            elif self._is_doubtful(heard):
                 why = "not_understood"
             row |= {"guess": heard.text, "guess_second": heard.second, "confidence": heard.confidence}
             row |= {"guess_right": meaning == said, "is_free": found.is_free}
@@ -379,6 +375,12 @@ class Bench:
             self.file.write(f"{json.dumps(row)}\n")
             self.file.flush()
         return row
+
+    def _is_doubtful(self, heard: Transcript) -> bool:
+        """Whether the assistant would not make anything of it."""
+        sure = heard.confidence
+        second = None if heard.second is None else self.reader.read(heard.second, self.scene)
+        return is_nothing(sure, second) or is_unclear(sure, self.reader.read(heard.text, self.scene))
 
 
 def _plain(text: str) -> tuple[str, ...]:

@@ -111,7 +111,10 @@ class EmbeddedTranscriber:
                     f"I can follow {MOST_SECONDS:.0f} seconds of speech at most.",
                     "Say it in fewer words, or set up Whisper.",
                 )
-            return self._by_both(speech, self._moonshine, self._together, thorough=thorough)
+            try:
+                return self._by_both(speech, self._moonshine, self._together, thorough=thorough)
+            finally:
+                give_back()
 
     def _by_sphinx(self, speech: Audio, walk: Walk, names: "_Spoken") -> "Considered":
         heard = self._decoder.hear(speech, walk.follows)
@@ -133,27 +136,22 @@ class EmbeddedTranscriber:
         stages = [Stage("first", together.first(sound), self._text, judging.likely_first)]
         if not thorough and stages[-1].is_clear:
             return Considered(self._told(stages[-1].text, stages[-1].sure, speech), tuple(stages))
-        sound = sound.again(moonshine)
+        if thorough or not _is_free(stages[-1], sound):
+            sound = sound.again(moonshine)
+            proposals = together.again(sound, stages[-1].proposals)
+            stages.append(Stage("again", proposals, self._text, judging.likely_again))
+            if not thorough and stages[-1].is_clear:
+                return Considered(self._told(stages[-1].text, stages[-1].sure, speech), tuple(stages))
+            if thorough or not _is_free(stages[-1], sound):
+                stages.append(Stage("both", together.both(sound, proposals), self._text, judging.likely))
         freedom = judging.freedom(sound.written)
-        proposals = together.again(sound, stages[-1].proposals)
-        stages.append(Stage("again", proposals, self._text, judging.likely_again))
-        if not thorough and stages[-1].is_clear:
-            return Considered(
-                self._told(stages[-1].text, stages[-1].sure, speech), tuple(stages), free, freedom
-            )
-        freely = judging.freely(freedom)
-        is_hopeless = stages[-1].sure < judging.HOPELESS and freely >= judging.SURELY_FREE
-        if thorough or not is_hopeless:
-            stages.append(Stage("both", together.both(sound, proposals), self._text, judging.likely))
-        best = stages[-1]
+        freely, best = judging.freely(freedom), stages[-1]
         if best.name != "both" or best.sure < judging.LEAST_LIKELY:
             transcript = Transcript(free, self.name, freely, None, speech.seconds)
         else:
-            found = best.proposals
-            is_agreed = found.said == found.best or not _is_mistakable(best.text)
-            other = free if best.sure < judging.FAIRLY else self._text(found.other)
-            is_alone = best.sure >= judging.ALONE and is_agreed
-            transcript = self._told(best.text, best.sure, speech, None if is_alone else other)
+            is_free = best.sure < judging.FAIRLY and freely >= self.least
+            other = free if is_free else self._text(best.proposals.other)
+            transcript = self._told(best.text, best.sure, speech, None if _is_alone(best) else other)
         return Considered(transcript, tuple(stages), free, freedom)
 
     def _told(self, text: str, sure: float, speech: Audio, second: str | None = None) -> Transcript:
@@ -377,6 +375,22 @@ class _Spoken:
             else:
                 yield words[at]
                 at += 1
+
+
+def _is_free(stage: Stage, sound: Sound) -> bool:
+    """Whether nobody need be asked further about what is free speech."""
+    return (
+        stage.sure < judging.HOPELESS
+        and judging.freely(judging.freedom(sound.written)) >= judging.SURELY_FREE
+    )
+
+
+def _is_alone(stage: Stage) -> bool:
+    """Whether no second opinion is needed when all have listened."""
+    found = stage.proposals
+    is_agreed = found.said == found.best or not _is_mistakable(stage.text)
+    is_ahead = found.likeness is not None and found.likeness.margin >= judging.AHEAD
+    return stage.sure >= judging.ALONE and is_agreed and is_ahead
 
 
 def _is_mistakable(text: str) -> bool:

@@ -111,21 +111,22 @@ class Likeness:
 
 MOST_MARGIN, MOST_GAP, LEAST_LENGTH, MOST_PHONES, LEAST_FREELY = 15.0, 40.0, -4.0, 40.0, -2.0
 _LETTERS = re.compile(r"[^a-z]")
-OF_BOTH = 8.0
+OF_BOTH = 6.0
 """Nats that a sentence gains in the choice where pocketsphinx heard it."""
 LIKENESS_WEIGHTS = (
-    *(2.7087, -0.9092, 0.084, -0.1284, -1.3044, 1.255, -0.0034, -2.2156),
-    *(-0.8962, 13.4474, 6.2062, -6.0064, 1.4963),
+    *(2.7293, -0.9992, 0.1101, -0.1032, -1.649, 1.7615, -0.0159, -2.1308),
+    *(-1.5584, 19.7976, 6.4517, -5.6529, 1.8221),
 )
-LIKENESS_BIAS = 2.0479
+LIKENESS_BIAS = 1.9462
 """Of the traits in order: a logistic regression on 1,212 clips of the tuning voices, weighed as
 `benchmarks.fit_ears` says: of a hundred utterances 36 are none of our business, 42 are in noise."""
-LEAST_LIKELY = 0.5
+LEAST_LIKELY = 0.6
 """Below this confidence what was heard is none of the sentences that can be said."""
 FAIRLY = 0.8
-"""Below this confidence what Moonshine writes freely is the second opinion, beyond it another sentence."""
-ALONE = 0.95
-"""From this confidence on a second opinion is not needed."""
+"""Below this confidence what Moonshine writes freely is the second opinion, if it is worth anything, beyond
+it another sentence."""
+ALONE, AHEAD = 0.95, 1.0
+"""From this confidence, and this margin to the next sentence, on a second opinion is not needed."""
 FIRST_WEIGHTS = (
     *(0.0, 0.0, 0.1984, -0.1068, -1.728, 1.631, 0.03, -0.6193),
     *(-2.7036, 28.1333, 0.0, -2.7036, 0.0),
@@ -133,18 +134,17 @@ FIRST_WEIGHTS = (
 FIRST_BIAS = 1.3823
 """The same when Moonshine has listened once."""
 AGAIN_WEIGHTS = (
-    *(0.0, 0.0, 0.1914, -0.1009, -1.3066, 1.6261, 0.014, 0.0655),
-    *(-1.8439, 24.6341, 0.0, -4.5558, 1.7218),
+    *(0.0, 0.0, 0.2025, -0.0726, -2.0217, 1.5511, 0.0046, 0.1576),
+    *(-1.7508, 23.2815, 0.0, -4.5852, 1.9484),
 )
-AGAIN_BIAS = 1.7149
+AGAIN_BIAS = 1.9553
 """The same when it has listened twice."""
 MOST_SURE = 0.99
 """Nothing heard is surer: no more can be told from a thousand clips."""
 CLEAR = 0.97
 """From this confidence on nobody is asked further."""
 HOPELESS, SURELY_FREE = 0.05, 0.7
-"""Below the one, when Moonshine has listened twice, nobody is asked further about free speech of which it is
-as sure as the other."""
+"""Below the one nobody is asked further about free speech of which Moonshine is as sure as the other."""
 WRITTEN_FREELY = MOST_SURE
 """The confidence where Moonshine, which knows no grammar, writes one of its sentences."""
 

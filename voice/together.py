@@ -1,7 +1,7 @@
 """Moonshine and pocketsphinx listening to one grammar together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from voice.audio import Audio
@@ -85,20 +85,27 @@ class Together:
 
     def again(self, sound: Sound, first: Proposals) -> Proposals:
         """What it makes of these when it has listened twice."""
-        return self._proposed(self._fit([one.words for one in first.choices], sound), (), sound)
+        slow = self._fit([one.words for one in first.choices], sound, sound.dictations[1:])
+        choices = [
+            replace(one, sound=(one.sound + other.sound) / 2)
+            for one, other in zip(first.choices, slow, strict=True)
+        ]
+        return self._proposed(choices, (), sound)
 
     def both(self, sound: Sound, before: Proposals) -> Proposals:
         """The same after pocketsphinx has listened, too."""
         said = without_tail(self._decoder.follow(sound.speech), self._walk)
         choices = list(before.choices)
         if said and all(choice.words != said for choice in choices):
-            choices += self._fit([said], sound)
+            choices += self._fit([said], sound, sound.dictations)
         return self._proposed(choices, said, sound)
 
-    def _fit(self, several: Sequence[tuple[str, ...]], sound: Sound) -> list[Choice]:
+    def _fit(
+        self, several: Sequence[tuple[str, ...]], sound: Sound, dictations: Sequence[Dictation]
+    ) -> list[Choice]:
         if not several:
             return []
-        return self._chooser.fit(several, sound.dictations, sound.seconds, self._decoder.phones_in)
+        return self._chooser.fit(several, dictations, sound.seconds, self._decoder.phones_in)
 
     def _proposed(self, choices: Sequence[Choice], said: tuple[str, ...], sound: Sound) -> Proposals:
         ranked = tuple(sorted(choices, key=lambda one: weighed(one, said), reverse=True))
