@@ -25,8 +25,9 @@ _DRAWS = 4_000
 """Sentences the second opinion is learned from."""
 _SEED = 3
 _VOTES = 3
-_LEAST = 0.3
-"""The confidence of speech that is taken for a sentence of the grammar."""
+_LEAST = 0.05
+"""The confidence of speech that is taken for a sentence of the grammar: whoever scores recordings says what is in
+the grammar far more often than something else."""
 _NO_SENTENCE, _UNLIKE = "no sentence of the grammar", "unlike the grammar"
 
 
