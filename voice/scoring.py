@@ -26,8 +26,8 @@ _DRAWS = 4_000
 _SEED = 3
 _VOTES = 3
 _LEAST = 0.05
-"""The confidence of speech that is taken for a sentence of the grammar: whoever scores recordings says what is in
-the grammar far more often than something else."""
+"""The confidence of speech that is taken for a sentence of the grammar: those who score recordings mostly
+say what is in the grammar."""
 _NO_SENTENCE, _UNLIKE = "no sentence of the grammar", "unlike the grammar"
 
 
