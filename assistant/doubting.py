@@ -19,6 +19,9 @@ CLEARLY_READ = 0.95
 """Probability of the intent, and of its being something we do at all, below which such words are rather none
 of our business: most that are misheard into a command are read with less."""
 
+SMALL_EARS = "embedded"
+"""The engine whose misheard words often resemble a command; those of others are worth a question."""
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -49,7 +52,8 @@ def is_doubted(heard: Heard, reading: Reading, second: Reading | None, *, is_ans
     ``is_answer``: whether something was asked before. Raises `Problem` where they are not worth a question.
     """
     sure = heard.confidence
-    if sure < REFUSED_BELOW or (not is_answer and (is_nothing(sure, second) or is_unclear(sure, reading))):
+    is_none = is_nothing(sure, second) or (heard.engine == SMALL_EARS and is_unclear(sure, reading))
+    if sure < REFUSED_BELOW or (is_none and not is_answer):
         raise Problem(
             "not_understood",
             "I did not catch that.",

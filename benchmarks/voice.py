@@ -346,7 +346,7 @@ class Bench:
         if heard is not None:
             meaning = self.meaning(heard.text)
             second = meaning if heard.second is None else self.meaning(heard.second)
-            if not heard.text or heard.confidence < self.ears.least:
+            if not self.ears.is_understood(heard):
                 why = "not_understood"
             elif found.is_free and meaning.intent is None:
                 why = "out_of_scope"

@@ -61,8 +61,6 @@ class EmbeddedTranscriber:
     def __init__(self, moonshine: "Moonshine | None" = None) -> None:
         """Load the model, in a few tenths of a second. Raises `VoiceError` (``ears_unavailable``)."""
         self.hears: Literal["commands", "anything"] = "commands" if moonshine is None else "anything"
-        self.least = judging.LEAST if moonshine is None else judging.LEAST_FREE
-        """The confidence below which nothing was understood."""
         try:
             from voice.sphinx import Decoder
         except ImportError as error:
@@ -85,13 +83,19 @@ class EmbeddedTranscriber:
     def transcribe(self, audio: Audio, vocabulary: Vocabulary) -> Transcript:
         """Hear one command. Raises `VoiceError`: ``no_speech``, ``not_understood``."""
         transcript = self.consider(audio, vocabulary).transcript
-        if transcript.text and transcript.confidence >= self.least:
+        if self.is_understood(transcript):
             return transcript
         raise VoiceError(
             "not_understood",
             "I heard speech, but could not make out the words.",
             "Say it again, nearer to the microphone, or in other words; Whisper hears better.",
         )
+
+    def is_understood(self, transcript: Transcript) -> bool:
+        """Whether something was heard that is worth telling."""
+        free = judging.LEAST_ASKED if transcript.is_whole else judging.LEAST_FREE
+        least = judging.LEAST if self._moonshine is None else free
+        return bool(transcript.text) and transcript.confidence >= least
 
     def consider(self, audio: Audio, vocabulary: Vocabulary, *, thorough: bool = False) -> "Considered":
         """What was heard, however unlikely, and what its confidence comes from. Raises ``no_speech``.
@@ -133,26 +137,32 @@ class EmbeddedTranscriber:
         written = "" if thorough else self._sentence(free)
         if written and not _is_mistakable(written):
             return Considered(self._told(written, judging.WRITTEN_FREELY, speech))
-        stages = [Stage("first", together.first(sound), self._text, judging.likely_first)]
-        if not thorough and stages[-1].is_clear:
-            return Considered(self._told(stages[-1].text, stages[-1].sure, speech), tuple(stages))
-        if thorough or not _is_free(stages[-1], sound):
-            sound = sound.again(moonshine)
-            proposals = together.again(sound, stages[-1].proposals)
-            stages.append(Stage("again", proposals, self._text, judging.likely_again))
-            if not thorough and stages[-1].is_clear:
-                return Considered(self._told(stages[-1].text, stages[-1].sure, speech), tuple(stages))
-            if thorough or not _is_free(stages[-1], sound):
-                stages.append(Stage("both", together.both(sound, proposals), self._text, judging.likely))
-        freedom = judging.freedom(sound.written)
-        freely, best = judging.freely(freedom), stages[-1]
-        if best.name != "both" or best.sure < judging.LEAST_LIKELY:
+        sound, stages = self._weighed(sound, moonshine, together, thorough=thorough)
+        best, freedom = stages[-1], judging.freedom(sound.written)
+        freely = judging.freely(freedom)
+        is_written = freely >= judging.LEAST_FREE
+        if best.name != "both" and best.is_clear:
+            transcript = self._told(best.text, best.sure, speech)
+        elif best.name != "both" or best.sure < (judging.LEAST_LIKELY if is_written else judging.LEAST_ASKED):
             transcript = Transcript(free, self.name, freely, None, speech.seconds)
         else:
-            is_free = best.sure < judging.FAIRLY and freely >= self.least
-            other = free if is_free else self._text(best.proposals.other)
+            is_other = best.sure < (judging.FAIRLY if is_written else judging.LEAST_LIKELY)
+            other = free if is_other else self._text(best.proposals.other)
             transcript = self._told(best.text, best.sure, speech, None if _is_alone(best) else other)
-        return Considered(transcript, tuple(stages), free, freedom)
+        return Considered(transcript, stages, free, freedom)
+
+    def _weighed(
+        self, sound: Sound, moonshine: "Moonshine", together: Together, *, thorough: bool
+    ) -> "tuple[Sound, tuple[Stage, ...]]":
+        """What is made of a sound, by as many as need to listen."""
+        stages = [Stage("first", together.first(sound), self._text, judging.likely_first)]
+        if thorough or not _is_settled(stages[-1], sound):
+            sound = sound.again(moonshine)
+            again = together.again(sound, stages[-1].proposals)
+            stages.append(Stage("again", again, self._text, judging.likely_again))
+            if thorough or not _is_settled(stages[-1], sound):
+                stages.append(Stage("both", together.both(sound, again), self._text, judging.likely))
+        return sound, tuple(stages)
 
     def _told(self, text: str, sure: float, speech: Audio, second: str | None = None) -> Transcript:
         return Transcript(text, self.name, sure, second, speech.seconds, is_whole=True)
@@ -377,11 +387,11 @@ class _Spoken:
                 at += 1
 
 
-def _is_free(stage: Stage, sound: Sound) -> bool:
-    """Whether nobody need be asked further about what is free speech."""
-    return (
-        stage.sure < judging.HOPELESS
-        and judging.freely(judging.freedom(sound.written)) >= judging.SURELY_FREE
+def _is_settled(stage: Stage, sound: Sound) -> bool:
+    """Whether nobody need be asked further: a clear sentence, or surely free speech."""
+    is_unlike = stage.sure < judging.HOPELESS
+    return stage.is_clear or (
+        is_unlike and judging.freely(judging.freedom(sound.written)) >= judging.SURELY_FREE
     )
 
 

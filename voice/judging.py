@@ -122,6 +122,9 @@ LIKENESS_BIAS = 1.9462
 `benchmarks.fit_ears` says: of a hundred utterances 36 are none of our business, 42 are in noise."""
 LEAST_LIKELY = 0.6
 """Below this confidence what was heard is none of the sentences that can be said."""
+LEAST_ASKED = 0.4
+"""The same where Moonshine has not heard other words well: what it wrote is the second opinion then, and a
+question is asked where that, too, resembles something we do."""
 FAIRLY = 0.8
 """Below this confidence what Moonshine writes freely is the second opinion, if it is worth anything, beyond
 it another sentence."""
