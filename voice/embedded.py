@@ -314,7 +314,8 @@ class _Sentences:
         self.said = self.plan(_crowded(vocabulary)).sentences
         if not self.said:
             raise VoiceError("ears_unavailable", "There is nothing that can be said.", "")
-        self.phrases = {phrase for phrases in self.listed.values() for phrase in phrases} | {*BEFORE, *AFTER}
+        listed = (phrase for phrases in self.listed.values() for phrase in phrases)
+        self.phrases = tuple(dict.fromkeys((*listed, *BEFORE, *AFTER)))
 
     def plan(self, crowded: frozenset[str]) -> Plan:
         """The network where these kinds have many names or values."""

@@ -115,7 +115,8 @@ class Decoder:
         asked = set(words)
         new = {word for word in asked if word not in self._unsayable and not self.knows(word)}
         listed = self._listed(new) if new else {}
-        for word in new:
+        # In one order always: the engine numbers its words by it, and decides ties by their numbers.
+        for word in sorted(new):
             sounds = pronunciations(word, listed.get(word, ()))
             self.learn({word: sounds})
             if not sounds:
@@ -149,7 +150,8 @@ class Decoder:
         used = {state for step in walk.steps for state in (step.start, step.end)} | {0, walk.end}
         number = {state: at for at, state in enumerate(sorted(used))}
         model = pocketsphinx.FsgModel("grammar", self._log, _WORD_WEIGHT, len(number))
-        words = {word: self._numbered(model, word) for word in {one.word for one in walk.steps if one.word}}
+        said = dict.fromkeys(one.word for one in walk.steps if one.word)
+        words = {word: self._numbered(model, word) for word in said}
         for step in walk.steps:
             start, end, weight = number[step.start], number[step.end], self._log.log(step.weight)
             if step.word is None:
