@@ -146,7 +146,9 @@ class EmbeddedTranscriber:
         elif best.name != "both" or best.sure < (judging.LEAST_LIKELY if is_written else judging.LEAST_ASKED):
             transcript = Transcript(free, self.name, freely, None, speech.seconds)
         else:
-            is_other = best.sure < (judging.FAIRLY if is_written else judging.LEAST_LIKELY)
+            is_other = best.sure < judging.LEAST_LIKELY or (
+                best.sure < judging.FAIRLY and freely >= judging.SURELY_FREE
+            )
             other = free if is_other else self._text(best.proposals.other)
             transcript = self._told(best.text, best.sure, speech, None if _is_alone(best) else other)
         return Considered(transcript, stages, free, freedom)

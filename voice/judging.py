@@ -126,8 +126,8 @@ LEAST_ASKED = 0.4
 """The same where Moonshine has not heard other words well: what it wrote is the second opinion then, and a
 question is asked where that, too, resembles something we do."""
 FAIRLY = 0.8
-"""Below this confidence what Moonshine writes freely is the second opinion, if it is worth anything, beyond
-it another sentence."""
+"""Below this confidence what Moonshine writes freely is the second opinion, if it is sure of that, beyond it
+another sentence."""
 ALONE, AHEAD = 0.95, 1.0
 """From this confidence, and this margin to the next sentence, on a second opinion is not needed."""
 FIRST_WEIGHTS = (
