@@ -135,9 +135,10 @@ class EmbeddedTranscriber:
         sound = Sound.of(speech, moonshine)
         free = sound.written[0].text
         written = "" if thorough else self._sentence(free)
-        if written and not _is_mistakable(written):
+        said = together.said(speech) if _is_mistakable(written) else None
+        if written and (said is None or self._text(said) == written):
             return Considered(self._told(written, judging.WRITTEN_FREELY, speech))
-        sound, stages = self._weighed(sound, moonshine, together, thorough=thorough)
+        sound, stages = self._weighed(sound, moonshine, together, said, thorough=thorough)
         best, freedom = stages[-1], judging.freedom(sound.written)
         freely = judging.freely(freedom)
         is_written = freely >= judging.LEAST_FREE
@@ -154,16 +155,22 @@ class EmbeddedTranscriber:
         return Considered(transcript, stages, free, freedom)
 
     def _weighed(
-        self, sound: Sound, moonshine: "Moonshine", together: Together, *, thorough: bool
+        self,
+        sound: Sound,
+        moonshine: "Moonshine",
+        together: Together,
+        said: tuple[str, ...] | None,
+        *,
+        thorough: bool,
     ) -> "tuple[Sound, tuple[Stage, ...]]":
-        """What is made of a sound, by as many as need to listen."""
+        """What is made of a sound, by as many as need to listen, of whom pocketsphinx may have ``said`` it."""
         stages = [Stage("first", together.first(sound), self._text, judging.likely_first)]
         if thorough or not _is_settled(stages[-1], sound):
             sound = sound.again(moonshine)
             again = together.again(sound, stages[-1].proposals)
             stages.append(Stage("again", again, self._text, judging.likely_again))
             if thorough or not _is_settled(stages[-1], sound):
-                stages.append(Stage("both", together.both(sound, again), self._text, judging.likely))
+                stages.append(Stage("both", together.both(sound, again, said), self._text, judging.likely))
         return sound, tuple(stages)
 
     def _told(self, text: str, sure: float, speech: Audio, second: str | None = None) -> Transcript:

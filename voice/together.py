@@ -92,9 +92,14 @@ class Together:
         ]
         return self._proposed(choices, (), sound)
 
-    def both(self, sound: Sound, before: Proposals) -> Proposals:
-        """The same after pocketsphinx has listened, too."""
-        said = without_tail(self._decoder.follow(sound.speech), self._walk)
+    def said(self, speech: Audio) -> tuple[str, ...]:
+        """What pocketsphinx hears, as far as it is a sentence."""
+        return without_tail(self._decoder.follow(speech), self._walk)
+
+    def both(self, sound: Sound, before: Proposals, said: tuple[str, ...] | None = None) -> Proposals:
+        """The same after pocketsphinx has listened, too, which heard ``said``."""
+        if said is None:
+            said = self.said(sound.speech)
         choices = list(before.choices)
         if said and all(choice.words != said for choice in choices):
             choices += self._fit([said], sound, sound.dictations)
