@@ -163,7 +163,7 @@ class EmbeddedTranscriber:
         *,
         thorough: bool,
     ) -> "tuple[Sound, tuple[Stage, ...]]":
-        """What is made of a sound, by as many as need to listen, of whom pocketsphinx may have ``said`` it."""
+        """What is made of a sound, by as many as need to listen, pocketsphinx maybe already: ``said``."""
         stages = [Stage("first", together.first(sound), self._text, judging.likely_first)]
         if thorough or not _is_settled(stages[-1], sound):
             sound = sound.again(moonshine)
