@@ -177,8 +177,9 @@ def test_a_text_scores_what_its_pieces_do(model: Moonshine) -> None:
     total += float(chances[0, list(model.ends)].max())
     short = model.spelled("Find influencers")
     alone, other = sound.score([text, short])
-    assert alone == pytest.approx(total, abs=0.5)  # Eight bits round differently.
-    assert other == pytest.approx(sound.score([short])[0], abs=0.5)
+    # Eight bits round by all that is scored at once.
+    assert alone == pytest.approx(total, abs=1.5)
+    assert other == pytest.approx(sound.score([short])[0], abs=1.5)
 
 
 def test_the_graph_does_what_the_published_decoder_does(model: Moonshine) -> None:
