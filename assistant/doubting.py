@@ -18,7 +18,6 @@ do not clearly say a command themselves."""
 CLEARLY_READ = 0.95
 """Probability of the intent, and of its being something we do at all, below which such words are rather none
 of our business: most that are misheard into a command are read with less."""
-
 SMALL_EARS = "embedded"
 """The engine whose misheard words often resemble a command; those of others are worth a question."""
 
@@ -51,9 +50,7 @@ def is_doubted(heard: Heard, reading: Reading, second: Reading | None, *, is_ans
 
     ``is_answer``: whether something was asked before. Raises `Problem` where they are not worth a question.
     """
-    sure = heard.confidence
-    is_none = is_nothing(sure, second) or (heard.engine == SMALL_EARS and is_unclear(sure, reading))
-    if sure < REFUSED_BELOW or (is_none and not is_answer):
+    if heard.confidence < REFUSED_BELOW or (not is_answer and is_nothing(heard, reading, second)):
         raise Problem(
             "not_understood",
             "I did not catch that.",
@@ -65,21 +62,18 @@ def is_doubted(heard: Heard, reading: Reading, second: Reading | None, *, is_ans
     return heard.confidence < ASKED_BELOW
 
 
-def is_nothing(confidence: float, second: Reading | None) -> bool:
-    """Whether words that are not quite sure were rather none of our business, as a second opinion has it."""
-    return (
-        confidence < FAIRLY_SURE and second is not None and second.intent is None and not second.is_fragment
-    )
+def is_nothing(heard: Heard, reading: Reading, second: Reading | None) -> bool:
+    """Whether words that are not quite sure were rather none of our business.
 
-
-def is_unclear(confidence: float, reading: Reading) -> bool:
-    """Whether words that are not quite sure do not clearly say one of our commands either."""
-    return (
-        confidence < FAIRLY_SURE
-        and reading.intent is not None
-        and not reading.is_fragment
-        and min(reading.confidence, reading.in_scope) < CLEARLY_READ
-    )
+    A second opinion has it so, which heard something else, or the words of small ears are not clearly ours.
+    """
+    if heard.confidence >= FAIRLY_SURE:
+        return False
+    if heard.second and second is not None and second.intent is None and not second.is_fragment:
+        return True
+    is_clear = min(reading.confidence, reading.in_scope) >= CLEARLY_READ
+    is_ours = reading.intent is None or reading.is_fragment or is_clear
+    return heard.engine == SMALL_EARS and not is_ours
 
 
 def _meaning(reading: Reading) -> tuple[str | None, frozenset[tuple[str, Any]], frozenset[str]]:

@@ -1,7 +1,7 @@
 """Fits how sure the embedded ears may be: ``python -m benchmarks.fit_ears ROWS``.
 
-The rows are those of ``python -m benchmarks.voice --split tuning --thorough --rows ROWS``. Prints the weights
-for `voice.judging` and how they do on voices that were left out of the fit, one after the other.
+The rows are those of ``python -m benchmarks.voice --split tuning --each 2 --thorough --rows ROWS``. Prints
+the weights for `voice.judging` and how they do on voices that were left out of the fit, one after the other.
 """
 
 import argparse

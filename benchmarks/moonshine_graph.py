@@ -19,12 +19,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.tools.ort_format_model.ort_flatbuffers_py.fbs.InferenceSession import InferenceSession
 
-from voice.moonshine import DECODER, LAYERS, SOUND_GRAPH, WIDTH, WORDS_GRAPH, installed
+from voice.moonshine import DECODER, HEADS, LAYERS, SOUND_GRAPH, TURNED, WIDTH, WORDS_GRAPH, installed
 
-HEADS = 8
 SIZE = HEADS * WIDTH
-TURNED = 32
-"""Numbers of a head that are turned by their position (rotary embedding), in neighbouring pairs."""
 EPSILON = 1e-5
 MICROSOFT = "com.microsoft"
 SMALL = 10_000

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from assistant.channels.nlu import resident_mb
-from assistant.doubting import ASKED_BELOW, is_nothing, is_unclear
+from assistant.doubting import ASKED_BELOW, Heard, is_nothing
 from assistant.settings import Settings
 from assistant.vocabulary import pattern_of, patterns, vocabulary
 from intents.encoder import find_encoder
@@ -350,7 +350,7 @@ class Bench:
                 why = "not_understood"
             elif found.is_free and meaning.intent is None:
                 why = "out_of_scope"
-            elif self._is_doubtful(heard):
+            elif self._is_nothing(heard):
                 why = "not_understood"
             row |= {"guess": heard.text, "guess_second": heard.second, "confidence": heard.confidence}
             row |= {"guess_right": meaning == said, "is_free": found.is_free}
@@ -376,11 +376,11 @@ class Bench:
             self.file.flush()
         return row
 
-    def _is_doubtful(self, heard: Transcript) -> bool:
-        """Whether the assistant would not make anything of it."""
-        sure = heard.confidence
-        second = None if heard.second is None else self.reader.read(heard.second, self.scene)
-        return is_nothing(sure, second) or is_unclear(sure, self.reader.read(heard.text, self.scene))
+    def _is_nothing(self, found: Transcript) -> bool:
+        """Whether the assistant would make nothing of it."""
+        heard = Heard(found.engine, found.confidence, found.second)
+        second = None if found.second is None else self.reader.read(found.second, self.scene)
+        return is_nothing(heard, self.reader.read(found.text, self.scene), second)
 
 
 def _plain(text: str) -> tuple[str, ...]:

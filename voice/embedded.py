@@ -93,8 +93,10 @@ class EmbeddedTranscriber:
 
     def is_understood(self, transcript: Transcript) -> bool:
         """Whether something was heard that is worth telling."""
-        free = judging.LEAST_ASKED if transcript.is_whole else judging.LEAST_FREE
-        least = judging.LEAST if self._moonshine is None else free
+        if self._moonshine is None:
+            least = judging.LEAST
+        else:
+            least = judging.LEAST_ASKED if transcript.is_whole else judging.LEAST_FREE
         return bool(transcript.text) and transcript.confidence >= least
 
     def consider(self, audio: Audio, vocabulary: Vocabulary, *, thorough: bool = False) -> "Considered":
@@ -229,15 +231,16 @@ class EmbeddedTranscriber:
         names = _Spoken(vocabulary, self._sentences, self._decoder)
         crowded, endless = _crowded(vocabulary), self._sentences.networks
         self._walk = self._sentences.plan(crowded).walk(names.words, endless, names.labels)
-        # pocketsphinx looks at every state in each frame, so it gets fewer, at the price of some sentences
-        # that cannot be said.
-        wide = self._sentences.plan(crowded | set(endless)).walk(names.words, endless, names.labels)
-        self._decoder.take_walk(wide)
         if self._moonshine is None:
+            self._decoder.take_walk(self._walk)
             if self._counted is None:
                 self._counted = Sample(vocabulary, self._sentences.said, self._sentences.listed)
             self._decoder.take_trigram(arpa(self._counted.with_names(names.spoken)))
         else:
+            # pocketsphinx looks at every state in each frame, so it gets fewer, at the price of some
+            # sentences that cannot be said.
+            wide = self._sentences.plan(crowded | set(endless)).walk(names.words, endless, names.labels)
+            self._decoder.take_walk(wide)
             self._together = Together(self._walk, self._moonshine, self._decoder)
         self._names = names
         self._ready = vocabulary

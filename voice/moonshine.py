@@ -30,8 +30,10 @@ log = logging.getLogger(__name__)
 DECODER = "decoder_model_merged.ort"
 SOUND_GRAPH, WORDS_GRAPH = (Path(__file__).with_name(f"moonshine_{part}.onnx") for part in ("sound", "words"))
 """How the decoder's weights are used; `benchmarks.moonshine_graph` makes these."""
-LAYERS, WIDTH = 6, 36
-"""Of the decoder, and of a head."""
+LAYERS, HEADS, WIDTH = 6, 8, 36
+"""Of the decoder, of a layer, and of a head."""
+TURNED = 32
+"""Numbers of a head that are turned by their position (rotary embedding), in neighbouring pairs."""
 _ENCODER, _PIECES = "encoder_model.ort", "tokenizer.bin"
 _PACKAGE = "moonshine_voice"
 _FILES = {
@@ -51,9 +53,7 @@ _FIRST_WRITTEN = 3
 _STOPS = (".", "?")
 _PIECES_A_SECOND, _PIECES_MORE = 6.5, 4
 """More than anybody says: one that goes in circles ends there."""
-_HEADS = 8
-_TURNED = 32
-_SLOWER = 10_000.0 ** -(np.arange(0, _TURNED, 2) / _TURNED)
+_SLOWER = 10_000.0 ** -(np.arange(0, TURNED, 2) / TURNED)
 """Radians a piece by which pairs of numbers turn with their position (rotary position embedding)."""
 _HIDDEN = -1e9
 _SPACE = "\u2581"
@@ -96,6 +96,7 @@ class Moonshine:
         """What may follow a whole sentence."""
         self._encoder = _session(folder / _ENCODER, folder)
         self._ask_sound = _session(SOUND_GRAPH, folder)
+        self._asked = [one.name for one in self._ask_sound.get_outputs()]
         self.words = _session(WORDS_GRAPH, folder)
         give_back()
 
@@ -114,9 +115,8 @@ class Moonshine:
             "attention_mask": np.ones((1, len(sound)), np.int64),
         }
         states = self._encoder.run(None, given)[0]
-        names = [one.name for one in self._ask_sound.get_outputs()]
-        made = self._ask_sound.run(names, {"states": states})
-        return Dictation(self, dict(zip(names, made, strict=True)), len(sound) / RATE)
+        made = self._ask_sound.run(None, {"states": states})
+        return Dictation(self, dict(zip(self._asked, made, strict=True)), len(sound) / RATE)
 
     def spelled(self, text: str) -> tuple[int, ...]:
         """The pieces of a word or several, as they stand within a sentence; an ending "'s" is none.
@@ -218,14 +218,14 @@ def brought_to_loudness(samples: NDArray[np.int16]) -> Floats:
 
 def _nothing(texts: int) -> dict[str, Any]:
     """What was written before the beginning."""
-    empty = np.zeros((texts, _HEADS, 0, WIDTH), np.float32)
+    empty = np.zeros((texts, HEADS, 0, WIDTH), np.float32)
     return {f"past.{layer}.{part}": empty for layer in range(LAYERS) for part in "kv"}
 
 
 def _turns(count: int) -> tuple[Floats, Floats]:
     """Cosines and sines of the turns of the first positions, shape (count, width)."""
     angles = np.zeros((count, WIDTH))
-    angles[:, :_TURNED] = np.repeat(np.outer(np.arange(count), _SLOWER), 2, axis=1)
+    angles[:, :TURNED] = np.repeat(np.outer(np.arange(count), _SLOWER), 2, axis=1)
     return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
 
 
@@ -268,6 +268,7 @@ def _session(file: Path, weights: Path) -> "InferenceSession":
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 4
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
+    # The folder counts for graphs that are given as bytes alone.
     given = file.read_bytes() if file.suffix == ".onnx" else str(file)
     return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
 

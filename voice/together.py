@@ -64,7 +64,7 @@ class Proposals:
 
     @property
     def other(self) -> tuple[str, ...]:
-        """What else it may be: the other one's best."""
+        """What else it may be: the other one's best; nothing where pocketsphinx heard no sentence."""
         if self.said != self.best:
             return self.said
         return next((one.words for one in self.choices[1:]), self.best)

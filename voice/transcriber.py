@@ -32,7 +32,8 @@ class Transcript:
     confidence: float
     """Probability that the text says what was said, from 0 to 1."""
     second: str | None = None
-    """What a second opinion of the same engine heard, where it has one: equal meaning makes both sure."""
+    """What a second opinion of the same engine heard, where it has one: equal meaning makes both sure.
+    Empty where that heard nothing that can be said."""
     seconds: float = 0.0
     """Length of the speech."""
     is_whole: bool = False
